@@ -1,0 +1,75 @@
+"""What an engine must offer: the border between a framework and the rest of convlens.
+
+What crosses it: :class:`~convlens.network.Network` as data, feature maps as float32 NumPy arrays (channels first, without
+the batch axis), kernels as (filters, channels per group, rows, columns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.network import Input, Layer, Network, Shape
+
+Array = NDArray[Any]
+Feed = Mapping[str, Any]
+"""Input name -> array or tensor with batch axis, in the framework's own layout and type."""
+Sink = Callable[[Layer, Array], None]
+"""Receives each kept layer with its array, in execution order. It may raise to stop the run; the model is restored."""
+
+
+class Engine(Protocol):
+    """One opened model of one framework. It leaves the model as it found it."""
+
+    name: str
+
+    @classmethod
+    def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
+        """Open ``model``: a path with one of the registry row's suffixes, or a live model of the framework.
+
+        ``input_shape`` (channels first, no batch) answers for a model that doesn't state its own.
+
+        Raises:
+            ModelError: the file isn't what its suffix says, is broken, or needs something that isn't there.
+            UntrustedModelError: opening would run code from the file and ``trust`` is false.
+        """
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the network reads, as far as the model says it."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Facts that the file states about itself, as text: producer, preprocessing."""
+
+    def trace(self, shapes: Mapping[str, Shape]) -> Network:
+        """The network for inputs of these shapes (batch included, framework's own layout). Keeps no maps.
+
+        ``macs`` and ``receptive_field`` are left empty; the geometry fills them.
+        """
+
+    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+        """One forward pass; every layer named in ``keep`` (``None``: all) goes to ``sink`` as soon as it is known.
+
+        Arrays are channels first, without batch axis, in float32 (integers and booleans too), and own their memory or
+        are views of memory that nobody writes to later. They may be non-contiguous views.
+        Returns the network of this very run, so that dynamic control flow shows the path taken.
+        """
+
+    def predict(self, feed: Feed) -> dict[str, Array]:
+        """The plain forward pass of the untouched model at its fastest setting: output layer name -> array like ``run``'s."""
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The effective weights of a layer of the last network, float32, by role.
+
+        ``kernel`` (filters, channels per group, *kernel_size), ``bias`` (filters,); ``weight`` (out, in) for dense;
+        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU. Missing roles are absent.
+        """
+
+
+def as_float32(array: Array) -> Array:
+    """The array in float32, without a copy where it already is."""
+    return array if array.dtype == np.float32 else array.astype(np.float32)

@@ -1,0 +1,123 @@
+"""One row an engine: what it opens, where it lives, what to install for it. Imports no framework."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast
+
+from convlens.engines.base import Engine
+from convlens.errors import MissingDependencyError, ModelError
+from convlens.network import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``types`` are fully qualified class names; a live model is recognised by its class's ancestors, without an import."""
+
+    name: str
+    module: str
+    engine: str
+    package: str
+    extra: str | None
+    suffixes: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+ROWS = (
+    Row("onnx", "convlens.engines.onnx", "OnnxEngine", "onnxruntime", None, (".onnx",), ("onnx.onnx_ml_pb2.ModelProto",)),
+    Row(
+        "keras",
+        "convlens.engines.keras",
+        "KerasEngine",
+        "keras",
+        "keras",
+        (".keras", ".h5", ".hdf5"),
+        ("keras.src.models.model.Model",),
+    ),
+    Row(
+        "torch",
+        "convlens.engines.torch",
+        "TorchEngine",
+        "torch",
+        "torch",
+        (".pt2", ".pt", ".pth"),
+        ("torch.nn.modules.module.Module", "torch.export.exported_program.ExportedProgram"),
+    ),
+)
+
+
+def find(model: object) -> Row:
+    """The row of the engine for ``model``: by suffix for a path, by class for a live model.
+
+    Raises:
+        ModelError: no engine opens it; a path that doesn't exist or is a folder.
+    """
+    if isinstance(model, (str, Path)):
+        return _find_by_suffix(Path(model))
+    ancestors = {f"{c.__module__}.{c.__qualname__}" for c in type(model).__mro__}
+    for row in ROWS:
+        if ancestors.intersection(row.types):
+            return row
+    raise ModelError(
+        "This is not a model that convlens can open",
+        expected="a path, a keras.Model, a torch.nn.Module, a torch.export.ExportedProgram or an onnx.ModelProto",
+        received=f"a {type(model).__module__}.{type(model).__qualname__}",
+        hint="A path may end in " + _listed(s for row in ROWS for s in row.suffixes) + ".",
+    )
+
+
+def open_engine(model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Engine:
+    """Import the engine that ``model`` needs, and open it.
+
+    Raises:
+        MissingDependencyError: the framework isn't installed; the message has the command that installs it.
+    """
+    row = find(model)
+    if find_spec(row.package) is None:
+        raise MissingDependencyError(
+            f"Opening this model needs {row.package}, which isn't installed",
+            hint=f"Type: pip install 'convlens[{row.extra}]'" if row.extra else f"Type: pip install {row.package}",
+        )
+    engine = cast(type[Engine], getattr(importlib.import_module(row.module), row.engine))
+    return engine.open(model, trust=trust, input_shape=input_shape)
+
+
+def _find_by_suffix(path: Path) -> Row:
+    for row in ROWS:
+        if path.suffix.lower() in row.suffixes:
+            if path.is_dir():
+                raise ModelError("A folder is not a model file", expected=f"a {path.suffix} file", received=f"the folder {path}")
+            if not path.exists():
+                raise ModelError("No such model file", expected="an existing file", received=str(path), hint=_neighbour(path))
+            return row
+    known = _listed(s for row in ROWS for s in row.suffixes)
+    if not path.exists():
+        raise ModelError("No such model file", expected=f"a file ending in {known}", received=str(path), hint=_neighbour(path))
+    raise ModelError(
+        "convlens can't tell what kind of model this is",
+        expected=f"a file ending in {known}",
+        received=str(path),
+        hint="Rename the file if its ending is wrong, or open the model in Python and pass the live object.",
+    )
+
+
+def _neighbour(path: Path) -> str:
+    from difflib import get_close_matches
+
+    try:
+        names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    except OSError:
+        names = []
+    close = get_close_matches(path.name, names, n=1)
+    if close:
+        return f"Did you mean {path.parent / close[0]}?"
+    return "Check the spelling and the folder."
+
+
+def _listed(words: Iterable[str]) -> str:
+    first = list(words)
+    return ", ".join(first[:-1]) + " or " + first[-1]

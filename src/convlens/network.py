@@ -1,0 +1,276 @@
+"""The model as data: frozen facts about inputs, layers and the graph between them. No arrays, no framework.
+
+Shapes never carry the batch axis and are channels first: ``(channels, rows, columns)``; ``(channels, length)`` in 1-D,
+``(channels, depth, rows, columns)`` in 3-D, ``(features,)`` for a vector. Per-axis settings of an operation
+(``kernel_size``, ``stride``, ...) have one entry a spatial axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+from convlens.errors import LayerNotFoundError
+
+Shape = tuple[int, ...]
+FreeShape = tuple[int | None, ...]
+Pads = tuple[tuple[int, int], ...]
+
+
+class Kind(StrEnum):
+    """What a layer is to a reader, in words that hold for every framework."""
+
+    CONVOLUTION = "convolution"
+    DENSE = "dense"
+    POOLING = "pooling"
+    NORMALISATION = "normalisation"
+    ACTIVATION = "activation"
+    ADD = "add"
+    MULTIPLY = "multiply"
+    CONCAT = "concat"
+    ARITHMETIC = "arithmetic"
+    PADDING = "padding"
+    RESIZE = "resize"
+    RESHAPE = "reshape"
+    DROPOUT = "dropout"
+    ATTENTION = "attention"
+    RECURRENT = "recurrent"
+    QUANTISE = "quantise"
+    PLUMBING = "plumbing"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A convolution; with ``transposed`` its gather form (which inputs does one output add up?).
+
+    ``padding`` is explicit, (before, after) per axis, for the actual input size. A transposed convolution keeps the
+    padding of the forward convolution that it undoes, as every framework does.
+    """
+
+    in_channels: int
+    filters: int
+    kernel_size: Shape
+    stride: Shape
+    dilation: Shape
+    padding: Pads
+    groups: int = 1
+    bias: bool = True
+    transposed: bool = False
+    output_padding: Shape = ()
+    padding_mode: str = "zeros"  # zeros | reflect | replicate | circular
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """Pooling over windows. ``whole`` pools each map to one value; ``adaptive`` picks the windows from the sizes."""
+
+    mode: str  # max | average | lp
+    kernel_size: Shape
+    stride: Shape
+    dilation: Shape
+    padding: Pads
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+    adaptive: bool = False
+    whole: bool = False
+    power: float = 2.0  # the p of Lp pooling
+    divisor: int | None = None  # PyTorch's divisor_override
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """``axes`` are the batchless axes whose statistics are taken from the value itself: none for batch normalisation."""
+
+    mode: str  # batch | layer | group | instance | rms | local_response
+    epsilon: float = 0.0
+    groups: int = 1
+    axes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An element-wise function; ``axis`` (batchless, channels first) for those along an axis, such as softmax."""
+
+    function: str
+    constants: tuple[tuple[str, float], ...] = ()
+    axis: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A product with a matrix over ``in_features`` values; ``per_position`` when each position has its own product."""
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+    per_position: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Several values made one: add, subtract, multiply, divide, maximum, minimum, mean, concat (along ``axis``)."""
+
+    function: str
+    axis: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """Values put around the spatial axes; negative padding crops."""
+
+    padding: Pads
+    mode: str = "zeros"  # zeros | constant | reflect | replicate | circular
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Enlarged or reduced spatial axes, for example upsampling in a U-Net. ``scale`` is output size / input size."""
+
+    mode: str  # nearest | linear | cubic
+    scale: tuple[Fraction, ...]
+    align_corners: bool = False
+    coordinates: str = "half_pixel"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the value, one (start, step) a spatial axis."""
+
+    start: Shape
+    step: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same numbers in another shape. ``aligned``: every spatial position keeps its place (squeeze, channel moves)."""
+
+    function: str
+    aligned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """Anything else that works on each position alone: dropout, casts, arithmetic with constants."""
+
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Anything else whose every output can read every position: attention, recurrence, reductions over the map."""
+
+    function: str
+
+
+Operation = Convolution | Pooling | Normalisation | Activation | Dense | Merge | Pad | Resize | Slice | Reshape | Pointwise | Whole
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """The part of the picture that can reach one value, one entry a spatial axis of the picture.
+
+    The unclipped box of the value at ``index`` begins at ``start + index * stride`` and is ``size`` long. ``whole``: every
+    value sees the whole picture. ``exact`` is false where operations don't line up and the box is a bound.
+    """
+
+    size: Shape
+    stride: tuple[Fraction, ...]
+    start: tuple[Fraction, ...]
+    whole: bool = False
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of the network. ``shape`` is channels first and batchless, ``None`` where the size is free.
+
+    ``layout`` is how the framework wants it: ``channels_first`` or ``channels_last``. ``batch`` is the batch size that
+    the model insists on, ``None`` where it is free. ``rank_known`` is false when the model doesn't say its input shape.
+    """
+
+    name: str
+    shape: FreeShape
+    dtype: str = "float32"
+    layout: str = "channels_first"
+    batch: int | None = None
+    rank_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One node of the network that a reader would recognise; it makes one array.
+
+    ``name`` is the framework's own path, made unique per call; ``op`` the framework's own word; ``kind`` ours.
+    ``inputs`` names the layers and network inputs that it reads. ``parameters`` are counted where they are first used, so
+    that the sum over all layers counts shared weights once; ``shares`` names that first layer. ``macs`` and
+    ``receptive_field`` are filled by :func:`convlens.geometry.annotate`.
+    """
+
+    name: str
+    op: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    output_shape: Shape
+    operation: Operation | None = None
+    parameters: int = 0
+    dtype: str = "float32"
+    scope: tuple[str, ...] = ()
+    shares: str | None = None
+    notes: tuple[str, ...] = ()
+    macs: int = 0
+    receptive_field: ReceptiveField | None = None
+
+    @property
+    def has_kernels(self) -> bool:
+        """Whether the layer has kernels to look at: a convolution."""
+        return isinstance(self.operation, Convolution)
+
+
+@dataclass(frozen=True, slots=True)
+class Network(Sequence[Layer]):
+    """Inputs, layers in execution order, and which layers are the outputs.
+
+    ``parameters`` is the framework's own total (Keras ``count_params``, PyTorch ``numel``); it can exceed the sum over the
+    layers when the model has weights that this run didn't use.
+
+    >>> conv = Layer("conv", "Conv", Kind.CONVOLUTION, ("image",), (3, 1438, 1078), parameters=84)
+    >>> network = Network("tutorial", "onnx", (Input("image", (3, 1440, 1080)),), (conv,), ("conv",), 84)
+    >>> network["conv"].parameters, len(network), [layer.name for layer in network]
+    (84, 1, ['conv'])
+    """
+
+    name: str
+    engine: str
+    inputs: tuple[Input, ...]
+    layers: tuple[Layer, ...]
+    outputs: tuple[str, ...]
+    parameters: int
+    notes: tuple[str, ...] = ()
+    _by_name: dict[str, Layer] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        by_name = {layer.name: layer for layer in self.layers}
+        if len(by_name) != len(self.layers):
+            raise ValueError("layer names must be unique")
+        object.__setattr__(self, "_by_name", by_name)
+
+    def __getitem__(self, key: object) -> Layer:  # type: ignore[override]  # a name is the natural key
+        if isinstance(key, int):
+            return self.layers[key]
+        try:
+            return self._by_name[str(key)]
+        except KeyError:
+            raise LayerNotFoundError.among(str(key), self._by_name) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name or name in self.layers
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
