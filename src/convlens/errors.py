@@ -23,7 +23,10 @@ class ConvlensError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        facts = [f"expected {self.expected}" if self.expected else "", f"received {self.received}" if self.received else ""]
+        facts = [
+            f"expected {self.expected}" if self.expected else "",
+            f"received {self.received}" if self.received else "",
+        ]
         told = ", ".join(fact for fact in facts if fact)
         line = f"{self.problem}: {told}" if told else self.problem
         if self.hint:
@@ -96,7 +99,17 @@ class SketchError(ConvlensError, ValueError):
     ``sketch`` is the user's own line, ``column`` and ``width`` say where the wrong word stands.
     """
 
-    def __init__(self, problem: str, *, sketch: str, column: int, width: int = 1, expected: str = "", received: str = "", hint: str = "") -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        sketch: str,
+        column: int,
+        width: int = 1,
+        expected: str = "",
+        received: str = "",
+        hint: str = "",
+    ) -> None:
         self.sketch = sketch
         self.column = column
         self.width = max(1, width)

@@ -24,9 +24,9 @@ def output_size(
 ) -> int:
     """Positions of a sliding window along one axis, in pixels; 0 where the window is larger than the padded axis.
 
-    ``floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1`` (Dumoulin and Visin 2016, relationship 6,
-    with dilation as in section 5.1). With ``ceil_mode`` the last window may hang over the end, as long as it begins inside
-    the axis or its leading padding (the rule of PyTorch, and of ONNX since opset 19).
+    ``floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1`` (Dumoulin and Visin 2016,
+    relationship 6, with dilation as in section 5.1). With ``ceil_mode`` the last window may hang over the end, as
+    long as it begins inside the axis or its leading padding (the rule of PyTorch, and of ONNX since opset 19).
 
     >>> output_size(1440, 3)
     1438
@@ -128,7 +128,8 @@ def transposed_window(
 def adaptive_window(index: int, size: int, outputs: int) -> range:
     """The input positions that adaptive pooling joins into output ``index`` of ``outputs``.
 
-    From ``floor(index * size / outputs)`` up to, not including, ``ceil((index + 1) * size / outputs)``, as PyTorch does.
+    From ``floor(index * size / outputs)`` up to, not including, ``ceil((index + 1) * size / outputs)``, as PyTorch
+    does.
 
     >>> [list(adaptive_window(i, 5, 3)) for i in range(3)]
     [[0, 1], [1, 2, 3], [3, 4]]
@@ -154,8 +155,8 @@ def parameters(operation: Convolution | Dense) -> int:
 def multiply_accumulates(layer: Layer, input_shape: Shape | None) -> int:
     """Multiplications with a weight, each with its addition: of convolutions and dense layers; 0 for every other layer.
 
-    Taps that lie in the padding are counted, as every published table does. A convolution computes, for each output value,
-    ``channels per group * kernel size`` products. A transposed convolution spreads each input value over
+    Taps that lie in the padding are counted, as every published table does. A convolution computes, for each output
+    value, ``channels per group * kernel size`` products. A transposed convolution spreads each input value over
     ``filters per group * kernel size`` outputs, so its count comes from ``input_shape``.
 
     >>> from convlens.network import Kind

@@ -82,7 +82,8 @@ class Pooling:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """``axes`` are the batchless axes whose statistics are taken from the value itself: none for batch normalisation."""
+    """``axes`` are the batchless axes whose statistics are taken from the value itself: none for batch
+    normalisation."""
 
     mode: str  # batch | layer | group | instance | rms | local_response
     epsilon: float = 0.0
@@ -146,7 +147,8 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
-    """The same numbers in another shape. ``aligned``: every spatial position keeps its place (squeeze, channel moves)."""
+    """The same numbers in another shape. ``aligned``: every spatial position keeps its place (squeeze, channel
+    moves)."""
 
     function: str
     aligned: bool = False
@@ -166,15 +168,28 @@ class Whole:
     function: str
 
 
-Operation = Convolution | Pooling | Normalisation | Activation | Dense | Merge | Pad | Resize | Slice | Reshape | Pointwise | Whole
+Operation = (
+    Convolution
+    | Pooling
+    | Normalisation
+    | Activation
+    | Dense
+    | Merge
+    | Pad
+    | Resize
+    | Slice
+    | Reshape
+    | Pointwise
+    | Whole
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
     """The part of the picture that can reach one value, one entry a spatial axis of the picture.
 
-    The unclipped box of the value at ``index`` begins at ``start + index * stride`` and is ``size`` long. ``whole``: every
-    value sees the whole picture. ``exact`` is false where operations don't line up and the box is a bound.
+    The unclipped box of the value at ``index`` begins at ``start + index * stride`` and is ``size`` long. ``whole``:
+    every value sees the whole picture. ``exact`` is false where operations don't line up and the box is a bound.
     """
 
     size: Shape
@@ -205,8 +220,8 @@ class Layer:
     """One node of the network that a reader would recognise; it makes one array.
 
     ``name`` is the framework's own path, made unique per call; ``op`` the framework's own word; ``kind`` ours.
-    ``inputs`` names the layers and network inputs that it reads. ``parameters`` are counted where they are first used, so
-    that the sum over all layers counts shared weights once; ``shares`` names that first layer. ``macs`` and
+    ``inputs`` names the layers and network inputs that it reads. ``parameters`` are counted where they are first used,
+    so that the sum over all layers counts shared weights once; ``shares`` names that first layer. ``macs`` and
     ``receptive_field`` are filled by :func:`convlens.geometry.annotate`.
     """
 
@@ -234,8 +249,8 @@ class Layer:
 class Network(Sequence[Layer]):
     """Inputs, layers in execution order, and which layers are the outputs.
 
-    ``parameters`` is the framework's own total (Keras ``count_params``, PyTorch ``numel``); it can exceed the sum over the
-    layers when the model has weights that this run didn't use.
+    ``parameters`` is the framework's own total (Keras ``count_params``, PyTorch ``numel``); it can exceed the sum over
+    the layers when the model has weights that this run didn't use.
 
     >>> conv = Layer("conv", "Conv", Kind.CONVOLUTION, ("image",), (3, 1438, 1078), parameters=84)
     >>> network = Network("tutorial", "onnx", (Input("image", (3, 1440, 1080)),), (conv,), ("conv",), 84)

@@ -33,9 +33,9 @@ from convlens.network import Convolution, Layer, Network, Shape
 class EngineCase:
     """One model with one feed.
 
-    ``feed`` is in the framework's own layout, batch axis included. ``fingerprint`` returns something that compares equal
-    as long as the model is as it was: weights, buffers, train/eval mode, hooks, random state. ``tolerance`` is relative
-    to the largest value of a map.
+    ``feed`` is in the framework's own layout, batch axis included. ``fingerprint`` returns something that compares
+    equal as long as the model is as it was: weights, buffers, train/eval mode, hooks, random state. ``tolerance`` is
+    relative to the largest value of a map.
     """
 
     model: object
@@ -54,7 +54,7 @@ class Captured:
     maps: dict[str, Array]
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Raised by a sink in the middle of a run."""
 
 
@@ -138,7 +138,7 @@ class EngineTests:
                 self.assert_close(captured.maps[name], array, case.tolerance, name)
 
     def test_every_convolution_is_its_window_times_its_kernel(self, case: EngineCase) -> None:
-        """Kernels, explicit padding, stride, dilation, groups and graph edges at once: a naive sum gives the map's value."""
+        """Kernels, padding, stride, dilation, groups and graph edges at once: a naive sum gives the map's value."""
         engine = self.opened(case)
         maps: dict[str, Array] = {}
         network = engine.run(case.feed, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
@@ -201,9 +201,9 @@ class EngineTests:
         engine = self.opened(case)
 
         def sink(layer: Layer, array: Array) -> None:
-            raise _Stopped
+            raise _StoppedError
 
-        with pytest.raises(_Stopped):
+        with pytest.raises(_StoppedError):
             engine.run(case.feed, None, sink)
         assert case.fingerprint() == before
         again: list[str] = []

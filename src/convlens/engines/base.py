@@ -1,7 +1,7 @@
 """What an engine must offer: the border between a framework and the rest of convlens.
 
-What crosses it: :class:`~convlens.network.Network` as data, feature maps as float32 NumPy arrays (channels first, without
-the batch axis), kernels as (filters, channels per group, rows, columns).
+What crosses it: :class:`~convlens.network.Network` as data, feature maps as float32 NumPy arrays (channels first,
+without the batch axis), kernels as (filters, channels per group, rows, columns).
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Engine(Protocol):
         """
 
     def predict(self, feed: Feed) -> dict[str, Array]:
-        """The plain forward pass of the untouched model at its fastest setting: output layer name -> array like ``run``'s."""
+        """The plain forward pass of the untouched model at its fastest setting: output layer name -> array like
+        ``run``'s."""
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer of the last network, float32, by role.

@@ -16,7 +16,7 @@ from convlens.network import Shape
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``types`` are fully qualified class names; a live model is recognised by its class's ancestors, without an import."""
+    """``types`` are qualified class names: a live model is recognised by its class's ancestors, without an import."""
 
     name: str
     module: str
@@ -28,7 +28,15 @@ class Row:
 
 
 ROWS = (
-    Row("onnx", "convlens.engines.onnx", "OnnxEngine", "onnxruntime", None, (".onnx",), ("onnx.onnx_ml_pb2.ModelProto",)),
+    Row(
+        "onnx",
+        "convlens.engines.onnx",
+        "OnnxEngine",
+        "onnxruntime",
+        None,
+        (".onnx",),
+        ("onnx.onnx_ml_pb2.ModelProto",),
+    ),
     Row(
         "keras",
         "convlens.engines.keras",
@@ -87,22 +95,22 @@ def open_engine(model: object, *, trust: bool = False, input_shape: Shape | None
 
 
 def _find_by_suffix(path: Path) -> Row:
-    for row in ROWS:
-        if path.suffix.lower() in row.suffixes:
-            if path.is_dir():
-                raise ModelError("A folder is not a model file", expected=f"a {path.suffix} file", received=f"the folder {path}")
-            if not path.exists():
-                raise ModelError("No such model file", expected="an existing file", received=str(path), hint=_neighbour(path))
-            return row
     known = _listed(s for row in ROWS for s in row.suffixes)
+    row = next((row for row in ROWS if path.suffix.lower() in row.suffixes), None)
+    if path.is_dir():
+        raise ModelError("A folder is not a model", expected=f"a file ending in {known}", received=f"the folder {path}")
     if not path.exists():
-        raise ModelError("No such model file", expected=f"a file ending in {known}", received=str(path), hint=_neighbour(path))
-    raise ModelError(
-        "convlens can't tell what kind of model this is",
-        expected=f"a file ending in {known}",
-        received=str(path),
-        hint="Rename the file if its ending is wrong, or open the model in Python and pass the live object.",
-    )
+        raise ModelError(
+            "No such model file", expected=f"a file ending in {known}", received=str(path), hint=_neighbour(path)
+        )
+    if row is None:
+        raise ModelError(
+            "convlens can't tell what kind of model this is",
+            expected=f"a file ending in {known}",
+            received=str(path),
+            hint="Rename the file if its ending is wrong, or open the model in Python and pass the live object.",
+        )
+    return row
 
 
 def _neighbour(path: Path) -> str:
