@@ -1,0 +1,1 @@
+"""What the person hands in, checked against what the model asks for."""

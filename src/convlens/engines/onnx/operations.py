@@ -1,0 +1,531 @@
+"""What a node does, as data: operator and attributes to a kind and a typed operation, every default made explicit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convlens.engines.base import Array
+from convlens.engines.onnx.windows import explicit_pads, transposed_pads
+from convlens.network import (
+    Activation,
+    Convolution,
+    Dense,
+    Kind,
+    Merge,
+    Normalisation,
+    Operation,
+    Pad,
+    Pointwise,
+    Pooling,
+    Reshape,
+    Resize,
+    Shape,
+    Slice,
+    Whole,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One node with the sizes of this run. Shapes are the file's own, batch included; ``None`` for an absent input."""
+
+    op: str
+    attributes: Mapping[str, Any]
+    shapes: tuple[Shape | None, ...]
+    output: Shape
+    moving: tuple[bool, ...]
+    """Which inputs the network's input can change: all others are constants or absent."""
+    constant: Callable[[int], Array | None]
+    """The value of an input that is known beforehand, else ``None``."""
+    opset: int
+    batched: bool
+    output_index: int = 0
+
+    def shape(self, index: int) -> Shape:
+        """The shape of an input that the operator must have."""
+        found = self.shapes[index]
+        if found is None:
+            raise LookupError(f"{self.op} has no input {index}")
+        return found
+
+    def has(self, index: int) -> bool:
+        """Whether this optional input is given."""
+        return index < len(self.shapes) and self.shapes[index] is not None
+
+    def number(self, index: int, attribute: str, default: float) -> float:
+        """A setting that newer opsets have as an input and older ones as an attribute."""
+        value = self.constant(index) if self.has(index) else None
+        if value is not None and value.size:
+            return float(value.reshape(-1)[0])
+        return float(self.attributes.get(attribute, default))
+
+    def integers(self, index: int, attribute: str) -> tuple[int, ...] | None:
+        """As :meth:`number`, for a list of integers; ``None`` when it isn't given or can't be known."""
+        value = self.constant(index) if self.has(index) else self.attributes.get(attribute)
+        return None if value is None else tuple(int(v) for v in np.asarray(value).reshape(-1))
+
+    def batchless(self, axis: int, rank: int) -> int:
+        """An axis of a value of this rank, counted without the batch axis."""
+        return (axis % rank if rank else axis) - (1 if self.batched else 0)
+
+
+Described = tuple[Kind, Operation | None]
+
+
+def describe(call: Call) -> Described:
+    """Kind and operation of a call; an operator that convlens doesn't know is one opaque layer.
+
+    An operator's operation belongs to its first output; the others (indices, masks, states) are opaque.
+    """
+    reader = _READERS.get(call.op)
+    if reader is None or (call.output_index > 0 and call.op not in ("Split", "LSTM", "GRU", "RNN")):
+        return Kind.OTHER, Whole(call.op.lower())
+    try:
+        return reader(call)
+    except (LookupError, ValueError, TypeError, ZeroDivisionError):
+        # Attributes that contradict the shapes: the runtime ran it all the same, so it is shown, without its formula.
+        return Kind.OTHER, Whole(call.op.lower())
+
+
+def _spatial(call: Call, weight: Shape | None) -> tuple[Shape, Shape, Shape, Shape]:
+    """Input size, kernel size, stride, dilation of a windowed operator."""
+    size = call.shape(0)[2:]
+    stated = call.attributes.get("kernel_shape") or (weight[2:] if weight else ())
+    kernel = tuple(int(k) for k in stated)
+    ones = (1,) * len(size)
+    stride = tuple(int(s) for s in call.attributes.get("strides") or ones)
+    dilation = tuple(int(d) for d in call.attributes.get("dilations") or ones)
+    if not len(kernel) == len(stride) == len(dilation) == len(size):
+        raise ValueError("attributes and shapes disagree")
+    return size, kernel, stride, dilation
+
+
+def _convolution(weight_index: int, bias_index: int) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        weight = call.shape(weight_index)
+        size, kernel, stride, dilation = _spatial(call, weight)
+        groups = int(call.attributes.get("group", 1))
+        pads = explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation)
+        return Kind.CONVOLUTION, Convolution(
+            in_channels=weight[1] * groups,
+            filters=weight[0],
+            kernel_size=kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=pads,
+            groups=groups,
+            bias=call.has(bias_index),
+        )
+
+    return read
+
+
+def _transposed_convolution(call: Call) -> Described:
+    weight = call.shape(1)
+    size, kernel, stride, dilation = _spatial(call, weight)
+    groups = int(call.attributes.get("group", 1))
+    output = call.output[2:]
+    stated = tuple(int(p) for p in call.attributes.get("output_padding") or (0,) * len(size))
+    pads = transposed_pads(
+        _auto(call),
+        call.attributes.get("pads", ()),
+        size,
+        output,
+        kernel,
+        stride,
+        dilation,
+        stated,
+        "output_shape" in call.attributes,
+    )
+    # What the padding leaves open is output padding, as the output's true size says.
+    missing = tuple(
+        o - ((n - 1) * s + (k - 1) * d + 1 - before - after)
+        for o, n, s, k, d, (before, after) in zip(output, size, stride, kernel, dilation, pads, strict=True)
+    )
+    return Kind.CONVOLUTION, Convolution(
+        in_channels=weight[0],
+        filters=weight[1] * groups,
+        kernel_size=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=pads,
+        groups=groups,
+        bias=call.has(2),
+        transposed=True,
+        output_padding=missing,
+    )
+
+
+def _auto(call: Call) -> str:
+    value = call.attributes.get("auto_pad", b"NOTSET")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _pooling(mode: str) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        size, kernel, stride, dilation = _spatial(call, None)
+        return Kind.POOLING, Pooling(
+            mode=mode,
+            kernel_size=kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation),
+            ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
+            count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
+            power=float(call.attributes.get("p", 2)),
+        )
+
+    return read
+
+
+def _whole_pooling(mode: str) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        return Kind.POOLING, _over_the_map(mode, call.shape(0)[2:], float(call.attributes.get("p", 2)))
+
+    return read
+
+
+def _over_the_map(mode: str, size: Shape, power: float = 2.0) -> Pooling:
+    ones = (1,) * len(size)
+    return Pooling(mode, size, ones, ones, ((0, 0),) * len(size), whole=True, power=power)
+
+
+def _reduction(function: str) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        shape = call.shape(0)
+        rank = len(shape)
+        axes = call.integers(1, "axes")
+        if call.has(1) and axes is None:
+            return Kind.ARITHMETIC, Whole(function)
+        if not axes:
+            if call.attributes.get("noop_with_empty_axes"):
+                return Kind.ARITHMETIC, Pointwise(function)
+            axes = tuple(range(rank))
+        reduced = {a % rank for a in axes}
+        if rank > 2 and reduced == set(range(2, rank)) and function in ("mean", "max"):
+            return Kind.POOLING, _over_the_map("average" if function == "mean" else "max", shape[2:])
+        if rank > 2 and reduced == {1}:
+            return Kind.ARITHMETIC, Pointwise(function)
+        return Kind.ARITHMETIC, Whole(function)
+
+    return read
+
+
+def _batch_normalisation(call: Call) -> Described:
+    return Kind.NORMALISATION, Normalisation("batch", float(call.attributes.get("epsilon", 1e-5)))
+
+
+def _instance_normalisation(call: Call) -> Described:
+    axes = tuple(range(1, len(call.output) - 1))
+    return Kind.NORMALISATION, Normalisation("instance", float(call.attributes.get("epsilon", 1e-5)), axes=axes)
+
+
+def _group_normalisation(call: Call) -> Described:
+    groups = int(call.attributes.get("num_groups", 1))
+    axes = tuple(range(len(call.output) - 1))
+    return Kind.NORMALISATION, Normalisation("group", float(call.attributes.get("epsilon", 1e-5)), groups, axes)
+
+
+def _layer_normalisation(mode: str) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        rank = len(call.shape(0))
+        first = int(call.attributes.get("axis", -1)) % rank
+        axes = tuple(call.batchless(a, rank) for a in range(first, rank))
+        return Kind.NORMALISATION, Normalisation(mode, float(call.attributes.get("epsilon", 1e-5)), axes=axes)
+
+    return read
+
+
+def _local_response(call: Call) -> Described:
+    return Kind.NORMALISATION, Normalisation("local_response")
+
+
+def _activation(function: str, **defaults: float) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        constants = tuple((name, float(call.attributes.get(name, value))) for name, value in defaults.items())
+        return Kind.ACTIVATION, Activation(function, constants)
+
+    return read
+
+
+def _gelu(call: Call) -> Described:
+    approximate = call.attributes.get("approximate", b"none") in (b"tanh", "tanh")
+    return Kind.ACTIVATION, Activation("gelu_tanh" if approximate else "gelu")
+
+
+def _clip(call: Call) -> Described:
+    low, high = call.number(1, "min", -np.inf), call.number(2, "max", np.inf)
+    return Kind.ACTIVATION, Activation("clip", (("min", low), ("max", high)))
+
+
+def _softmax(function: str) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        rank = len(call.output)
+        old = call.opset < 13
+        axis = int(call.attributes.get("axis", 1 if old else -1)) % rank
+        if old and axis != rank - 1 and prod(call.output[axis + 1 :]) > 1:
+            return Kind.ACTIVATION, Whole(function)  # before opset 13 all axes from this one on share one sum
+        return Kind.ACTIVATION, Activation(function, axis=call.batchless(axis, rank))
+
+    return read
+
+
+def _gemm(call: Call) -> Described:
+    if call.moving[1] and not call.moving[0]:
+        return Kind.ARITHMETIC, Whole("gemm")
+    rows, columns = call.shape(1)
+    transposed = bool(call.attributes.get("transB", 0))
+    bias = call.has(2) and float(call.attributes.get("beta", 1.0)) != 0.0
+    return Kind.DENSE, Dense(columns if transposed else rows, rows if transposed else columns, bias)
+
+
+def _matmul(weight_index: int) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        if not call.moving[0] or call.moving[weight_index] or len(call.shape(weight_index)) != 2:
+            return Kind.ARITHMETIC, Whole("matmul")
+        rows, columns = call.shape(weight_index)
+        per_position = len(call.output) > (2 if call.batched else 1)
+        return Kind.DENSE, Dense(rows, columns, bias=False, per_position=per_position)
+
+    return read
+
+
+def _merge(function: str, kind: Kind) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        if sum(call.moving) < 2:
+            return Kind.ARITHMETIC, Pointwise(function)
+        return kind, Merge(function)
+
+    return read
+
+
+def _concat(call: Call) -> Described:
+    axis = int(call.attributes.get("axis", 1))
+    return Kind.CONCAT, Merge("concat", call.batchless(axis, len(call.output)))
+
+
+def _pad(call: Call) -> Described:
+    rank = len(call.output)
+    pads = call.integers(1, "pads") or tuple(call.attributes.get("paddings", ()))
+    axes = call.integers(3, "axes") or tuple(range(rank))
+    if len(pads) != 2 * len(axes):
+        return Kind.PADDING, Whole("pad")
+    each = dict.fromkeys(range(rank), (0, 0))
+    for place, axis in enumerate(axes):
+        each[axis % rank] = (int(pads[place]), int(pads[place + len(axes)]))
+    if any(each[axis] != (0, 0) for axis in range(min(2, rank))):
+        return Kind.PADDING, Whole("pad")
+    value = call.number(2, "value", 0.0)
+    stated = call.attributes.get("mode", b"constant")
+    mode = stated.decode() if isinstance(stated, bytes) else str(stated)
+    if mode == "constant":
+        mode = "constant" if value else "zeros"
+    else:
+        mode = {"edge": "replicate", "wrap": "circular"}.get(mode, mode)
+    return Kind.PADDING, Pad(tuple(each[a] for a in range(2, rank)), mode, value if mode == "constant" else 0.0)
+
+
+def _resize(call: Call) -> Described:
+    stated = call.attributes.get("mode", b"nearest")
+    mode = stated.decode() if isinstance(stated, bytes) else str(stated)
+    default = b"asymmetric" if call.op == "Upsample" or call.opset < 11 else b"half_pixel"
+    coordinates = call.attributes.get("coordinate_transformation_mode", default)
+    coordinates = coordinates.decode() if isinstance(coordinates, bytes) else str(coordinates)
+    before, after = call.shape(0), call.output
+    if len(before) < 3 or before[:2] != after[:2]:
+        return Kind.RESIZE, Whole(call.op.lower())
+    scale = tuple(Fraction(o, i) for i, o in zip(before[2:], after[2:], strict=True))
+    mode = "linear" if mode in ("linear", "bilinear") else mode
+    return Kind.RESIZE, Resize(mode, scale, coordinates == "align_corners", coordinates)
+
+
+def _slice(call: Call) -> Described:
+    shape = call.shape(0)
+    rank = len(shape)
+    starts, axes = call.integers(1, "starts"), call.integers(3, "axes")
+    steps = call.integers(4, "steps")
+    if starts is None or (call.has(3) and axes is None) or (call.has(4) and steps is None):
+        return Kind.RESHAPE, Whole("slice")
+    axes = axes or tuple(range(len(starts)))
+    steps = steps or (1,) * len(starts)
+    start, step = [0] * rank, [1] * rank
+    for axis, first, stride in zip(axes, starts, steps, strict=True):
+        size = shape[axis % rank]
+        first = first + size if first < 0 else first
+        start[axis % rank] = min(max(first, 0), size - 1 if stride < 0 else size)
+        step[axis % rank] = stride
+    return Kind.RESHAPE, Slice(tuple(start[2:]), tuple(step[2:]))
+
+
+def _split(call: Call) -> Described:
+    rank = len(call.shape(0))
+    axis = int(call.attributes.get("axis", 0)) % rank
+    if axis < 2:
+        return Kind.RESHAPE, Slice((0,) * max(0, rank - 2), (1,) * max(0, rank - 2))
+    sizes = call.integers(1, "split")
+    if sizes is None:
+        count = int(call.attributes.get("num_outputs", 0))
+        chunk = -(-call.shape(0)[axis] // count) if count else call.output[axis]
+        first = chunk * call.output_index
+    else:
+        first = sum(sizes[: call.output_index])
+    start = [first if a == axis else 0 for a in range(2, rank)]
+    return Kind.RESHAPE, Slice(tuple(start), (1,) * (rank - 2))
+
+
+def _reshape(call: Call) -> Described:
+    before, after = call.shape(0), call.output
+    return Kind.RESHAPE, Reshape(call.op.lower(), aligned=len(before) > 2 and before[2:] == after[2:])
+
+
+def _squeeze(call: Call) -> Described:
+    before = [n for n in call.shape(0)[1:] if n != 1]
+    after = [n for n in call.output[1:] if n != 1]
+    return Kind.RESHAPE, Reshape(call.op.lower(), aligned=before == after)
+
+
+def _transpose(call: Call) -> Described:
+    rank = len(call.output)
+    order = [int(a) for a in call.attributes.get("perm") or reversed(range(rank))]
+    spatial = [a for a in order if a >= 2]
+    return Kind.RESHAPE, Reshape("transpose", aligned=order[:1] == [0] and spatial == sorted(spatial))
+
+
+def _block(function: str) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        return Kind.RESHAPE, Reshape(function)
+
+    return read
+
+
+def _pointwise(function: str, kind: Kind) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        return kind, Pointwise(function)
+
+    return read
+
+
+def _whole(function: str, kind: Kind) -> Callable[[Call], Described]:
+    def read(call: Call) -> Described:
+        return kind, Whole(function)
+
+    return read
+
+
+_READERS: dict[str, Callable[[Call], Described]] = {
+    "Conv": _convolution(1, 2),
+    "FusedConv": _convolution(1, 2),
+    "ConvInteger": _convolution(1, 99),
+    "QLinearConv": _convolution(3, 8),
+    "ConvTranspose": _transposed_convolution,
+    "MaxPool": _pooling("max"),
+    "AveragePool": _pooling("average"),
+    "QLinearAveragePool": _pooling("average"),
+    "LpPool": _pooling("lp"),
+    "GlobalMaxPool": _whole_pooling("max"),
+    "GlobalAveragePool": _whole_pooling("average"),
+    "QLinearGlobalAveragePool": _whole_pooling("average"),
+    "GlobalLpPool": _whole_pooling("lp"),
+    "BatchNormalization": _batch_normalisation,
+    "InstanceNormalization": _instance_normalisation,
+    "GroupNormalization": _group_normalisation,
+    "LayerNormalization": _layer_normalisation("layer"),
+    "SimplifiedLayerNormalization": _layer_normalisation("rms"),
+    "RMSNormalization": _layer_normalisation("rms"),
+    "LRN": _local_response,
+    "Relu": _activation("relu"),
+    "LeakyRelu": _activation("leaky_relu", alpha=0.01),
+    "QLinearLeakyRelu": _activation("leaky_relu", alpha=0.01),
+    "PRelu": _activation("prelu"),
+    "ThresholdedRelu": _activation("thresholded_relu", alpha=1.0),
+    "Sigmoid": _activation("sigmoid"),
+    "QLinearSigmoid": _activation("sigmoid"),
+    "HardSigmoid": _activation("hard_sigmoid", alpha=0.2, beta=0.5),
+    "HardSwish": _activation("hard_swish"),
+    "Swish": _activation("swish", alpha=1.0),
+    "Tanh": _activation("tanh"),
+    "Elu": _activation("elu", alpha=1.0),
+    "Celu": _activation("celu", alpha=1.0),
+    "Selu": _activation("selu", alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
+    "Softplus": _activation("softplus"),
+    "Softsign": _activation("softsign"),
+    "Mish": _activation("mish"),
+    "Erf": _activation("erf"),
+    "Gelu": _gelu,
+    "FastGelu": _activation("gelu_tanh"),
+    "QuickGelu": _activation("swish", alpha=1.702),
+    "Clip": _clip,
+    "Softmax": _softmax("softmax"),
+    "LogSoftmax": _softmax("log_softmax"),
+    "Hardmax": _softmax("hardmax"),
+    "Gemm": _gemm,
+    "FusedGemm": _gemm,
+    "MatMul": _matmul(1),
+    "MatMulInteger": _matmul(1),
+    "QLinearMatMul": _matmul(3),
+    "Add": _merge("add", Kind.ADD),
+    "Sum": _merge("add", Kind.ADD),
+    "QLinearAdd": _merge("add", Kind.ADD),
+    "Sub": _merge("subtract", Kind.ARITHMETIC),
+    "Mul": _merge("multiply", Kind.MULTIPLY),
+    "QLinearMul": _merge("multiply", Kind.MULTIPLY),
+    "Div": _merge("divide", Kind.ARITHMETIC),
+    "Max": _merge("maximum", Kind.ARITHMETIC),
+    "Min": _merge("minimum", Kind.ARITHMETIC),
+    "Mean": _merge("mean", Kind.ARITHMETIC),
+    "Pow": _merge("power", Kind.ARITHMETIC),
+    "Where": _merge("where", Kind.ARITHMETIC),
+    "Concat": _concat,
+    "Pad": _pad,
+    "Resize": _resize,
+    "Upsample": _resize,
+    "Slice": _slice,
+    "Split": _split,
+    "Flatten": _reshape,
+    "Reshape": _reshape,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _squeeze,
+    "Transpose": _transpose,
+    "DepthToSpace": _block("depth_to_space"),
+    "SpaceToDepth": _block("space_to_depth"),
+    "Expand": _whole("expand", Kind.RESHAPE),
+    "Tile": _whole("tile", Kind.RESHAPE),
+    "Gather": _whole("gather", Kind.RESHAPE),
+    "ReduceMean": _reduction("mean"),
+    "ReduceMax": _reduction("max"),
+    "ReduceMin": _reduction("min"),
+    "ReduceSum": _reduction("sum"),
+    "ReduceProd": _reduction("product"),
+    "ReduceL1": _reduction("l1"),
+    "ReduceL2": _reduction("l2"),
+    "Dropout": _pointwise("dropout", Kind.DROPOUT),
+    "Identity": _pointwise("identity", Kind.RESHAPE),
+    "Cast": _pointwise("cast", Kind.ARITHMETIC),
+    "CastLike": _pointwise("cast", Kind.ARITHMETIC),
+    "QuantizeLinear": _pointwise("quantise", Kind.QUANTISE),
+    "DequantizeLinear": _pointwise("dequantise", Kind.QUANTISE),
+    "DynamicQuantizeLinear": _whole("quantise", Kind.QUANTISE),
+    "LSTM": _whole("lstm", Kind.RECURRENT),
+    "GRU": _whole("gru", Kind.RECURRENT),
+    "RNN": _whole("rnn", Kind.RECURRENT),
+    "Attention": _whole("attention", Kind.ATTENTION),
+    "MultiHeadAttention": _whole("attention", Kind.ATTENTION),
+    "GroupQueryAttention": _whole("attention", Kind.ATTENTION),
+    **{
+        op: _pointwise(op.lower(), Kind.ARITHMETIC)
+        for op in (
+            "Abs Neg Exp Log Sqrt Reciprocal Floor Ceil Round Sign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh"
+            " Not IsNaN IsInf Shrink BitwiseNot"
+        ).split()
+    },
+    **{
+        op: _merge(op.lower(), Kind.ARITHMETIC)
+        for op in "Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Mod BitShift BitwiseAnd BitwiseOr BitwiseXor".split()
+    },
+}
