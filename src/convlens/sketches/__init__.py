@@ -1,0 +1,7 @@
+"""Sketches: one line of text is a small model, as a learner would write it."""
+
+from convlens.sketches.blocks import Sketch
+from convlens.sketches.building import build
+from convlens.sketches.language import parse
+
+__all__ = ["Sketch", "build", "parse"]
