@@ -281,6 +281,10 @@ class Network(Sequence[Layer]):
         except KeyError:
             raise LayerNotFoundError.among(str(key), self._by_name) from None
 
+    def get(self, name: str) -> Layer | None:
+        """The layer of this name, or ``None``."""
+        return self._by_name.get(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._by_name or name in self.layers
 

@@ -1,0 +1,138 @@
+"""The numbers in files that other tools read: .npz, .safetensors, .zarr. Layers are written as they come.
+
+Every file carries, beside the arrays under their layers' names, the facts of the run as JSON: model, engine, shapes,
+the picture's recipe. In ``.npz`` it is the member ``__convlens__``, in ``.safetensors`` the metadata key
+``convlens``, in ``.zarr`` the group's attribute ``convlens``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convlens import __version__
+from convlens.errors import MissingDependencyError, OutputError
+from convlens.network import Network
+from convlens.pictures import Picture, Recipe
+
+if TYPE_CHECKING:
+    from convlens.lens.maps import FeatureMap
+
+SUFFIXES = (".npz", ".safetensors", ".zarr")
+FACTS = "__convlens__"
+
+
+def facts(network: Network, picture: Picture | None, recipe: Recipe | None) -> dict[str, Any]:
+    """What every export states about itself."""
+    return {
+        "convlens": __version__,
+        "model": network.name,
+        "engine": network.engine,
+        "picture": picture.name if picture is not None else None,
+        "picture_notes": list(picture.notes) if picture is not None else [],
+        "recipe": recipe.to_dict() if recipe is not None else None,
+        "layers": {layer.name: {"op": layer.op, "shape": list(layer.output_shape)} for layer in network},
+    }
+
+
+def check(path: str | Path) -> Path:
+    """The path, if something can be exported to it; called before the run, so that no work is lost.
+
+    Raises:
+        OutputError: the ending is unknown, the folder doesn't exist or can't be written.
+        MissingDependencyError: ``.zarr`` without zarr.
+    """
+    target = Path(path)
+    if target.suffix not in SUFFIXES:
+        raise OutputError(
+            "convlens can't tell the format", expected="a path ending in " + ", ".join(SUFFIXES), received=str(target)
+        )
+    if target.suffix == ".zarr" and find_spec("zarr") is None:
+        raise MissingDependencyError(
+            "Writing .zarr needs zarr, which isn't installed", hint="Type: pip install 'convlens[zarr]'"
+        )
+    if not target.parent.is_dir():
+        raise OutputError(
+            "No such folder",
+            expected="an existing folder",
+            received=str(target.parent),
+            hint=f"Type: mkdir -p {target.parent}",
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(
+            "This folder can't be written", expected="a folder that is yours", received=str(target.parent)
+        )
+    if target.is_dir() and target.suffix != ".zarr":
+        raise OutputError("A folder is in the way", expected="a file", received=f"the folder {target}")
+    return target
+
+
+def save(maps: Iterable[FeatureMap], path: str | Path, about: dict[str, Any]) -> Path:
+    """Write the maps as they come; the path appears only when everything is in it."""
+    target = check(path)
+    write = {".npz": _npz, ".safetensors": _safetensors, ".zarr": _zarr}[target.suffix]
+    with _replacing(target) as unfinished:
+        write(maps, unfinished, json.dumps(about))
+    return target
+
+
+def _npz(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, array in _named(maps):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+        with archive.open(f"{FACTS}.npy", "w") as member:
+            np.lib.format.write_array(member, np.array(about), allow_pickle=False)
+
+
+def _safetensors(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(dict(_named(maps)), path, metadata={"convlens": about})
+
+
+def _zarr(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
+    import zarr
+
+    group = zarr.open_group(str(path), mode="w")
+    for name, array in _named(maps):
+        chunks = (1, *array.shape[1:]) if array.ndim > 1 and array[0].nbytes > 2**16 else array.shape
+        stored = group.create_array(name, shape=array.shape, dtype=array.dtype, chunks=tuple(max(n, 1) for n in chunks))
+        stored[...] = array
+    group.attrs["convlens"] = json.loads(about)
+
+
+def _named(maps: Iterable[FeatureMap]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    for found in maps:
+        yield found.name, found.array
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A path beside ``target`` to write to; it takes the target's place at the end, or vanishes on any error."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    unfinished = folder / target.name
+    try:
+        yield unfinished
+        if target.is_dir():
+            target.rename(folder / "old")
+        unfinished.replace(target)
+    except OSError as error:
+        raise OutputError(
+            "The file could not be written",
+            expected="a path with room for it",
+            received=f"{target}: {error.strerror or error}",
+            hint="Nothing half-written remains.",
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

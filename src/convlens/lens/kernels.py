@@ -1,0 +1,83 @@
+"""The kernels of one layer: the numbers that slide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from convlens import draw
+from convlens.draw import Mode, ScaleChoice
+from convlens.errors import ChannelError
+from convlens.network import Layer
+
+if TYPE_CHECKING:
+    from convlens.draw.figures import Axes, Figure
+
+
+class Kernels:
+    """The kernels of one convolution.
+
+    ``array`` is float32, (filters, channels per group, rows, columns); ``bias`` is (filters,) or ``None``.
+    ``reads_colour`` tells whether the layer reads the picture's three colours, so that a filter can be drawn as one
+    coloured tile.
+    """
+
+    def __init__(self, layer: Layer, array: NDArray[Any], bias: NDArray[Any] | None, *, reads_colour: bool) -> None:
+        self.layer = layer
+        self.array = array
+        self.bias = bias
+        self.reads_colour = reads_colour
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @property
+    def title(self) -> str:
+        """One line: the layer, how many kernels, of what size."""
+        filters, channels, *size = self.array.shape
+        return f"{self.name}  {filters} x {channels} kernels of {' x '.join(str(n) for n in size)}"
+
+    def pages(
+        self, *, scale: ScaleChoice = "layer", mode: Mode = "auto", colour: bool | None = None
+    ) -> Iterator[bytes]:
+        """All kernels as PNGs, one page after the other: none is left out."""
+        coloured = self.reads_colour if colour is None else colour
+        return draw.kernels_pages(self.array, scale=scale, mode=mode, colour=coloured, title=self.title)
+
+    def png(
+        self, *, scale: ScaleChoice = "layer", mode: Mode = "auto", colour: bool | None = None, page: int = 0
+    ) -> bytes:
+        """The kernels as one PNG: a row a filter, a column a channel.
+
+        Args:
+            scale: ``"layer"``: one colour scale for all kernels; ``"map"``: each filter its own.
+            mode: ``"diverging"`` (zero-centred), ``"sequential"`` or ``"auto"``.
+            colour: draw each filter of three channels as one coloured tile; by default where the layer reads RGB.
+            page: which page, where there are more kernels than one picture holds.
+
+        Raises:
+            ChannelError: no such page.
+        """
+        for number, picture in enumerate(self.pages(scale=scale, mode=mode, colour=colour)):
+            if number == page:
+                return picture
+        raise ChannelError(f"{self.name} has no page {page}", expected=f"pages 0 to {number}", received=str(page))
+
+    def plot(self, *, ax: Axes | None = None, scale: ScaleChoice = "layer", mode: Mode = "auto") -> Figure:
+        """A matplotlib Figure for papers; needs the extra ``plot``.
+
+        Raises:
+            MissingDependencyError
+        """
+        return draw.plot_kernels(self.array, ax=ax, scale=scale, mode=mode, title=self.title)
+
+    def __repr__(self) -> str:
+        bias = f", bias of {len(self.bias)}" if self.bias is not None else ", no bias"
+        return f"Kernels({self.name!r}: {' x '.join(str(n) for n in self.array.shape)}{bias})"
+
+    def _repr_png_(self) -> bytes:
+        return self.png()

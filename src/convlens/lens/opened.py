@@ -1,0 +1,329 @@
+"""Lens: an opened model. Everything that a host offers goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from convlens import draw, geometry, pictures
+from convlens.engines import registry
+from convlens.engines.base import Array, Engine, Feed, Sink
+from convlens.errors import ConvlensError, InputError
+from convlens.lens import memory as memory_budget
+from convlens.lens import prediction, stream
+from convlens.lens.kernels import Kernels
+from convlens.lens.maps import FeatureMap, FeatureMaps
+from convlens.lens.summary import Summary
+from convlens.network import Convolution, Input, Layer, Network, Shape
+from convlens.pictures import Picture, Recipe
+
+FREE_SIZE = 224
+"""Pixels that a free spatial axis gets when the network is described without a picture; said in the network's notes."""
+
+
+def open(  # the name that the contract gives it
+    model: object,
+    *,
+    input_shape: Sequence[int] | None = None,
+    recipe: Recipe | str | None = None,
+    labels: Sequence[str] | None = None,
+    trust: bool = False,
+) -> Lens:
+    """Open a model: a path (.onnx, .keras, .h5, .pt2, .pt) or a live Keras, PyTorch or ONNX model.
+
+    Args:
+        model: the path or the live model; a live model is left as it was.
+        input_shape: (channels, rows, columns) for a model that doesn't state its own.
+        recipe: how a picture becomes the input, or the name of a preset such as ``"imagenet"``. Default: what the file
+            states, else the picture's own values 0..255.
+        labels: class names, in the order of the scores.
+        trust: allow a file that runs its own code when opened (a pickle, a Lambda layer).
+
+    Raises:
+        ModelError, UntrustedModelError, MissingDependencyError
+
+    >>> import convlens
+    >>> lens = convlens.open(convlens.sketch("conv 3 3x3", input_shape=(3, 8, 8)).model)
+    >>> [layer.name for layer in lens.network]
+    ['conv']
+    """
+    shape = tuple(int(n) for n in input_shape) if input_shape is not None else None
+    engine = registry.open_engine(model, trust=trust, input_shape=shape)
+    if isinstance(recipe, str):
+        recipe = Recipe.preset(recipe)
+    return Lens(engine, model, input_shape=shape, recipe=recipe, labels=labels)
+
+
+def sketch(text: str, *, input_shape: Sequence[int | None] = (3, None, None), seed: int = 0) -> Lens:
+    """Open a small model written in one line, with random weights from ``seed`` or named kernels.
+
+    Raises:
+        SketchError: a mistake in the line, with a caret under the wrong word.
+
+    >>> import convlens
+    >>> lens = convlens.sketch("conv 1 3x3 | relu | maxpool 5x5", input_shape=(3, 1440, 1080))
+    >>> [(layer.name, layer.output_shape) for layer in lens.network]
+    [('conv', (1, 1438, 1078)), ('relu', (1, 1438, 1078)), ('maxpool', (1, 287, 215))]
+    """
+    from convlens import sketches
+
+    return open(sketches.build(text, input_shape=tuple(input_shape), seed=seed))
+
+
+class Lens:
+    """An opened model.
+
+    ``model`` is what was opened. ``network`` is the model as data: the path that the last picture took, or before any
+    picture the path of a blank one.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: object,
+        *,
+        input_shape: Shape | None = None,
+        recipe: Recipe | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
+        self.model = model
+        self.labels = labels
+        self._engine = engine
+        self._input_shape = input_shape
+        self._recipe = recipe
+        self._network: Network | None = None
+        self._traced: dict[tuple[tuple[str, Shape], ...], Network] = {}
+
+    @property
+    def engine(self) -> str:
+        """The engine's name: onnx, keras or torch."""
+        return self._engine.name
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the network reads, as far as the model says it."""
+        return self._engine.inputs
+
+    @property
+    def network(self) -> Network:
+        """The model as data.
+
+        Raises:
+            InputError: the model doesn't say its input shape, and no picture has told it yet.
+        """
+        if self._network is None:
+            shapes = {given.name: self._blank_shape(given) for given in self.inputs}
+            network = self._trace(shapes)
+            free = [i for i in self.inputs if None in i.shape[1:]]
+            if free and self._input_shape is None:
+                note = f"free sizes are taken as {FREE_SIZE}; choose others with input_shape=(channels, rows, columns)"
+                network = replace(network, notes=(*network.notes, note))
+            self._network = network
+        return self._network
+
+    def summary(self, *, plumbing: bool = False) -> Summary:
+        """Layer, op, output shape, parameters, MACs, receptive field of every layer; prints as a table."""
+        return Summary(self.network, plumbing=plumbing)
+
+    def kernels(self, layer: str | None = None) -> Kernels:
+        """The kernels of a convolution, the first one by default.
+
+        Raises:
+            LayerNotFoundError: no such layer; the closest names are given.
+            ConvlensError: the layer has no kernels.
+        """
+        network = self.network
+        with_kernels = [found for found in network if found.has_kernels]
+        if layer is None and not with_kernels:
+            raise ConvlensError("This network has no convolution, so there are no kernels to show")
+        found = with_kernels[0] if layer is None else network[layer]
+        if not isinstance(found.operation, Convolution):
+            names = [other.name for other in with_kernels]
+            raise ConvlensError(
+                f"{found.name} has no kernels",
+                expected="a convolution",
+                received=f"the {found.kind} {found.op}",
+                hint="Convolutions here: " + ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") + "."
+                if names
+                else "This network has no convolution.",
+            )
+        weights = self._engine.weights(found.name)
+        return Kernels(found, weights["kernel"], weights.get("bias"), reads_colour=self._reads_colour(found))
+
+    def feature_maps(
+        self,
+        picture: object,
+        *,
+        layers: Iterable[str] | None = None,
+        recipe: Recipe | str | None = None,
+        memory: str | int | None = None,
+    ) -> FeatureMaps:
+        """One forward pass: every layer's maps, or those of ``layers``, by layer name.
+
+        Args:
+            picture: a path, a PIL image or a uint8 array (rows, columns, channels), prepared by the recipe; or, fed
+                untouched, a float array or tensor in the framework's own layout (batch axis optional), or a dict by
+                input name.
+            layers: names of the layers to keep; all by default.
+            recipe: how the picture becomes the input, for this run.
+            memory: the most that the maps may take, such as ``"4GB"``; half of the free memory by default.
+
+        Raises:
+            PictureError, InputError, LayerNotFoundError, MemoryBudgetError
+        """
+        shown, used, feed = self._prepared(picture, recipe)
+        network = self._trace(_shapes(feed))
+        keep = self._chosen(network, layers)
+        budget = memory_budget.parse(memory)
+        memory_budget.Estimate.of(_kept(network, keep)).check(budget)
+        arrays: dict[str, Array] = {}
+        kept: list[Layer] = []
+
+        def sink(layer: Layer, array: Array) -> None:
+            kept.append(layer)
+            if layer.name not in network:  # control flow took another path than the blank picture's: count as it goes
+                memory_budget.Estimate.of(kept).check(budget)
+            arrays[layer.name] = array
+
+        ran = self._run(feed, keep, sink)
+        scores = prediction.class_scores(ran)
+        answer = None
+        if scores is not None and scores.name in arrays:
+            answer = prediction.predict(scores, arrays[scores.name], self.labels)
+            if keep is not None and layers is not None and scores.name not in set(layers):
+                del arrays[scores.name]
+        return FeatureMaps(self, ran, arrays, picture=shown, recipe=used, feed=feed, prediction=answer)
+
+    def walk(
+        self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
+    ) -> Iterator[FeatureMap]:
+        """The maps one layer after the other, so that a network whose maps exceed memory can still be walked.
+
+        At most three layers' maps exist at a time: one in your hands, one waiting, one being made.
+        """
+        _, _, feed = self._prepared(picture, recipe)
+        network = self._trace(_shapes(feed))
+        keep = self._chosen(network, layers, with_scores=False)
+        for layer, array in stream.one_by_one(lambda sink: self._run(feed, keep, sink)):
+            yield FeatureMap(network.get(layer.name) or layer, array)
+
+    def estimate(
+        self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
+    ) -> memory_budget.Estimate:
+        """How much memory the maps will take, before any of them is made."""
+        _, _, feed = self._prepared(picture, recipe)
+        network = self._trace(_shapes(feed))
+        return memory_budget.Estimate.of(_kept(network, self._chosen(network, layers, with_scores=False)))
+
+    def __repr__(self) -> str:
+        if self._network is None:
+            return f"Lens({self._engine.name} model; lens.summary() describes it, lens.feature_maps(picture) runs it)"
+        return f"Lens({self._network.name!r}, {self.engine}: {Summary(self._network).totals()})"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+    def predict(self, feed: Feed) -> dict[str, Array]:
+        """The plain forward pass of the untouched model: output layer name -> array, channels first, without batch
+        axis."""
+        return self._engine.predict(feed)
+
+    def diagram(self) -> str:
+        """The network drawn as an SVG: layers as nodes, branches and residuals as edges with their shapes."""
+        return draw.diagram_svg(self.network)
+
+    def _prepared(self, picture: object, recipe: Recipe | str | None) -> tuple[Picture | None, Recipe | None, Feed]:
+        """The picture as read and the recipe (both only for a picture), and what the engine is fed."""
+        if pictures.is_fed(picture):
+            return None, None, self._fed(picture)
+        if len(self.inputs) != 1:
+            names = [i.name for i in self.inputs]
+            raise InputError(
+                f"This network has {len(names)} inputs",
+                expected="a value for each of " + ", ".join(names),
+                received="one picture",
+                hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}.",
+            )
+        given = self._bound(self.inputs[0])
+        read = picture if isinstance(picture, Picture) else pictures.read(picture)
+        chosen = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+        chosen = chosen or self._recipe or pictures.default_recipe(given, self._engine.metadata)
+        array, used = pictures.prepare(read, chosen, given)
+        return read, used, {given.name: array}
+
+    def _fed(self, value: Any) -> Feed:
+        if isinstance(value, Mapping):
+            return {name: self._batched(name, array) for name, array in value.items()}
+        if len(self.inputs) == 1:
+            name = self.inputs[0].name
+            return {name: self._batched(name, value)}
+        return {self.inputs[0].name: value}  # the engine names the inputs that are missing
+
+    def _batched(self, name: str, value: Any) -> Any:
+        given = next((i for i in self.inputs if i.name == name), None)
+        bound = self._bound(given) if given is not None else None
+        if bound is not None and bound.rank_known and value.ndim == len(bound.shape):
+            return value[None]
+        return value
+
+    def _bound(self, given: Input) -> Input:
+        """The input with the shape that the user gave for it."""
+        if self._input_shape is None or given is not self.inputs[0]:
+            return given
+        return replace(given, shape=self._input_shape, rank_known=True)
+
+    def _blank_shape(self, given: Input) -> Shape:
+        """A shape to describe the network with before there is a picture."""
+        bound = self._bound(given)
+        if not bound.rank_known or not bound.shape or bound.shape[0] is None:
+            raise InputError(
+                "This model doesn't say the shape of its input",
+                expected="(channels, rows, columns)",
+                received="a model without an input shape",
+                hint="Type convlens.open(model, input_shape=(3, 224, 224)), or --input-shape 3,224,224.",
+            )
+        channels, *sizes = (FREE_SIZE if n is None else n for n in bound.shape)
+        shape = (channels, *sizes) if bound.layout == "channels_first" else (*sizes, channels)
+        return (bound.batch or 1, *shape)
+
+    def _trace(self, shapes: Mapping[str, Shape]) -> Network:
+        key = tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
+        if key not in self._traced:
+            self._traced[key] = geometry.annotate(self._engine.trace(shapes))
+        return self._traced[key]
+
+    def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+        ran = self._engine.run(feed, keep, sink)
+        self._network = geometry.annotate(ran)
+        return self._network
+
+    def _chosen(
+        self, network: Network, layers: Iterable[str] | None, *, with_scores: bool = True
+    ) -> frozenset[str] | None:
+        if layers is None:
+            return None
+        if isinstance(layers, str):
+            layers = [layers]
+        last = self._network if self._network is not None else network  # a dynamic model's last path has names too
+        names = [name if name in last else network[name].name for name in layers]
+        scores = prediction.class_scores(network) if with_scores else None
+        return frozenset([*names, scores.name] if scores is not None else names)
+
+    def _reads_colour(self, layer: Layer) -> bool:
+        """Whether the convolution reads the three colours of the picture, through nothing but padding and scaling."""
+        network, operation = self.network, layer.operation
+        if not isinstance(operation, Convolution) or operation.in_channels != 3 or operation.groups != 1:
+            return False
+        source = layer.inputs[0]
+        while source in network and len(network[source].inputs) == 1 and not network[source].has_kernels:
+            source = network[source].inputs[0]
+        return source in {i.name for i in network.inputs}
+
+
+def _shapes(feed: Feed) -> dict[str, Shape]:
+    return {name: tuple(int(n) for n in value.shape) for name, value in feed.items()}
+
+
+def _kept(network: Network, keep: frozenset[str] | None) -> Iterator[Layer]:
+    return (layer for layer in network if keep is None or layer.name in keep)

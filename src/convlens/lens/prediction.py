@@ -1,0 +1,71 @@
+"""The network's own answer, where it ends in class scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.network import Activation, Kind, Layer, Network
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The classes in falling order of probability: rows of (class index, probability, label or ``None``).
+
+    ``layer`` is the output that holds the scores. ``softmax`` tells whether they were logits that a softmax turned into
+    probabilities here, or probabilities already.
+    """
+
+    layer: str
+    rows: tuple[tuple[int, float, str | None], ...]
+    softmax: bool
+
+    def __str__(self) -> str:
+        names = [f"{label if label is not None else f'class {index}'} {p:.3f}" for index, p, label in self.rows[:5]]
+        return ", ".join(names) + (" (softmax of the scores)" if self.softmax else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The first five rows, for ``--json``."""
+        top = [{"index": i, "probability": p, "label": label} for i, p, label in self.rows[:5]]
+        return {"layer": self.layer, "softmax": self.softmax, "top": top}
+
+
+def class_scores(network: Network) -> Layer | None:
+    """The output layer that holds class scores, if the network ends in them.
+
+    That is a vector of at least two values that comes from a dense layer, from a global pooling, or from a softmax or
+    sigmoid; reshapes between are looked through.
+
+    >>> from convlens.network import Input
+    >>> dense = Layer("fc", "Gemm", Kind.DENSE, ("x",), (10,), Dense(64, 10))
+    >>> class_scores(Network("n", "onnx", (Input("x", (64,)),), (dense,), ("fc",), 650)).name
+    'fc'
+    """
+    for name in network.outputs:
+        layer = network.get(name)
+        if layer is None or sum(n > 1 for n in layer.output_shape) != 1:
+            continue
+        source = layer
+        while source.kind in (Kind.RESHAPE, Kind.PLUMBING, Kind.QUANTISE) and source.inputs[0] in network:
+            source = network[source.inputs[0]]
+        squashed = isinstance(source.operation, Activation) and source.operation.function in ("softmax", "sigmoid")
+        if squashed or source.kind in (Kind.DENSE, Kind.POOLING) or (source.kind == Kind.CONVOLUTION):
+            return layer
+    return None
+
+
+def predict(layer: Layer, scores: NDArray[Any], labels: Sequence[str] | None = None) -> Prediction:
+    """Rank the classes. Scores that are already probabilities (in 0..1, adding up to 1) are left alone."""
+    values = scores.astype(np.float64).ravel()
+    ready = bool(np.all(values >= 0) and np.all(values <= 1) and abs(values.sum() - 1) < 1e-3)
+    if not ready:
+        powers = np.exp(values - values.max())
+        values = powers / powers.sum()
+    order = np.argsort(-values, kind="stable")
+    named = labels if labels is not None and len(labels) == len(values) else None
+    rows = tuple((int(i), float(values[i]), named[i] if named else None) for i in order)
+    return Prediction(layer.name, rows, not ready)

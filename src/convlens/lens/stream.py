@@ -1,0 +1,59 @@
+"""Turns a run that pushes its layers into an iterator that the reader pulls from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from queue import Full, Queue
+from threading import Event, Thread
+
+from convlens.engines.base import Array, Sink
+from convlens.network import Layer
+
+
+class _Abandoned(BaseException):  # not an error: the reader has left, and no framework may swallow it
+    """Raised inside the run when the reader stops early."""
+
+
+def one_by_one(run: Callable[[Sink], object]) -> Iterator[tuple[Layer, Array]]:
+    """Run in a thread of its own, one layer ahead of the reader at most; stopping early stops the run.
+
+    >>> from convlens.network import Kind
+    >>> layer = Layer("relu", "Relu", Kind.ACTIVATION, ("x",), (1, 2, 2))
+    >>> [(found.name, array) for found, array in one_by_one(lambda sink: sink(layer, 7))]
+    [('relu', 7)]
+    """
+    queue: Queue[tuple[Layer, Array] | BaseException | None] = Queue(maxsize=1)
+    left = Event()
+
+    def offer(item: tuple[Layer, Array] | BaseException | None) -> None:
+        while not left.is_set():
+            try:
+                queue.put(item, timeout=0.1)
+            except Full:
+                continue
+            return
+        raise _Abandoned
+
+    def work() -> None:
+        end: BaseException | None = None
+        try:
+            run(lambda layer, array: offer((layer, array)))
+        except _Abandoned:
+            return
+        except BaseException as error:  # handed over to the reader's thread, which raises it
+            end = error
+        try:
+            offer(end)
+        except _Abandoned:
+            return
+
+    thread = Thread(target=work, name="convlens-walk", daemon=True)
+    thread.start()
+    try:
+        while (item := queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        left.set()
+        thread.join()
