@@ -3,5 +3,6 @@
 from convlens.sketches.blocks import Sketch
 from convlens.sketches.building import build
 from convlens.sketches.language import parse
+from convlens.sketches.tutorial import TUTORIAL, Lesson
 
-__all__ = ["Sketch", "build", "parse"]
+__all__ = ["TUTORIAL", "Lesson", "Sketch", "build", "parse"]

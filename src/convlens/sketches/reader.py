@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from convlens.errors import SketchError
@@ -105,3 +105,15 @@ def suggestion(text: str, known: Sequence[str], elsewhere: Mapping[str, str]) ->
     """
     close = [elsewhere[text]] if text in elsewhere else get_close_matches(text, known, n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """The words with commas, and "or" before the last; what is expected where there are none is the end of the layer.
+
+    >>> listed(["stride", "same", "pad"])
+    'stride, same or pad'
+    """
+    names = list(words)
+    return (
+        ", ".join(names[:-1]) + " or " + names[-1] if len(names) > 1 else names[0] if names else "the end of the layer"
+    )
