@@ -188,13 +188,16 @@ Operation = (
 class ReceptiveField:
     """The part of the picture that can reach one value, one entry a spatial axis of the picture.
 
-    The unclipped box of the value at ``index`` begins at ``start + index * stride`` and is ``size`` long. ``whole``:
-    every value sees the whole picture. ``exact`` is false where operations don't line up and the box is a bound.
+    The unclipped box of the value at ``index`` goes from pixel ``start + index * stride`` to ``end + index * stride``,
+    both inside it (fractions, behind transposed convolutions, are rounded inwards); ``size`` is its length, the largest
+    where the values of a layer differ. ``whole``: every value sees the same box. ``exact`` is false where operations
+    don't line up and the box is a bound.
     """
 
     size: Shape
     stride: tuple[Fraction, ...]
     start: tuple[Fraction, ...]
+    end: tuple[Fraction, ...]
     whole: bool = False
     exact: bool = True
 

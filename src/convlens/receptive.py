@@ -97,12 +97,15 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
 def box(field: ReceptiveField, index: Shape) -> tuple[tuple[int, int], ...]:
     """The unclipped box of the unit at ``index``: (first, last) pixel an axis, both inside the box.
 
-    >>> box(ReceptiveField((7, 7), (Fraction(4), Fraction(4)), (Fraction(-3), Fraction(-3))), (0, 1))
-    ((-3, 3), (1, 7))
+    >>> field = ReceptiveField((7,), (Fraction(4),), (Fraction(-3),), (Fraction(3),))
+    >>> box(field, (0,)), box(field, (1,))
+    (((-3, 3),), ((1, 7),))
     """
     places = index if len(index) == len(field.size) else (0,) * len(field.size)
-    firsts = [start + stride * i for start, stride, i in zip(field.start, field.stride, places, strict=True)]
-    return tuple((ceil(first), ceil(first) + size - 1) for first, size in zip(firsts, field.size, strict=True))
+    return tuple(
+        (ceil(start + stride * i), floor(end + stride * i))
+        for start, end, stride, i in zip(field.start, field.end, field.stride, places, strict=True)
+    )
 
 
 def clip(unclipped: tuple[tuple[int, int], ...], picture: Shape) -> tuple[tuple[int, int], ...]:
@@ -128,6 +131,7 @@ def _public(field: _Field | None) -> ReceptiveField | None:
         size=tuple(_longest(axis) for axis in field.axes),
         stride=tuple(axis.stride for axis in field.axes),
         start=tuple(axis.low for axis in field.axes),
+        end=tuple(axis.high for axis in field.axes),
         whole=all(axis.stride == 0 for axis in field.axes),
         exact=field.unit_exact,
     )
@@ -191,8 +195,11 @@ def _steps(layer: Layer, before: Shape, after: Shape) -> tuple[list[Step], bool 
                 steps.append(
                     (Fraction(1, stride), Fraction(pad - dilation * (kernel - 1), stride), Fraction(pad, stride))
                 )
-            plain = all(s == 1 for s in operation.stride)
-            return steps, True if plain else (None if all(d == 1 for d in operation.dilation) else False)
+            if all(stride == 1 for stride in operation.stride):
+                return steps, True
+            settings = zip(operation.kernel_size, operation.stride, operation.dilation, operation.padding, strict=True)
+            gapless = all(dilation == 1 and kernel >= stride for kernel, stride, dilation, _ in settings)
+            return steps, None if gapless else False
         case Pooling(adaptive=True):
             return [_adaptive(n, m) for n, m in zip(before, after, strict=True)], all(
                 n % m == 0 for n, m in zip(before, after, strict=True)

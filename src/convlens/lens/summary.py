@@ -48,10 +48,10 @@ class Summary:
         """The lines of the table: each new scope announces itself, its layers stand indented below."""
         opened: tuple[str, ...] = ()
         for layer in self.layers:
-            shared = _common(opened, layer.scope)
-            for depth in range(shared, len(layer.scope)):
-                yield Row(depth, (layer.scope[depth], "", "", "", "", ""), None)
-            opened = layer.scope
+            scope = _headings(layer)
+            for depth in range(_common(opened, scope), len(scope)):
+                yield Row(depth, (scope[depth], "", "", "", "", ""), None)
+            opened = scope
             yield Row(len(opened), _cells(layer), layer)
 
     def totals(self) -> str:
@@ -143,6 +143,7 @@ def layer_facts(layer: Layer) -> dict[str, Any]:
             "size": list(field.size),
             "stride": [_number(s) for s in field.stride],
             "start": [_number(s) for s in field.start],
+            "end": [_number(s) for s in field.end],
             "whole": field.whole,
             "exact": field.exact,
         },
@@ -152,7 +153,8 @@ def layer_facts(layer: Layer) -> dict[str, Any]:
 def receptive_field_in_words(field: ReceptiveField | None) -> str:
     """A receptive field for a table cell: size and stride; ``<=`` where the box is a bound.
 
-    >>> receptive_field_in_words(ReceptiveField((37, 37), (Fraction(25), Fraction(25)), (Fraction(0), Fraction(0))))
+    >>> n = Fraction
+    >>> receptive_field_in_words(ReceptiveField((37, 37), (n(25), n(25)), (n(0), n(0)), (n(36), n(36))))
     '37 x 37 / 25'
     """
     if field is None:
@@ -183,6 +185,21 @@ def _cells(layer: Layer) -> tuple[str, ...]:
         macs,
         receptive_field_in_words(layer.receptive_field),
     )
+
+
+def _headings(layer: Layer) -> tuple[str, ...]:
+    """The scopes as a reader counts them: ``layer1``, ``0`` is the one scope ``layer1.0``."""
+    headings: list[str] = []
+    place = 0
+    for part in layer.scope:
+        found = layer.name.find(part, place)
+        joint = layer.name[place:found] if headings and found > 0 else ""
+        place = max(found, 0) + len(part)
+        if part.isdigit() and headings:
+            headings[-1] += (joint or ".") + part
+        else:
+            headings.append(part)
+    return tuple(headings)
 
 
 def _dims(shape: tuple[int | None, ...]) -> str:
