@@ -47,11 +47,11 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
             raise PictureError(
                 "The picture doesn't fit into memory", received=name, hint="Scale it down first."
             ) from None
-        except (
-            Exception
-        ) as error:  # a decoder raises nearly anything over a broken file: OSError, SyntaxError, struct.error
+        except Exception as error:  # over a broken file, decoders raise nearly anything: SyntaxError, struct.error, ...
             raise PictureError(
-                "The picture is broken or incomplete", received=name, hint=f"Pillow says: {error}."
+                "The picture is broken or incomplete",
+                received=name,
+                hint=f"Pillow says: {str(error) or type(error).__name__}.",
             ) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
@@ -87,8 +87,9 @@ def decode(image: Image.Image, name: str, max_pixels: int, notes: list[str], pat
     if frames > 1:
         frame = image.tell()
         notes.append(f"first frame of {frames}" if frame == 0 else f"frame {frame + 1} of {frames}")
-    stored = _orientation(image)
+    # before anything decodes the image, as reading a PNG's EXIF does: a decoded image has no tiles
     both_bytes = _sixteen_bit_colour(image, path) if path else None
+    stored = _orientation(image)
     image.load()
     pixels = both_bytes if both_bytes is not None else _pixels(image, name, notes)
     if pixels.dtype == np.uint16:
@@ -147,6 +148,8 @@ def _sixteen_bit_colour(image: Image.Image, path: Path) -> Pixels | None:
     byte of each sample and the little-endian reader the second, so that decoding once with each gives both bytes.
     """
 
+    if image.format not in ("PNG", "TIFF"):
+        return None
     tiles = getattr(image, "tile", [])
     names = {args if isinstance(args, str) else args[0] for _, _, _, args in tiles if args}
     if len(names) != 1:

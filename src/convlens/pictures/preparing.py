@@ -150,10 +150,12 @@ def _picture_shape(input: Input) -> tuple[int | None, int | None, int | None]:
 
 
 def _value_type(recipe: Recipe, input: Input) -> np.dtype[Any]:
+    if input.dtype.startswith(("bfloat", "float8", "float4")):
+        return np.dtype(np.float32)  # types that NumPy itself doesn't have: their engine casts
     try:
         dtype = np.dtype(input.dtype)
     except TypeError:
-        return np.dtype(np.float32)  # a type that NumPy doesn't have, such as bfloat16: its engine casts
+        dtype = np.dtype(object)
     if dtype.kind == "f":
         return dtype
     if dtype.kind not in "iu" or np.iinfo(dtype).max < 255:

@@ -191,13 +191,12 @@ class Recipe:
             return "value = pixel (0..255)"
         name = next((name + ": " for name, preset in PRESETS.items() if self._same_values(preset)), "")
         divisor = round(1 / self.scale, 6)
-        factor = (
-            f"pixel / {divisor:g}"
-            if math.isclose(1 / divisor if divisor else 0, self.scale)
-            else f"pixel * {self.scale:g}"
-        )
-        term = "pixel" if self.scale == 1 else factor
-        if any(self.mean):
+        term = "pixel" if self.scale == 1 else f"pixel * {self.scale:g}"
+        if abs(divisor) > 1 and math.isclose(1 / divisor, self.scale):
+            term = f"pixel / {divisor:g}"
+        if len(self.mean) == 1 and self.mean[0] < 0:
+            term = f"{term} + {-self.mean[0]:g}"
+        elif any(self.mean):
             term = f"{term} - {_listed(self.mean)}"
         if any(s != 1 for s in self.std):
             term = f"({term}) / {_listed(self.std)}"
