@@ -6,6 +6,7 @@ from convlens.lens.memory import Estimate
 from convlens.lens.opened import Lens, open, sketch
 from convlens.lens.prediction import Prediction
 from convlens.lens.summary import Summary
+from convlens.lens.walking import Walk
 
 __all__ = [
     "Estimate",
@@ -16,6 +17,7 @@ __all__ = [
     "Prediction",
     "Statistics",
     "Summary",
+    "Walk",
     "open",
     "sketch",
 ]

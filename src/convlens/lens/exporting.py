@@ -8,12 +8,8 @@ the picture's recipe. In ``.npz`` it is the member ``__convlens__``, in ``.safet
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +18,7 @@ import numpy as np
 
 from convlens import __version__
 from convlens.errors import MissingDependencyError, OutputError
+from convlens.lens import files
 from convlens.network import Network
 from convlens.pictures import Picture, Recipe
 
@@ -61,27 +58,14 @@ def check(path: str | Path) -> Path:
         raise MissingDependencyError(
             "Writing .zarr needs zarr, which isn't installed", hint="Type: pip install 'convlens[zarr]'"
         )
-    if not target.parent.is_dir():
-        raise OutputError(
-            "No such folder",
-            expected="an existing folder",
-            received=str(target.parent),
-            hint=f"Type: mkdir -p {target.parent}",
-        )
-    if not os.access(target.parent, os.W_OK):
-        raise OutputError(
-            "This folder can't be written", expected="a folder that is yours", received=str(target.parent)
-        )
-    if target.is_dir() and target.suffix != ".zarr":
-        raise OutputError("A folder is in the way", expected="a file", received=f"the folder {target}")
-    return target
+    return files.check_place(target, force=True)
 
 
 def save(maps: Iterable[FeatureMap], path: str | Path, about: dict[str, Any]) -> Path:
     """Write the maps as they come; the path appears only when everything is in it."""
     target = check(path)
     write = {".npz": _npz, ".safetensors": _safetensors, ".zarr": _zarr}[target.suffix]
-    with _replacing(target) as unfinished:
+    with files.replacing(target) as unfinished:
         write(maps, unfinished, json.dumps(about))
     return target
 
@@ -115,24 +99,3 @@ def _zarr(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
 def _named(maps: Iterable[FeatureMap]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
     for found in maps:
         yield found.name, found.array
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A path beside ``target`` to write to; it takes the target's place at the end, or vanishes on any error."""
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    unfinished = folder / target.name
-    try:
-        yield unfinished
-        if target.is_dir():
-            target.rename(folder / "old")
-        unfinished.replace(target)
-    except OSError as error:
-        raise OutputError(
-            "The file could not be written",
-            expected="a path with room for it",
-            received=f"{target}: {error.strerror or error}",
-            hint="Nothing half-written remains.",
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

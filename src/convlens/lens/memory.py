@@ -28,8 +28,16 @@ class Estimate:
         sizes = sorted(((layer.name, geometry.map_bytes(layer)) for layer in layers), key=lambda row: -row[1])
         return cls(sum(size for _, size in sizes), tuple(sizes))
 
-    def check(self, budget: int) -> None:
-        """Raise :class:`MemoryBudgetError` where the maps don't fit ``budget`` bytes."""
+    @classmethod
+    def walking(cls, layers: Iterable[Layer], at_once: int) -> Estimate:
+        """The most that ``at_once`` layers in a row take, when the maps come one after the other."""
+        rows = [(layer.name, geometry.map_bytes(layer)) for layer in layers]
+        stretches = [rows[i : i + at_once] for i in range(max(1, len(rows) - at_once + 1))]
+        most = max(stretches, key=lambda stretch: sum(size for _, size in stretch))
+        return cls(sum(size for _, size in most), tuple(sorted(most, key=lambda row: -row[1])))
+
+    def check(self, budget: int, remedy: str = "Choose layers=[...], or walk through them with lens.walk") -> None:
+        """Raise :class:`MemoryBudgetError` where the maps don't fit ``budget`` bytes; ``remedy`` is what else to do."""
         if self.total <= budget:
             return
         largest = ", ".join(f"{name} ({in_words(size)})" for name, size in self.layers[:3])
@@ -37,8 +45,8 @@ class Estimate:
             "The feature maps don't fit the memory budget",
             expected=f"at most {in_words(budget)}",
             received=f"{in_words(self.total)} in {len(self.layers)} layers, the largest {largest}",
-            hint="Choose layers=[...], walk through them one at a time with lens.walk(picture), "
-            f"or raise the budget: memory={in_words(self.total, round_up=True)!r}.",
+            hint=f"{remedy}, or raise the budget: memory={in_words(self.total, round_up=True)!r} "
+            f"(--memory {in_words(self.total, round_up=True)}).",
         )
 
 

@@ -15,6 +15,7 @@ from convlens.lens import prediction, stream
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMap, FeatureMaps
 from convlens.lens.summary import Summary
+from convlens.lens.walking import AT_ONCE, Walk
 from convlens.network import Convolution, Input, Layer, Network, Shape
 from convlens.pictures import Picture, Recipe
 
@@ -196,17 +197,30 @@ class Lens:
         return FeatureMaps(self, ran, arrays, picture=shown, recipe=used, feed=feed, prediction=answer)
 
     def walk(
-        self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
-    ) -> Iterator[FeatureMap]:
+        self,
+        picture: object,
+        *,
+        layers: Iterable[str] | None = None,
+        recipe: Recipe | str | None = None,
+        memory: str | int | None = None,
+    ) -> Walk:
         """The maps one layer after the other, so that a network whose maps exceed memory can still be walked.
 
-        At most three layers' maps exist at a time: one in your hands, one waiting, one being made.
+        At most three layers' maps exist at a time: one in your hands, one waiting, one being made. ``memory`` is the
+        most that they may take together.
+
+        Raises:
+            PictureError, InputError, LayerNotFoundError, MemoryBudgetError: before the run.
         """
-        _, _, feed = self._prepared(picture, recipe)
+        shown, used, feed = self._prepared(picture, recipe)
         network = self._trace(_shapes(feed))
-        keep = self._chosen(network, layers, with_scores=False)
-        for layer, array in stream.one_by_one(lambda sink: self._run(feed, keep, sink)):
-            yield FeatureMap(network.get(layer.name) or layer, array)
+        wanted = None if layers is None else self._chosen(network, list(layers), with_scores=False)
+        keep = self._chosen(network, wanted)
+        budget = memory_budget.parse(memory)
+        estimate = memory_budget.Estimate.walking(_kept(network, keep), AT_ONCE)
+        estimate.check(budget, "Choose layers, or take a smaller picture")
+        made = stream.one_by_one(lambda sink: self._run(feed, keep, sink))
+        return Walk(network, wanted, made, picture=shown, recipe=used, labels=self.labels, budget=budget)
 
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None

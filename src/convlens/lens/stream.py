@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from queue import Full, Queue
 from threading import Event, Thread
 
@@ -14,7 +14,7 @@ class _Abandoned(BaseException):  # not an error: the reader has left, and no fr
     """Raised inside the run when the reader stops early."""
 
 
-def one_by_one(run: Callable[[Sink], object]) -> Iterator[tuple[Layer, Array]]:
+def one_by_one(run: Callable[[Sink], object]) -> Generator[tuple[Layer, Array]]:
     """Run in a thread of its own, one layer ahead of the reader at most; stopping early stops the run.
 
     >>> from convlens.network import Kind

@@ -1,0 +1,94 @@
+"""One run whose layers come one after the other, for a network whose maps exceed memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from convlens.engines.base import Array
+from convlens.lens import exporting, prediction
+from convlens.lens.maps import FeatureMap
+from convlens.lens.memory import Estimate
+from convlens.lens.prediction import Prediction
+from convlens.network import Layer, Network
+from convlens.pictures import Picture, Recipe
+
+AT_ONCE = 3
+"""Layers whose maps exist at a time: one in the reader's hands, one waiting, one being made."""
+
+
+class Walk(Iterator[FeatureMap]):
+    """An iterator of feature maps. What will come is known before the first: ``layers``, ``picture``, ``recipe``.
+
+    ``layers`` are those that a blank picture's run makes; a model with control flow may take another path.
+    ``prediction`` is there once the class scores have come by. Leave early with :meth:`close`, or use it in ``with``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        wanted: Collection[str] | None,
+        made: Generator[tuple[Layer, Array]],
+        *,
+        picture: Picture | None,
+        recipe: Recipe | None,
+        labels: Sequence[str] | None,
+        budget: int,
+    ) -> None:
+        self.network = network
+        self.layers = tuple(layer for layer in network if wanted is None or layer.name in wanted)
+        self.picture = picture
+        self.recipe = recipe
+        self.prediction: Prediction | None = None
+        self._wanted = wanted
+        self._made = made
+        self._labels = labels
+        self._budget = budget
+        self._scores = prediction.class_scores(network)
+        self._caption = str(recipe) if recipe is not None else "fed untouched"
+
+    def __next__(self) -> FeatureMap:
+        for layer, array in self._made:
+            if self._scores is not None and layer.name == self._scores.name:
+                self.prediction = prediction.predict(layer, array, self._labels)
+            if self._wanted is None or layer.name in self._wanted:
+                return FeatureMap(self.network.get(layer.name) or layer, array, caption=self._caption)
+        raise StopIteration
+
+    def save(self, path: str | Path, *, each: Callable[[FeatureMap], None] | None = None) -> Path:
+        """Write the numbers as they come, as ``.npz``, ``.safetensors`` or ``.zarr``; ``each`` is told of every layer.
+
+        A ``.safetensors`` file begins with all shapes, so that its maps have to fit the memory budget together.
+
+        Raises:
+            OutputError: the ending is unknown, or the path can't be written; nothing half-written remains.
+            MemoryBudgetError: ``.safetensors``, and the maps don't fit.
+        """
+        target = exporting.check(path)
+        if target.suffix == ".safetensors":
+            Estimate.of(self.layers).check(self._budget, "Choose layers, or write .npz or .zarr, which can be streamed")
+        return exporting.save(_told(self, each), target, exporting.facts(self.network, self.picture, self.recipe))
+
+    def close(self) -> None:
+        """Stop the run; the model is left as it was found."""
+        self._made.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Walk through {self.network.name!r}: {len(self.layers)} of {len(self.network)} layers"
+
+
+def _told(walk: Walk, each: Callable[[FeatureMap], None] | None) -> Iterator[FeatureMap]:
+    for found in walk:
+        yield found
+        if each is not None:
+            each(found)
