@@ -22,6 +22,7 @@ Pixels = NDArray[Any]
 
 KNOWN = "a JPEG, PNG, WebP, TIFF, BMP or GIF file"
 _ORIENTATION = 0x0112  # EXIF 2.32, table 4: the tag that says which side of the stored picture is up
+_BLOCK = 64  # rows
 _PILLOW = threading.RLock()  # Pillow's pixel limit and Python's warning filters are global
 
 
@@ -147,7 +148,6 @@ def _sixteen_bit_colour(image: Image.Image, path: Path) -> Pixels | None:
     Pillow names the layout of the stored samples (the raw mode) beside each tile. The big-endian reader takes the first
     byte of each sample and the little-endian reader the second, so that decoding once with each gives both bytes.
     """
-
     if image.format not in ("PNG", "TIFF"):
         return None
     tiles = getattr(image, "tile", [])
@@ -192,14 +192,14 @@ def without_alpha(pixels: Pixels, notes: list[str]) -> Pixels:
     alpha = pixels[..., -1]
     colour = pixels[..., :-1]
     white = int(np.iinfo(pixels.dtype).max)
-    see_through = alpha != white
-    if not see_through.any():
+    if (alpha == white).all():
         notes.append("opaque alpha dropped")
         return colour
     notes.append("alpha composited on white")
-    wide = np.uint16 if pixels.dtype == np.uint8 else np.uint32  # holds white * white + white // 2
-    a = alpha[see_through].astype(wide)[:, None]
-    c = colour[see_through].astype(wide)
-    composited = colour.copy()
-    composited[see_through] = (c * a + wide(white) * (wide(white) - a) + wide(white // 2)) // wide(white)
-    return composited
+    wide: Any = np.uint16 if pixels.dtype == np.uint8 else np.uint32  # holds white * white + white // 2
+    opaque = colour.copy()
+    for start in range(0, len(opaque), _BLOCK):  # the wide numbers of a whole large picture would fill the memory
+        rows = slice(start, start + _BLOCK)
+        a = alpha[rows, :, None].astype(wide)
+        opaque[rows] = (colour[rows] * a + wide(white) * (wide(white) - a) + wide(white // 2)) // wide(white)
+    return opaque

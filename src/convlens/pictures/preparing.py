@@ -305,7 +305,7 @@ def _values(pixels: Pixels, recipe: Recipe, dtype: np.dtype[Any], layout: str) -
         target = values[0, channel] if first else values[0, ..., channel]
         if pixels.dtype == np.uint8:
             table = (np.arange(256) * recipe.scale - mean) / std
-            target[...] = table.astype(dtype)[plane]
+            np.take(table.astype(dtype), plane, out=target, mode="clip")  # "clip" writes without a detour
         else:
             exact = (plane.astype(np.float64) * recipe.scale - mean) / std
             target[...] = exact if dtype.kind == "f" else np.rint(exact)
