@@ -119,6 +119,10 @@ class SketchError(ConvlensError, ValueError):
         return f"{self._line()}\n  {self.sketch}\n  {' ' * self.column}{'^' * self.width}"
 
 
+class DrawingError(ConvlensError, ValueError):
+    """A picture that can't be drawn as it was asked for."""
+
+
 class OutputError(ConvlensError, OSError):
     """A file or folder that can't be written; nothing half-written remains."""
 

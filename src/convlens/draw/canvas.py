@@ -120,7 +120,12 @@ class Canvas:
     def png(self, zoom: int = 1) -> bytes:
         """Return the picture as PNG."""
         raster = self.raster(zoom)
-        return encode_indexed(raster, self.palette) if raster.ndim == 2 else encode_rgb(raster)
+        return encode(raster, self.palette)
+
+
+def encode(raster: Bytes, palette: Bytes) -> bytes:
+    """Return palette indices (rows, columns) or true colours (rows, columns, 3) as PNG."""
+    return encode_indexed(raster, palette) if raster.ndim == 2 else encode_rgb(raster)
 
 
 def enlarge(pixels: Bytes, factor: int) -> Bytes:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convlens.draw import theme
+from convlens.errors import DrawingError
 
 Mode = Literal["auto", "diverging", "sequential"]
 Bytes = npt.NDArray[np.uint8]
@@ -31,6 +32,8 @@ MINUS_INFINITY = 250
 EMPTY = 251
 FRAME = 252
 STRIKE = 253
+
+POSITIVE_BAR, NEGATIVE_BAR = 172, 48  # of the colour map, strong enough to stand on the page in either
 
 _CHUNK = 1 << 15  # values; small enough that every pass after the first runs from the cache
 
@@ -61,9 +64,11 @@ class Scale:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.minimum) and math.isfinite(self.maximum) and self.minimum <= self.maximum):
-            raise ValueError(f"a scale needs finite minimum <= maximum, received {self.minimum}, {self.maximum}")
+            received = f"{self.minimum} to {self.maximum}"
+            raise DrawingError("No such scale", expected="a finite minimum <= maximum", received=received)
         if self.diverging and self.minimum != -self.maximum:
-            raise ValueError(f"a diverging scale is symmetric about 0, received {self.minimum}, {self.maximum}")
+            received = f"{self.minimum} to {self.maximum}"
+            raise DrawingError("No such diverging scale", expected="one symmetric about 0", received=received)
 
     @property
     def limit(self) -> float:
@@ -102,7 +107,7 @@ def scale_for(array: npt.ArrayLike, *, mode: Mode = "auto", clip: float | None =
     Scale(minimum=1.0, maximum=4.0, diverging=False)
     """
     if mode not in ("auto", "diverging", "sequential"):
-        raise ValueError(f"mode is auto, diverging or sequential, received {mode!r}")
+        raise DrawingError("No such mode", expected="'auto', 'diverging' or 'sequential'", received=repr(mode))
     values = np.asarray(array)
     found = finite_range(values)
     if found is None:
@@ -110,7 +115,7 @@ def scale_for(array: npt.ArrayLike, *, mode: Mode = "auto", clip: float | None =
     lowest, highest = found
     if clip is not None:
         if not 0 <= clip < 1:
-            raise ValueError(f"clip is a share of the values, from 0 to below 1, received {clip}")
+            raise DrawingError("No such clip", expected="a share of the values, from 0 to below 1", received=str(clip))
         magnitudes = np.abs(values[np.isfinite(values)])
         bound = float(np.quantile(magnitudes, 1 - clip))
         lowest, highest = max(lowest, -bound), min(highest, bound)
@@ -162,14 +167,6 @@ def index(array: npt.ArrayLike, scale: Scale) -> Bytes:
             into[np.isnan(chunk)] = NOT_A_NUMBER
             into[chunk == np.inf] = PLUS_INFINITY
             into[chunk == -np.inf] = MINUS_INFINITY
-    return indices
-
-
-def index_each(maps: Floats, scales: list[Scale]) -> Bytes:
-    """Return the palette indices of ``maps`` (channels, ...), each channel on its own scale."""
-    indices = np.empty(maps.shape, np.uint8)
-    for channel, scale in enumerate(scales):
-        indices[channel] = index(maps[channel], scale)
     return indices
 
 

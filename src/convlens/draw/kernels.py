@@ -10,21 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from convlens.draw import colours, theme
-from convlens.draw.canvas import Canvas, Patch
-from convlens.draw.canvas import enlarge as enlarge_pixels
+from convlens.draw.canvas import Canvas
+from convlens.draw.colour_kernels import draw_in_colour
 from convlens.draw.colours import Bytes, Floats, Mode, Scale, index, scale_for
-from convlens.draw.lettering import format_value, text_width
-from convlens.draw.mosaic import as_float32, draw_mosaic, grid_columns
-from convlens.draw.page import Legend, compose, swatches
-from convlens.draw.survey import survey
+from convlens.draw.lettering import text_width
+from convlens.draw.mosaic import as_float32, check_scale, draw_mosaic, every, mark, range_texts
+from convlens.draw.page import Legend, Words, compose, swatches
+from convlens.draw.survey import Survey, survey
+from convlens.errors import DrawingError
 
-_WIDTH = 1200  # pixels that a table of kernels should fit into
+KernelScale = Literal["layer", "map"] | Scale
+
+_LARGEST_AREA = 1_400_000  # pixels that the cells of a table may take together, as long as each keeps one
+_LARGEST_CELL, _LARGEST_LONE_CELL = 12, 16  # pixels a side for one value; of a 1x1 kernel
 _CELL_WITH_VALUE = 48
 _MOST_KERNELS_WITH_VALUES = 9
 _LARGEST_KERNEL_WITH_VALUES = 5
+_WIDEST = 1800
+_WIDTH_TO_HEIGHT = 1.3
+_BLOCK_GAP = 4 * theme.GAP
 _LABEL_HEIGHT = theme.LINE_HEIGHT[theme.SMALL_SIZE]
-
-KernelScale = Literal["layer", "map"] | Scale
 
 
 def kernels_png(
@@ -48,16 +53,8 @@ def kernels_png(
     >>> kernels_png(np.ones((3, 3, 3, 3)), title="conv")[1:4]
     b'PNG'
     """
-    return draw_kernels(
-        kernels,
-        scale=scale,
-        mode=mode,
-        colour=colour,
-        numbers=numbers,
-        legend=legend,
-        title=title,
-        caption=caption,
-    ).png()
+    words = Words(title, caption, numbers=numbers, legend=legend)
+    return draw_kernels(kernels, words, scale=scale, mode=mode, colour=colour).png()
 
 
 def kernels_pages(
@@ -67,7 +64,6 @@ def kernels_pages(
     channels_per_page: int = 64,
     scale: KernelScale = "layer",
     mode: Mode = "diverging",
-    colour: bool = False,
     numbers: bool = True,
     legend: bool = True,
     title: str | None = None,
@@ -78,289 +74,245 @@ def kernels_pages(
     >>> len(list(kernels_pages(np.ones((5, 3, 3, 3)), filters_per_page=2)))
     3
     """
-    if filters_per_page < 1 or channels_per_page < 1:
-        raise ValueError("a page holds at least one filter and one channel")
-    values, notes = _two_dimensional(kernels)
+    words = Words(title, caption, numbers=numbers, legend=legend)
+    for canvas in draw_kernels_pages(kernels, words, (filters_per_page, channels_per_page), scale=scale, mode=mode):
+        yield canvas.png()
+
+
+def draw_kernels_pages(
+    kernels: npt.ArrayLike,
+    words: Words,
+    per_page: tuple[int, int] = (64, 64),
+    *,
+    scale: KernelScale = "layer",
+    mode: Mode = "diverging",
+) -> Iterator[Canvas]:
+    """Yield the canvases of :func:`kernels_pages`; ``per_page`` is (filters, channels)."""
+    if min(per_page) < 1:
+        expected = "at least one filter and one channel a page"
+        raise DrawingError("No kernel fits on a page", expected=expected, received=str(per_page))
+    values, slice_note = _two_dimensional(kernels)
     filters, channels = values.shape[:2]
     shared: KernelScale = scale_for(values, mode=mode) if scale == "layer" else scale
-    across = max(1, math.ceil(channels / channels_per_page))
-    pages = max(1, math.ceil(filters / filters_per_page)) * across
+    across = max(1, math.ceil(channels / per_page[1]))
+    pages = max(1, math.ceil(filters / per_page[0])) * across
     for page in range(pages):
-        first_filter, first_channel = page // across * filters_per_page, page % across * channels_per_page
-        last_filter = min(first_filter + filters_per_page, filters)
-        last_channel = min(first_channel + channels_per_page, channels)
-        place = (
-            f"page {page + 1} of {pages}: filters {first_filter} to {last_filter - 1} of {filters}, "
-            f"channels {first_channel} to {last_channel - 1} of {channels}"
+        first = (page // across * per_page[0], page % across * per_page[1])
+        last = (min(first[0] + per_page[0], filters), min(first[1] + per_page[1], channels))
+        part = (
+            f"page {page + 1} of {pages}: filters {first[0]} to {last[0] - 1} of {filters}, "
+            f"channels {first[1]} to {last[1] - 1} of {channels}"
         )
-        yield draw_kernels(
-            values[first_filter:last_filter, first_channel:last_channel],
-            scale=shared,
-            mode=mode,
-            colour=colour,
-            numbers=numbers,
-            legend=legend,
-            title=title,
-            caption=caption,
-            first=(first_filter, first_channel),
-            place=" · ".join(filter(None, [notes, place if pages > 1 else ""])),
-        ).png()
+        around = words.at(slice_note).at(part if pages > 1 else "")
+        yield draw_kernels(values[first[0] : last[0], first[1] : last[1]], around, scale=shared, mode=mode, first=first)
 
 
 def draw_kernels(
     kernels: npt.ArrayLike,
+    words: Words,
     *,
     scale: KernelScale = "layer",
     mode: Mode = "diverging",
     colour: bool = False,
-    numbers: bool = True,
-    legend: bool = True,
-    title: str | None = None,
-    caption: str | None = None,
     first: tuple[int, int] = (0, 0),
-    place: str = "",
 ) -> Canvas:
-    """Return ``kernels`` as one canvas; ``first`` are the numbers of the first filter and channel."""
-    values, notes = _two_dimensional(kernels)
-    place = " · ".join(filter(None, [notes, place]))
+    """Return ``kernels`` as one canvas, see :func:`kernels_png`; ``first`` numbers the first filter and channel."""
+    check_scale(scale)
+    values, slice_note = _two_dimensional(kernels)
+    words = words.at(slice_note)
     filters, channels, rows, columns = values.shape
+    if values.size == 0:
+        nothing = values.reshape(filters, 0, columns)
+        return draw_mosaic(nothing, words, first=first[0], noun="kernel")
     if colour:
-        if channels != 3:
-            raise ValueError(f"colour needs kernels of 3 channels (red, green, blue), received {channels}")
-        return _draw_in_colour(values, scale, numbers, legend, title, caption, first[0], place)
-    with_values = _few(values)
-    if values.size == 0 or (channels == 1 and rows * columns > 1 and not with_values):
-        return draw_mosaic(
-            values.reshape(filters, rows * channels, columns) if values.size == 0 else values[:, 0],
-            scale=scale,
-            mode=mode,
-            numbers=numbers,
-            legend=legend,
-            title=title,
-            caption=caption,
-            first=first[0],
-            place=place,
-            noun="kernel",
-        )
-    return _draw_table(values, scale, mode, numbers, legend, title, caption, first, place, with_values)
+        return draw_in_colour(values, words, scale)
+    if channels == 1 and rows * columns > 1 and not _few(values):
+        return draw_mosaic(values[:, 0], words, scale=scale, mode=mode, first=first[0], noun="kernel")
+    return _draw_table(values, words, scale, mode, first)
 
 
 def _two_dimensional(kernels: npt.ArrayLike) -> tuple[Floats, str]:
     values = np.asarray(kernels)
+    note = ""
     if values.ndim == 3:
-        return as_float32(values[:, :, None, :], 4, "filters, channels, rows, columns"), ""
-    if values.ndim == 5:
-        depth = values.shape[2]
-        middle = values[:, :, depth // 2] if depth else values.reshape(*values.shape[:2], 0, values.shape[4])
-        note = f"depth slice {depth // 2} of 0 to {depth - 1} is shown"
-        return as_float32(middle, 4, "filters, channels, rows, columns"), note
-    return as_float32(values, 4, "filters, channels, rows, columns"), ""
+        values = values[:, :, None, :]
+    elif values.ndim == 5 and values.shape[2]:
+        middle = values.shape[2] // 2
+        note = f"slice {middle} of depth 0 to {values.shape[2] - 1}"
+        values = values[:, :, middle]
+    return as_float32(values, 4, "filters, channels, rows, columns"), note
 
 
 def _few(values: Floats) -> bool:
     filters, channels, rows, columns = map(int, values.shape)
-    return (
-        0 < filters * channels <= _MOST_KERNELS_WITH_VALUES
-        and rows * columns > 1
-        and max(rows, columns) <= _LARGEST_KERNEL_WITH_VALUES
-    )
+    return filters * channels <= _MOST_KERNELS_WITH_VALUES and 1 < max(rows, columns) <= _LARGEST_KERNEL_WITH_VALUES
 
 
-def _draw_table(
-    values: Floats,
-    scale: KernelScale,
-    mode: Mode,
-    numbers: bool,
-    legend: bool,
-    title: str | None,
-    caption: str | None,
-    first: tuple[int, int],
-    place: str,
-    with_values: bool,
-) -> Canvas:
+class _Table:
+    """Where the cells of a table lie: kernels in blocks of filters x channels, side by side where that saves height."""
+
+    def __init__(self, values: Floats, words: Words, first: tuple[int, int], ranges: list[str]) -> None:
+        self.filters, self.channels, rows, columns = map(int, values.shape)
+        self.with_values = _few(values)
+        self.lone = rows * columns == 1
+        self.factor, self.gap = self._cell(rows, columns)
+        self.high, self.wide = rows * self.factor, columns * self.factor
+        self.pitch_y, self.pitch_x = self.high + self.gap, self.wide + self.gap
+        self.left, self.above = 0, 0
+        if words.numbers:
+            self.left = text_width(str(first[0] + self.filters - 1), theme.SMALL_SIZE) + theme.GAP
+            self.above = _LABEL_HEIGHT
+        right = max((theme.GAP + text_width(text, theme.SMALL_SIZE) for text in ranges), default=0)
+        self.block_width = self.left + self.channels * self.pitch_x - self.gap + right
+        self.per_block = self._per_block()
+        self.blocks = math.ceil(self.filters / self.per_block)
+        width = self.blocks * (self.block_width + _BLOCK_GAP) - _BLOCK_GAP
+        self.size = (width, self.above + self.per_block * self.pitch_y - self.gap)
+
+    def _cell(self, rows: int, columns: int) -> tuple[int, int]:
+        if self.with_values:
+            return _CELL_WITH_VALUE, 3 * theme.GAP
+        if self.lone:
+            fits = math.isqrt(_LARGEST_AREA // (self.filters * self.channels))
+            return max(1, min(_LARGEST_LONE_CELL, fits)), 0
+        for factor in range(_LARGEST_CELL, 1, -1):
+            if self.filters * self.channels * (rows * factor + 4) * (columns * factor + 4) <= _LARGEST_AREA:
+                return factor, 4
+        return 1, 1
+
+    def _per_block(self) -> int:
+        if self.with_values:
+            return self.filters
+
+        def shape(blocks: int) -> float:
+            height = self.above + math.ceil(self.filters / blocks) * self.pitch_y
+            return abs(math.log(blocks * (self.block_width + _BLOCK_GAP) / height / _WIDTH_TO_HEIGHT))
+
+        most = max(1, min(self.filters, _WIDEST // (self.block_width + _BLOCK_GAP)))
+        blocks = min(range(1, most + 1), key=shape)
+        return math.ceil(self.filters / blocks)
+
+    def corner(self, one: int, channel: int = 0) -> tuple[int, int]:
+        """Where the kernel of filter ``one`` and ``channel`` begins (x, y), from the corner of the table."""
+        block, row = divmod(one, self.per_block)
+        x = block * (self.block_width + _BLOCK_GAP) + self.left + channel * self.pitch_x
+        return x, self.above + row * self.pitch_y
+
+
+def _draw_table(values: Floats, words: Words, scale: KernelScale, mode: Mode, first: tuple[int, int]) -> Canvas:
     filters, channels, rows, columns = values.shape
     found = survey(values.reshape(filters * channels, rows * columns))
-    per_filter = scale == "map"
-    if per_filter:
+    ranges = []
+    if scale == "map":
         scales = [scale_for(one, mode="diverging") for one in values]
         indices = np.stack([index(one, own) for one, own in zip(values, scales, strict=True)])
+        ranges = range_texts(scales, found)
     else:
         scales = [scale if isinstance(scale, Scale) else scale_for(values, mode=mode)]
         indices = index(values, scales[0])
-    diverging = scales[0].diverging
-    single = rows * columns == 1
-    gap = 0 if single else 3 * theme.GAP if with_values else 0
-    if with_values:
-        factor = _CELL_WITH_VALUE
-    elif single:
-        factor = max(1, min(16, _WIDTH // channels))
-    else:
-        gap = 4 if channels * (columns * 2 + 4) <= _WIDTH else 1
-        factor = max(1, min(12, (_WIDTH // channels - gap) // columns))
-    high, wide = rows * factor, columns * factor
-    pitch_y, pitch_x = high + gap, wide + gap
-    left, above = 0, 0
-    if numbers:
-        left = text_width(str(first[0] + filters - 1), theme.SMALL_SIZE) + theme.GAP
-        above = _LABEL_HEIGHT
-    ranges = [f"±{format_value(s.limit)}" for s in scales] if per_filter else []
-    every_row = _every(pitch_y, _LABEL_HEIGHT - 2)
-    right = max((text_width(text, theme.SMALL_SIZE) for text in ranges), default=0)
-    width = left + channels * pitch_x - gap + (theme.GAP + right if ranges else 0)
-    what = (
-        f"{filters:,} filter{'s' * (filters != 1)} × {channels:,} channel{'s' * (channels != 1)} of {rows} × {columns}"
-    )
-    bare = not (numbers or legend or title or caption or place or with_values or per_filter)
+    table = _Table(values, words, first, ranges)
+    what = f"{_counted(filters, 'filter')} (rows) × {_counted(channels, 'channel')} (columns) of {rows} × {columns}"
     canvas, x, y = compose(
-        (width, above + filters * pitch_y - gap),
-        diverging=diverging,
-        title=title,
-        notes=" · ".join(filter(None, [what, place])),
-        legend=_legend(per_filter, Legend.of_scale(scales[0], found, "")) if legend else None,
-        caption=" ".join(filter(None, ["" if single else found.sentence("kernel"), caption])),
-        bare=bare,
+        table.size,
+        words,
+        diverging=scales[0].diverging,
+        notes=[what],
+        legend=_legend(scales, found),
+        remarks=found.sentence("kernel"),
     )
-    x, y = x + left, y + above
-    table = np.full((filters, pitch_y, channels, pitch_x), colours.PAGE, np.uint8)
-    enlarged = indices.repeat(factor, axis=3).repeat(factor, axis=2)
-    table[:, :high, :, :wide] = enlarged.transpose(0, 2, 1, 3)
-    canvas.paste(
-        x,
-        y,
-        table.reshape(filters * pitch_y, channels * pitch_x)[: filters * pitch_y - gap, : channels * pitch_x - gap],
-    )
-    if gap > 1:
-        for row in range(filters):
-            for column in range(channels):
-                canvas.outline(x + column * pitch_x, y + row * pitch_y, wide, high, colours.FRAME)
-    elif single:
-        canvas.outline(x, y, channels * pitch_x, filters * pitch_y, colours.FRAME)
-    if numbers:
-        widest = text_width(str(first[1] + channels - 1), theme.SMALL_SIZE) + 6
-        for column in range(0, channels, _every(pitch_x, widest)):
-            middle = x + column * pitch_x + wide // 2
-            _number(canvas, middle, y - 5, first[1] + column, "middle")
-        for row in range(0, filters, every_row):
-            _number(canvas, x - theme.GAP, y + row * pitch_y + high // 2 + 4, first[0] + row, "end")
-    for row, text in enumerate(ranges):
-        if row % every_row == 0:
-            end = x + channels * pitch_x - gap + theme.GAP
-            canvas.write(end, y + row * pitch_y + high // 2 + 4, text, size=theme.SMALL_SIZE, tone=theme.MUTED_TONE)
-    if with_values:
-        _write_values(canvas, x, y, values, indices, factor, pitch_x, pitch_y)
+    cells = np.full((filters, table.pitch_y, channels, table.pitch_x), colours.PAGE, np.uint8)
+    enlarged = indices.repeat(table.factor, axis=3).repeat(table.factor, axis=2)
+    cells[:, : table.high, :, : table.wide] = enlarged.transpose(0, 2, 1, 3)
+    for block in range(table.blocks):
+        start = block * table.per_block
+        stop = min(start + table.per_block, filters)
+        left, top = table.corner(start)
+        pixels = cells[start:stop].reshape((stop - start) * table.pitch_y, channels * table.pitch_x)
+        pixels = pixels[: pixels.shape[0] - table.gap, : pixels.shape[1] - table.gap]
+        if table.lone and not words.none:
+            canvas.outline(x + left, y + top, pixels.shape[1], pixels.shape[0], colours.FRAME)
+        canvas.paste(x + left, y + top, pixels)
+        if words.numbers:
+            _write_channels(canvas, x + left, y + top, table, first[1])
+    if table.gap > 1:
+        _frame_kernels(canvas, x, y, table, found)
+    _write_filters(canvas, x, y, table, words, first[0], ranges)
+    if table.with_values:
+        _write_values(canvas, x, y, values, indices, table)
     return canvas
 
 
-def _every(pitch: int, needs: int) -> int:
-    """Every how many rows or columns a number has room: 1, 2, 4, 8, ..."""
-    every = 1
-    while every * pitch < needs:
-        every *= 2
-    return every
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-def _number(canvas: Canvas, x: int, y: int, number: int, anchor: Literal["start", "middle", "end"]) -> None:
-    canvas.write(x, y, str(number), size=theme.SMALL_SIZE, tone=theme.MUTED_TONE, anchor=anchor)
+def _legend(scales: list[Scale], found: Survey) -> Legend | None:
+    if len(scales) == 1:
+        return Legend.of_scale(scales[0], found)
+    note = "Each filter on its own scale; its range is written beside it."
+    return Legend(True, "lowest", "0", "highest", note, swatches(found))
 
 
-def _legend(per_filter: bool, shared: Legend) -> Legend:
-    if not per_filter:
-        return shared
-    return Legend(True, "-m", "0", "+m", "each filter on its own scale, its m is written beside it", shared.swatches)
+def _frame_kernels(canvas: Canvas, x: int, y: int, table: _Table, found: Survey) -> None:
+    for one in range(table.filters):
+        for channel in range(table.channels):
+            left, top = table.corner(one, channel)
+            kernel = one * table.channels + channel
+            canvas.outline(x + left, y + top, table.wide, table.high, colours.FRAME)
+            mark(canvas, (x + left, y + top), (table.wide, table.high), found, kernel)
 
 
-def _write_values(
-    canvas: Canvas, x: int, y: int, values: Floats, indices: Bytes, factor: int, pitch_x: int, pitch_y: int
-) -> None:
+def _write_channels(canvas: Canvas, x: int, y: int, table: _Table, first: int) -> None:
+    labelled = every(table.pitch_x, text_width(str(first + table.channels - 1), theme.SMALL_SIZE) + 6)
+    for channel in range(0, table.channels, labelled):
+        middle = x + channel * table.pitch_x + table.wide // 2
+        canvas.write(middle, y - 5, str(first + channel), size=theme.SMALL_SIZE, tone=theme.MUTED_TONE, anchor="middle")
+
+
+def _write_filters(canvas: Canvas, x: int, y: int, table: _Table, words: Words, first: int, ranges: list[str]) -> None:
+    labelled = every(table.pitch_y, _LABEL_HEIGHT - 2)
+    for one in range(table.filters):
+        if one % table.per_block % labelled:
+            continue
+        left, top = table.corner(one)
+        baseline = y + top + table.high // 2 + 4
+        if words.numbers:
+            label = str(first + one)
+            canvas.write(
+                x + left - theme.GAP, baseline, label, size=theme.SMALL_SIZE, tone=theme.MUTED_TONE, anchor="end"
+            )
+        if ranges:
+            end = x + left + table.channels * table.pitch_x - table.gap + theme.GAP
+            canvas.write(end, baseline, ranges[one], size=theme.SMALL_SIZE, tone=theme.MUTED_TONE)
+
+
+def _write_values(canvas: Canvas, x: int, y: int, values: Floats, indices: Bytes, table: _Table) -> None:
     lightness = colours.to_oklab(canvas.palette / 255)[:, 0]
-    for (filter_, channel, row, column), value in np.ndenumerate(values):
-        dark = lightness[indices[filter_, channel, row, column]] < 0.62
+    middle = table.factor // 2
+    for (one, channel, row, column), value in np.ndenumerate(values):
+        left, top = table.corner(one, channel)
+        dark = lightness[indices[one, channel, row, column]] < 0.62
         canvas.write(
-            x + channel * pitch_x + column * factor + factor // 2,
-            y + filter_ * pitch_y + row * factor + factor // 2 + 4,
-            _short(float(value)),
+            x + left + column * table.factor + middle,
+            y + top + row * table.factor + middle + 4,
+            short_value(float(value)),
             size=theme.TEXT_SIZE - 1,
             anchor="middle",
             colour=theme.PAGE if dark else theme.INK,
         )
 
 
-def _short(value: float) -> str:
+def short_value(value: float) -> str:
+    """Return a value in the few characters that fit into a cell.
+
+    >>> [short_value(v) for v in (0.0, 1.0, -0.327, 0.0094, -7.3e-5, 123.4)]
+    ['0', '1', '-0.33', '0.009', '-7e-5', '123']
+    """
     if not math.isfinite(value):
         return str(value)
-    if value == 0 or 0.01 <= abs(value) < 100:
-        return f"{value:.2f}".rstrip("0").rstrip(".") if value == round(value) else f"{value:.2f}"
-    return f"{value:.0e}" if abs(value) < 0.01 or abs(value) >= 10000 else f"{value:.0f}"
-
-
-def _draw_in_colour(
-    values: Floats,
-    scale: KernelScale,
-    numbers: bool,
-    legend: bool,
-    title: str | None,
-    caption: str | None,
-    first: int,
-    place: str,
-) -> Canvas:
-    filters, channels, rows, columns = values.shape
-    found = survey(values.reshape(filters * channels, rows * columns))
-    if scale == "map":
-        limits = np.array([scale_for(one, mode="diverging").limit for one in values], np.float32)
-    else:
-        shared = scale if isinstance(scale, Scale) else scale_for(values, mode="diverging")
-        limits = np.full(filters, shared.limit, np.float32)
-    pixels = in_colour(values, limits)
-    factor = max(1, min(24, (96 if filters <= 64 else 64) // max(rows, columns)))
-    high, wide = rows * factor, columns * factor
-    ranges = [f"±{format_value(float(limit))}" for limit in limits] if scale == "map" else []
-    number = text_width(str(first + filters - 1), theme.SMALL_SIZE) + 6 if numbers else 0
-    widest = max((text_width(text, theme.SMALL_SIZE) for text in ranges), default=0)
-    above = _LABEL_HEIGHT if numbers or ranges else 0
-    pitch_x, pitch_y = max(wide, number + widest) + theme.GAP, high + above + theme.GAP
-    across = grid_columns(filters, pitch_x, pitch_y)
-    down = math.ceil(filters / across)
-    note = "red, green, blue: the three channels of a filter, mid-grey is 0"
-    if scale == "map":
-        bar = Legend(
-            True, "-m", "0", "+m", f"{note}; each filter on its own scale, m is written above it", swatches(found), True
-        )
-    else:
-        limit = format_value(float(limits[0]) if filters else 0.0)
-        bar = Legend(True, f"-{limit}", "0", limit, note, swatches(found), True)
-    what = f"{filters:,} filter{'s' * (filters != 1)} of {rows} × {columns} in colour"
-    canvas, left, top = compose(
-        (across * pitch_x - theme.GAP, down * pitch_y - theme.GAP),
-        diverging=True,
-        title=title,
-        notes=" · ".join(filter(None, [what, f"enlarged {factor}×" if factor > 1 else "", place])),
-        legend=bar if legend else None,
-        caption=" ".join(filter(None, [found.sentence("kernel"), caption])),
-        bare=not (numbers or legend or title or caption or place or ranges),
-    )
-    for one in range(filters):
-        x, y = left + one % across * pitch_x, top + one // across * pitch_y + above
-        canvas.patches.append(Patch(x, y, enlarge_pixels(pixels[one], factor)))
-        if numbers:
-            _number(canvas, x, y - 5, first + one, "start")
-        if ranges:
-            canvas.write(x + wide, y - 5, ranges[one], size=theme.SMALL_SIZE, tone=theme.MUTED_TONE, anchor="end")
-    return canvas
-
-
-def in_colour(kernels: Floats, limits: Floats) -> Bytes:
-    """Return kernels (filters, 3, rows, columns) as pixels (filters, rows, columns, 3): 128 is 0, 1 and 255 the limits.
-
-    A position with NaN or an infinity in any channel takes its reserved colour.
-
-    >>> in_colour(np.array([[[[0.0]], [[1.0]], [[-1.0]]]], np.float32), np.array([1.0], np.float32)).tolist()
-    [[[[128, 255, 1]]]]
-    """
-    whole = np.where(limits > 0, limits, 1)[:, None, None, None]
-    finite = np.where(np.isfinite(kernels), kernels, 0)
-    shares = np.clip(finite.astype(np.float64) / whole, -1, 1)
-    pixels: Bytes = np.rint(128 + 127 * shares).astype(np.uint8).transpose(0, 2, 3, 1)
-    pixels[(kernels == -np.inf).any(axis=1)] = theme.MINUS_INFINITY
-    pixels[(kernels == np.inf).any(axis=1)] = theme.PLUS_INFINITY
-    pixels[np.isnan(kernels).any(axis=1)] = theme.NOT_A_NUMBER
-    return pixels
+    if value == round(value) and abs(value) < 1000:
+        return f"{value:.0f}"
+    if 0.01 <= abs(value) < 100:
+        return f"{value:.2f}"
+    text = f"{value:.1g}" if abs(value) < 0.01 else f"{value:.3g}"
+    return text.replace("e-0", "e-").replace("e+0", "e+")

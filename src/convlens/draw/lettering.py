@@ -63,6 +63,11 @@ def _font(size: int) -> FreeTypeFont:
     return font
 
 
+def font_file() -> bytes:
+    """Return the picture font's own file (TrueType), to be embedded."""
+    return bytes(_font(16).font_bytes)
+
+
 @lru_cache(maxsize=4096)
 def drawable(text: str) -> str:
     """Return ``text`` as the picture font can draw it: accents dropped, signs spelt out, the rest left as boxes.
@@ -79,10 +84,16 @@ def drawable(text: str) -> str:
     )
 
 
+def _space(size: int) -> int:
+    """The font's own space, rounded to a pixel, lets small words run together."""
+    return round(0.32 * size)
+
+
 @lru_cache(maxsize=8192)
 def text_width(text: str, size: int) -> int:
     """Return the width of one line of text in pixels."""
-    return math.ceil(_font(size).getlength(drawable(text)))
+    words = drawable(text).split(" ")
+    return sum(math.ceil(_font(size).getlength(word)) for word in words) + _space(size) * (len(words) - 1)
 
 
 @lru_cache(maxsize=8192)
@@ -91,9 +102,25 @@ def text_coverage(text: str, size: int) -> tuple[npt.NDArray[np.uint8], int, int
 
     The place, (columns to the right, rows down) from the baseline's start, is negative above the baseline.
     """
-    mask, (left, top) = _font(size).getmask2(drawable(text), mode="L", anchor="ls")
-    coverage = np.frombuffer(bytes(mask), np.uint8).reshape(mask.size[1], mask.size[0])
-    return coverage, left, top
+    pieces = []
+    x = 0
+    for word in drawable(text).split(" "):
+        mask, (left, top) = _font(size).getmask2(word, mode="L", anchor="ls")
+        width, height = mask.size
+        if width and height:
+            pieces.append((x + int(left), int(top), np.frombuffer(bytes(mask), np.uint8).reshape(height, width)))
+        x += text_width(word, size) + _space(size)
+    if not pieces:
+        return np.zeros((0, 0), np.uint8), 0, 0
+    first, highest = min(left for left, _, _ in pieces), min(top for _, top, _ in pieces)
+    last = max(left + bitmap.shape[1] for left, _, bitmap in pieces)
+    lowest = max(top + bitmap.shape[0] for _, top, bitmap in pieces)
+    coverage = np.zeros((lowest - highest, last - first), np.uint8)
+    for left, top, bitmap in pieces:
+        rows = slice(top - highest, top - highest + bitmap.shape[0])
+        columns = slice(left - first, left - first + bitmap.shape[1])
+        np.maximum(coverage[rows, columns], bitmap, out=coverage[rows, columns])
+    return coverage, first, highest
 
 
 def wrap(text: str, size: int, width: int) -> list[str]:

@@ -14,8 +14,9 @@ from convlens.draw.canvas import Canvas, Text
 from convlens.draw.canvas import enlarge as enlarge_pixels
 from convlens.draw.colours import Bytes, Floats, Mode, Scale, index, scale_for
 from convlens.draw.lettering import format_value, text_width
-from convlens.draw.page import Legend, compose, swatches
+from convlens.draw.page import Legend, Words, compose, swatches
 from convlens.draw.survey import Survey, survey
+from convlens.errors import DrawingError
 
 ScaleChoice = Literal["layer", "map"] | Scale
 
@@ -23,7 +24,11 @@ PER_PAGE = 256
 
 _LABEL_HEIGHT = theme.LINE_HEIGHT[theme.SMALL_SIZE]
 _LARGEST_PIXEL = 40  # of the picture, for one value of a map
+_EMPTY_TILE = 40
 _WIDTH_TO_HEIGHT = 1.5
+# Up to so many maps, the longest side of each on the picture.
+_SIDES = ((1, 560), (4, 360), (16, 200), (64, 128), (256, 72), (math.inf, 56))
+_LONGEST_SIDE_ALONE = 1600
 
 
 def map_png(
@@ -43,36 +48,33 @@ def map_png(
     >>> map_png(np.eye(4))[1:4]
     b'PNG'
     """
-    return draw_map(array, scale=scale, mode=mode, enlarge=enlarge, legend=legend, title=title, caption=caption).png()
+    words = Words(title, caption, numbers=False, legend=legend)
+    return draw_map(array, words, scale=scale, mode=mode, enlarge=enlarge).png()
 
 
 def draw_map(
     array: npt.ArrayLike,
+    words: Words,
     *,
     scale: Scale | None = None,
     mode: Mode = "auto",
     enlarge: int | Literal["auto"] = 1,
-    legend: bool = True,
-    title: str | None = None,
-    caption: str | None = None,
 ) -> Canvas:
     """Return one map (rows, columns) as a canvas; see :func:`map_png`."""
     values = as_float32(array, 2, "rows, columns")
     rows, columns = values.shape
-    factor = _enlargement(rows, columns, 640) if enlarge == "auto" else enlarge
+    factor = _enlargement(rows, columns, _SIDES[0][1]) if enlarge == "auto" else enlarge
     if factor < 1:
-        raise ValueError(f"enlarge is a whole number from 1, received {enlarge}")
+        raise DrawingError("Can't enlarge", expected="a whole number from 1, or 'auto'", received=repr(enlarge))
     found = survey(values[None])
-    shown = scale or scale_for(values, mode=mode)
-    bare = not (legend or title or caption)
+    shown = scale or layer_scale(found, mode)
     canvas, x, y = compose(
         (max(columns * factor, 1), max(rows * factor, 1)),
+        words,
         diverging=shown.diverging,
-        title=title,
-        notes="" if bare else " · ".join([f"{rows} × {columns}", *_sizes(factor, 1)]),
-        legend=Legend.of_scale(shown, found, "") if legend else None,
-        caption=" ".join(filter(None, [found.sentence(), caption])),
-        bare=bare,
+        notes=[f"{rows} × {columns}", _size_note(factor, 1)],
+        legend=Legend.of_scale(shown, found),
+        remarks=found.sentence(),
     )
     if values.size:
         canvas.paste(x, y, enlarge_pixels(index(values, shown), factor))
@@ -89,9 +91,8 @@ def mosaic_png(
     title: str | None = None,
     caption: str | None = None,
     columns: int | None = None,
-    first: int = 0,
 ) -> bytes:
-    """Return all ``maps`` (channels, rows, columns) in one PNG; ``first`` is the number of the first channel.
+    """Return all ``maps`` (channels, rows, columns) in one PNG.
 
     ``scale`` is shared by the layer, or each ``"map"`` has its own, its range written above it. Small maps are enlarged
     by whole numbers; large ones are shown at 1/2, 1/3, ..., each pixel the mean of its block, which the picture says.
@@ -100,17 +101,8 @@ def mosaic_png(
     >>> mosaic_png(np.random.default_rng(0).normal(size=(8, 5, 5)), title="conv1")[1:4]
     b'PNG'
     """
-    return draw_mosaic(
-        maps,
-        scale=scale,
-        mode=mode,
-        numbers=numbers,
-        legend=legend,
-        title=title,
-        caption=caption,
-        columns=columns,
-        first=first,
-    ).png()
+    words = Words(title, caption, numbers=numbers, legend=legend)
+    return draw_mosaic(maps, words, scale=scale, mode=mode, columns=columns).png()
 
 
 def mosaic_pages(
@@ -125,104 +117,91 @@ def mosaic_pages(
     caption: str | None = None,
     columns: int | None = None,
 ) -> Iterator[bytes]:
-    """Yield PNG pages of at most ``per_page`` maps, every channel on exactly one; the scale is that of all maps."""
-    for canvas in draw_mosaic_pages(
-        maps,
-        per_page=per_page,
-        scale=scale,
-        mode=mode,
-        numbers=numbers,
-        legend=legend,
-        title=title,
-        caption=caption,
-        columns=columns,
-    ):
+    """Yield PNG pages of at most ``per_page`` maps, every channel on exactly one; the scale is that of all maps.
+
+    >>> len(list(mosaic_pages(np.zeros((5, 2, 2)), per_page=2)))
+    3
+    """
+    words = Words(title, caption, numbers=numbers, legend=legend)
+    for canvas in draw_mosaic_pages(maps, words, per_page=per_page, scale=scale, mode=mode, columns=columns):
         yield canvas.png()
 
 
 def draw_mosaic_pages(
     maps: npt.ArrayLike,
+    words: Words,
     *,
     per_page: int = PER_PAGE,
     scale: ScaleChoice = "layer",
     mode: Mode = "auto",
-    numbers: bool = True,
-    legend: bool = True,
-    title: str | None = None,
-    caption: str | None = None,
     columns: int | None = None,
 ) -> Iterator[Canvas]:
     """Yield the canvases of :func:`mosaic_pages`."""
     if per_page < 1:
-        raise ValueError(f"a page holds at least one map, received per_page={per_page}")
+        raise DrawingError("No map fits on a page", expected="per_page from 1", received=str(per_page))
     values = as_float32(maps, 3, "channels, rows, columns")
     shared: ScaleChoice = scale_for(values, mode=mode) if scale == "layer" else scale
     channels = values.shape[0]
     pages = max(1, math.ceil(channels / per_page))
     for page in range(pages):
         start, stop = page * per_page, min((page + 1) * per_page, channels)
-        place = f"page {page + 1} of {pages}: channels {start} to {stop - 1} of {channels}" if pages > 1 else ""
-        yield draw_mosaic(
-            values[start:stop],
-            scale=shared,
-            mode=mode,
-            numbers=numbers,
-            legend=legend,
-            title=title,
-            caption=caption,
-            columns=columns,
-            first=start,
-            place=place,
-        )
+        part = f"page {page + 1} of {pages}: channels {start} to {stop - 1} of {channels}" if pages > 1 else ""
+        yield draw_mosaic(values[start:stop], words.at(part), scale=shared, mode=mode, columns=columns, first=start)
 
 
 def draw_mosaic(
     maps: npt.ArrayLike,
+    words: Words,
     *,
     scale: ScaleChoice = "layer",
     mode: Mode = "auto",
-    numbers: bool = True,
-    legend: bool = True,
-    title: str | None = None,
-    caption: str | None = None,
     columns: int | None = None,
     first: int = 0,
-    place: str = "",
     noun: str = "map",
 ) -> Canvas:
     """Return all ``maps`` (channels, rows, columns) as one canvas; see :func:`mosaic_png`.
 
-    ``place`` says which part of a layer they are, ``noun`` what one of them is.
+    ``first`` is the number of the first channel, ``noun`` what one of the maps is.
     """
+    check_scale(scale)
     values = as_float32(maps, 3, "channels, rows, columns")
     count, map_rows, map_columns = values.shape
     found = survey(values)
-    per_map = scale == "map"
-    if per_map:
-        scales = [_own_scale(found, channel, mode) for channel in range(count)]
-        diverging = any(s.diverging for s in scales)
-        if diverging:  # one colour map a picture: its palette has room for no second
-            scales = [s if s.diverging else Scale(-s.limit, s.limit, diverging=True) for s in scales]
+    if scale == "map":
+        scales = own_scales(found, mode)
     else:
-        shared = scale if isinstance(scale, Scale) else _layer_scale(found, mode)
-        scales, diverging = [shared], shared.diverging
-
+        scales = [scale if isinstance(scale, Scale) else layer_scale(found, mode)]
+    diverging = any(one.diverging for one in scales)
+    ranges = range_texts(scales, found) if scale == "map" else []
     factor, step = tile_size(count, map_rows, map_columns)
     tiles = _tiles(values, scales, factor, step) if values.size else _empty_tiles(count)
-    ranges = [_range_text(s) for s in scales] if per_map else []
-    body, cell, across = _grid(count, tiles.shape[1], tiles.shape[2], numbers, ranges, first, columns)
-    bare = not (numbers or legend or title or caption or place)
-    what = f"{count:,} {noun}{'s' * (count != 1)} of {map_rows} × {map_columns}"
+    grid = _Grid.of(tiles, str(first + max(count - 1, 0)) if words.numbers else "", ranges, columns)
     canvas, left, top = compose(
-        body,
+        grid.size,
+        words,
         diverging=diverging,
-        title=title,
-        notes=" · ".join([what, *_sizes(factor, step), *filter(None, [place])]),
-        legend=_legend(scales, found, per_map, diverging, noun) if legend and count else None,
-        caption=" ".join(filter(None, [found.sentence(noun), caption])),
-        bare=bare,
+        notes=[
+            f"{count:,} {noun}{'s' * (count != 1)} of {map_rows} × {map_columns}",
+            _size_note(factor, step) if values.size else "",
+        ],
+        legend=_own_legend(scales, found, noun) if scale == "map" else Legend.of_scale(scales[0], found),
+        remarks=found.sentence(noun),
     )
-    _place(canvas, left, top, tiles, cell, across, found, numbers, ranges, first)
+    for position, tile in enumerate(tiles):
+        x, y = grid.corner(position, left, top)
+        height, width = tile.shape
+        canvas.paste(x, y, tile)
+        if not words.none:
+            canvas.outline(x, y, width, height, colours.FRAME)
+            mark(canvas, (x, y), (width, height), found, position)
+        if words.numbers:
+            baseline = y - grid.label + theme.SMALL_SIZE
+            canvas.texts.append(Text(x, baseline, str(first + position), theme.SMALL_SIZE, theme.MUTED_TONE))
+        if ranges:
+            beside = grid.label == _LABEL_HEIGHT and words.numbers
+            x_range = x + width if beside else x
+            anchor: Literal["start", "end"] = "end" if beside else "start"
+            canvas.texts.append(Text(x_range, y - 5, ranges[position], theme.SMALL_SIZE, theme.MUTED_TONE, anchor))
     return canvas
 
 
@@ -230,27 +209,23 @@ def as_float32(array: npt.ArrayLike, axes: int, words: str) -> Floats:
     """Return ``array`` as float32 with exactly ``axes`` axes, named ``words``, or say what is wrong."""
     values = np.asarray(array)
     if values.ndim != axes:
-        raise ValueError(f"expected an array ({words}), received one of shape {values.shape}")
-    if values.dtype == np.float32:
-        return np.ascontiguousarray(values)
+        raise DrawingError("Can't draw this array", expected=f"axes ({words})", received=f"shape {values.shape}")
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def tile_size(count: int, rows: int, columns: int) -> tuple[int, int]:
-    """Return by which whole number a map is enlarged, or its step when it is scaled down; the other one is 1.
+    """Return by which whole number a map is enlarged, and its step when it is scaled down; one of the two is 1.
 
     >>> tile_size(512, 14, 14), tile_size(64, 112, 112), tile_size(3, 1438, 1078)
     ((4, 1), (1, 1), (1, 3))
     """
-    target = next(
-        size for most, size in ((1, 560), (4, 360), (16, 200), (64, 128), (256, 72), (math.inf, 56)) if count <= most
-    )
+    side = next(side for most, side in _SIDES if count <= most)
     longest = max(rows, columns, 1)
-    most = 1600 if count == 1 else target * 3 // 2
+    most = _LONGEST_SIDE_ALONE if count == 1 else side * 3 // 2
     if longest > most:
         return 1, math.ceil(longest / most)
-    return _enlargement(rows, columns, target), 1
+    return _enlargement(rows, columns, side), 1
 
 
 def shrink(maps: Floats, step: int) -> Floats:
@@ -265,51 +240,109 @@ def shrink(maps: Floats, step: int) -> Floats:
         return maps
     rows, columns = maps.shape[1:]
     row_starts, column_starts = np.arange(0, rows, step), np.arange(0, columns, step)
+    heights = np.minimum(row_starts + step, rows) - row_starts
+    widths = np.minimum(column_starts + step, columns) - column_starts
+    shares = (1 / np.outer(heights, widths)).astype(np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
-        sums = np.add.reduceat(np.add.reduceat(maps, row_starts, axis=1), column_starts, axis=2)
-        heights = np.minimum(row_starts + step, rows) - row_starts
-        widths = np.minimum(column_starts + step, columns) - column_starts
-        return np.divide(sums, np.outer(heights, widths), dtype=np.float32)
+        means: Floats = np.add.reduceat(np.add.reduceat(maps, row_starts, axis=1), column_starts, axis=2)
+        means *= shares
+    return means
 
 
-def _enlargement(rows: int, columns: int, target: int) -> int:
-    return max(1, min(target // max(rows, columns, 1), _LARGEST_PIXEL))
+def layer_scale(found: Survey, mode: Mode) -> Scale:
+    """Return :func:`scale_for` of the surveyed values, without reading them again."""
+    ends = np.concatenate([found.minimum, found.maximum])
+    return scale_for(ends[np.isfinite(ends)], mode=mode)
 
 
-def _sizes(factor: int, step: int) -> list[str]:
+def own_scales(found: Survey, mode: Mode) -> list[Scale]:
+    """Return a scale for each surveyed map; all are diverging where one is, since a picture has one colour map."""
+    scales = [scale_for(ends, mode=mode) for ends in zip(found.minimum, found.maximum, strict=True)]
+    if any(scale.diverging for scale in scales):
+        return [Scale(-scale.limit, scale.limit, diverging=True) for scale in scales]
+    return scales
+
+
+def range_texts(scales: list[Scale], found: Survey) -> list[str]:
+    """Return in words the range of each map's own scale; ``found`` has as many maps, or several of each scale.
+
+    >>> range_texts([Scale(-2.0, 2.0, diverging=True)], survey(np.array([[-2.0, 1.0]])))
+    ['±2']
+    """
+    minimum = found.minimum.reshape(len(scales), -1)
+    maximum = found.maximum.reshape(len(scales), -1)
+    texts = []
+    for scale, low, high in zip(scales, minimum, maximum, strict=True):
+        if np.isnan(low).all():
+            texts.append("no number")
+        elif np.nanmin(low) == np.nanmax(high):
+            texts.append(f"= {format_value(float(np.nanmax(high)))}")
+        elif scale.diverging:
+            texts.append(f"±{format_value(scale.limit)}")
+        else:
+            texts.append(f"{format_value(scale.minimum)} to {format_value(scale.maximum)}")
+    return texts
+
+
+def check_scale(scale: ScaleChoice) -> None:
+    """Raise a :class:`DrawingError` for a scale that there isn't."""
+    if not isinstance(scale, Scale) and scale not in ("layer", "map"):
+        raise DrawingError("No such scale", expected="'layer', 'map' or a Scale", received=repr(scale))
+
+
+def grid_columns(count: int, width: int, height: int) -> int:
+    """Return a number of columns that makes the grid a little wider than high, and full where the count allows it.
+
+    >>> grid_columns(32, 120, 136), grid_columns(3, 100, 100), grid_columns(7, 100, 100)
+    (8, 3, 3)
+    """
+    ideal = math.sqrt(max(count, 1) * _WIDTH_TO_HEIGHT * height / width)
+    near = range(max(1, round(ideal * 0.75)), min(max(count, 1), max(1, round(ideal * 1.4))) + 1)
+    return min(near or [max(count, 1)], key=lambda across: (-count % across > 0, abs(math.log(across / ideal))))
+
+
+class _Grid:
+    """Where the tiles of a mosaic lie: cells of (width, height), ``label`` pixels of text above each tile."""
+
+    def __init__(self, count: int, columns: int, cell: tuple[int, int], label: int) -> None:
+        self.columns = columns
+        self.cell = cell
+        self.label = label
+        width, height = cell
+        rows = math.ceil(count / columns)
+        self.size = (columns * width - theme.GAP, max(rows * height - theme.GAP, 1))
+
+    @classmethod
+    def of(cls, tiles: Bytes, widest_number: str, ranges: list[str], columns: int | None) -> _Grid:
+        count, height, width = tiles.shape
+        number = text_width(widest_number, theme.SMALL_SIZE) if widest_number else 0
+        widest = max((text_width(text, theme.SMALL_SIZE) for text in ranges), default=0)
+        two_lines = bool(number and widest and number + theme.GAP + widest > width)
+        label = _LABEL_HEIGHT * (2 if two_lines else 1 if number or widest else 0)
+        cell = (max(width, number, widest) + theme.GAP, height + label + theme.GAP)
+        return cls(count, max(1, min(columns or grid_columns(count, *cell), max(count, 1))), cell, label)
+
+    def corner(self, position: int, left: int, top: int) -> tuple[int, int]:
+        row, column = divmod(position, self.columns)
+        return left + column * self.cell[0], top + row * self.cell[1] + self.label
+
+
+def _enlargement(rows: int, columns: int, side: int) -> int:
+    return max(1, min(side // max(rows, columns, 1), _LARGEST_PIXEL))
+
+
+def _size_note(factor: int, step: int) -> str:
     if factor > 1:
-        return [f"enlarged {factor}×"]
-    if step > 1:
-        return [f"shown at 1/{step}, each pixel the mean of {step} × {step} values"]
-    return []
+        return f"enlarged {factor}×"
+    return f"shown at 1/{step}, each pixel the mean of {step} × {step} values" if step > 1 else ""
 
 
-def _layer_scale(found: Survey, mode: Mode) -> Scale:
-    """The same as ``scale_for(values)``, from the ranges that the survey has found already."""
-    finite = np.concatenate([found.minimum, found.maximum])
-    return scale_for(finite[np.isfinite(finite)], mode=mode)
-
-
-def _own_scale(found: Survey, channel: int, mode: Mode) -> Scale:
-    return scale_for([found.minimum[channel], found.maximum[channel]], mode=mode)
-
-
-def _range_text(scale: Scale) -> str:
-    if scale.minimum == scale.maximum:
-        return f"= {format_value(scale.maximum)}"
-    if scale.diverging:
-        return f"±{format_value(scale.limit)}"
-    return f"{format_value(scale.minimum)} to {format_value(scale.maximum)}"
-
-
-def _legend(scales: list[Scale], found: Survey, per_map: bool, diverging: bool, noun: str) -> Legend:
-    if not per_map:
-        return Legend.of_scale(scales[0], found, "")
-    if diverging:
-        return Legend(True, "-m", "0", "+m", f"each {noun} on its own scale, m is written above it", swatches(found))
-    zero = all(s.minimum == 0 for s in scales)
-    low = "0" if zero else "lowest"
-    return Legend(False, low, "", "highest", f"each {noun} on its own scale, written above it", swatches(found))
+def _own_legend(scales: list[Scale], found: Survey, noun: str) -> Legend:
+    note = f"Each {noun} on its own scale; its range is written above it."
+    if any(scale.diverging for scale in scales):
+        return Legend(True, "lowest", "0", "highest", note, swatches(found))
+    from_zero = all(scale.minimum == 0 for scale in scales)
+    return Legend(False, "0" if from_zero else "lowest", "", "highest", note, swatches(found))
 
 
 def _tiles(values: Floats, scales: list[Scale], factor: int, step: int) -> Bytes:
@@ -322,86 +355,36 @@ def _tiles(values: Floats, scales: list[Scale], factor: int, step: int) -> Bytes
 
 
 def _empty_tiles(count: int) -> Bytes:
-    return np.full((count, 40, 40), colours.EMPTY, np.uint8)
+    return np.full((count, _EMPTY_TILE, _EMPTY_TILE), colours.EMPTY, np.uint8)
 
 
-def _grid(
-    count: int, height: int, width: int, numbers: bool, ranges: list[str], first: int, columns: int | None
-) -> tuple[tuple[int, int], tuple[int, int, int], int]:
-    """Return the body's (width, height), a cell's (width, height, where its tile begins), and the number of columns."""
-    number = text_width(str(first + max(count - 1, 0)), theme.SMALL_SIZE) if numbers else 0
-    widest = max((text_width(text, theme.SMALL_SIZE) for text in ranges), default=0)
-    lines = 1 if numbers or ranges else 0
-    if numbers and ranges and number + theme.GAP + widest > width:
-        lines = 2
-    needs = max(number, widest) if lines == 2 else number + widest
-    label = lines * _LABEL_HEIGHT
-    cell_width, cell_height = max(width, needs) + theme.GAP, height + label + theme.GAP
-    across = columns or grid_columns(count, cell_width, cell_height)
-    across = max(1, min(across, count or 1))
-    down = math.ceil(count / across)
-    return (
-        (across * cell_width - theme.GAP, max(down * cell_height - theme.GAP, 1)),
-        (cell_width, cell_height, label),
-        across,
-    )
+def every(pitch: int, needs: int) -> int:
+    """Return every how many rows or columns a label that ``needs`` so many pixels has room: 1, 2, 4, 8, ...
+
+    >>> every(16, 14), every(4, 14)
+    (1, 4)
+    """
+    count = 1
+    while count * pitch < needs:
+        count *= 2
+    return count
 
 
-def grid_columns(count: int, width: int, height: int) -> int:
-    """Return a number of columns that makes the grid a little wider than high, and full where the count allows it."""
-    ideal = math.sqrt(max(count, 1) * _WIDTH_TO_HEIGHT * height / width)
-    near = range(max(1, round(ideal * 0.75)), max(1, round(ideal * 1.3)) + 1)
-    return min(near, key=lambda across: (-count % across > 0, abs(math.log(across / ideal))))
-
-
-def _place(
-    canvas: Canvas,
-    left: int,
-    top: int,
-    tiles: Bytes,
-    cell: tuple[int, int, int],
-    across: int,
-    found: Survey,
-    numbers: bool,
-    ranges: list[str],
-    first: int,
+def mark(
+    canvas: Canvas, corner: tuple[int, int], size: tuple[int, int], found: Survey, one: int, thickness: int = 2
 ) -> None:
-    count, height, width = tiles.shape
-    cell_width, cell_height, label = cell
-    framed = bool(label)
-    constant, strange = found.constant, found.strange
-    for position in range(count):
-        row, column = divmod(position, across)
-        x, y = left + column * cell_width, top + row * cell_height + label
-        if framed:
-            canvas.outline(x, y, width, height, colours.FRAME)
-        canvas.pixels[y : y + height, x : x + width] = tiles[position]
-        if numbers:
-            baseline = y - label + theme.SMALL_SIZE
-            canvas.texts.append(Text(x, baseline, str(first + position), theme.SMALL_SIZE, theme.MUTED_TONE))
-        if ranges:
-            canvas.write(
-                x + (width if label == _LABEL_HEIGHT else 0),
-                y - 5,
-                ranges[position],
-                size=theme.SMALL_SIZE,
-                tone=theme.MUTED_TONE,
-                anchor="end" if label == _LABEL_HEIGHT else "start",
-            )
-        if constant[position] or found.size == 0:
-            _diagonal(canvas, x, y, width, height)
-        if strange[position]:
-            canvas.outline(x, y, width, height, _strangest(found, position), 2)
-
-
-def _strangest(found: Survey, channel: int) -> int:
-    if found.nan[channel]:
-        return colours.NOT_A_NUMBER
-    return colours.PLUS_INFINITY if found.plus_infinity[channel] else colours.MINUS_INFINITY
+    """Mark the tile of one surveyed map: a diagonal where it is constant or empty, a frame where it has no numbers."""
+    if found.size == 0 or found.constant[one]:
+        _diagonal(canvas, *corner, *size)
+    if found.nan[one]:
+        canvas.outline(*corner, *size, colours.NOT_A_NUMBER, thickness)
+    elif found.plus_infinity[one]:
+        canvas.outline(*corner, *size, colours.PLUS_INFINITY, thickness)
+    elif found.minus_infinity[one]:
+        canvas.outline(*corner, *size, colours.MINUS_INFINITY, thickness)
 
 
 def _diagonal(canvas: Canvas, x: int, y: int, width: int, height: int) -> None:
     steps = np.arange(max(width, height))
-    rows = steps * (height - 1) // max(len(steps) - 1, 1)
-    columns = steps * (width - 1) // max(len(steps) - 1, 1)
-    canvas.pixels[y + height - 1 - rows, x + columns] = colours.STRIKE
+    last = max(len(steps) - 1, 1)
+    canvas.pixels[y + height - 1 - steps * (height - 1) // last, x + steps * (width - 1) // last] = colours.STRIKE

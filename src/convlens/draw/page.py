@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,29 @@ from convlens.draw.colours import Scale
 from convlens.draw.lettering import format_value, text_width, wrap
 from convlens.draw.survey import Survey
 
-_LEAST_WIDTH = 368
+_LEAST_WIDTH = 400
 _BAR_HEIGHT = 10
 _SWATCH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the caller wants written around a picture; ``place`` says which part of a layer it shows."""
+
+    title: str | None = None
+    caption: str | None = None
+    place: str = ""
+    numbers: bool = True
+    legend: bool = True
+
+    def at(self, place: str) -> Words:
+        """Return the same words, with one more fact on which part of a layer is shown."""
+        return replace(self, place=" · ".join(filter(None, [self.place, place])))
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing at all is to be written: the picture is then its body alone."""
+        return not (self.title or self.caption or self.place or self.numbers or self.legend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +50,10 @@ class Legend:
     grey: bool = False  # the bar runs from black over mid-grey to white: the scale of true-colour kernels
 
     @classmethod
-    def of_scale(cls, scale: Scale, found: Survey, note: str) -> Legend:
-        """Return the legend of one scale, with ``<=`` and ``>=`` where values lie beyond its ends."""
+    def of_scale(cls, scale: Scale, found: Survey, note: str = "") -> Legend | None:
+        """Return the legend of one scale, none for empty maps; ``<=`` and ``>=`` where values lie beyond its ends."""
+        if found.size == 0:
+            return None
         below = "≤ " if (found.minimum < scale.minimum).any() else ""
         above = "≥ " if (found.maximum > scale.maximum).any() else ""
         centre = (scale.minimum + scale.maximum) / 2
@@ -57,44 +79,41 @@ def swatches(found: Survey) -> tuple[tuple[int, str], ...]:
 
 def compose(
     body: tuple[int, int],
+    words: Words,
     *,
     diverging: bool,
-    title: str | None = None,
-    notes: str = "",
-    legend: Legend | None = None,
-    caption: str = "",
-    bare: bool = False,
+    notes: list[str],
+    legend: Legend | None,
+    remarks: str,
 ) -> tuple[Canvas, int, int]:
     """Return a page with everything written around an empty body of (width, height), and where the body begins (x, y).
 
-    ``bare``: no margins and no words, the picture is its body.
+    ``notes`` stand under the title, ``remarks`` before the caption; empty maps have no ``legend``. Without any
+    ``words``, the page is its body.
     """
     width, height = body
     palette = colours.palette(diverging)
-    if bare:
+    if words.none:
         return Canvas.blank(width, height, palette), 0, 0
     inner = max(width, _LEAST_WIDTH)
-    header = [(line, theme.TITLE_SIZE, theme.INK_TONE) for line in wrap(title or "", theme.TITLE_SIZE, inner)]
-    header += [(line, theme.TEXT_SIZE, theme.MUTED_TONE) for line in wrap(notes, theme.TEXT_SIZE, inner)]
+    under_title = " · ".join(filter(None, [*notes, words.place]))
+    caption = " ".join(filter(None, [remarks, words.caption]))
+    header = [(line, theme.TITLE_SIZE, theme.INK_TONE) for line in wrap(words.title or "", theme.TITLE_SIZE, inner)]
+    header += [(line, theme.TEXT_SIZE, theme.MUTED_TONE) for line in wrap(under_title, theme.TEXT_SIZE, inner)]
     footer = [(line, theme.TEXT_SIZE, theme.MUTED_TONE) for line in wrap(caption, theme.TEXT_SIZE, inner)]
-    above = sum(theme.LINE_HEIGHT[size] for _, size, _ in header)
-    above += 2 * theme.GAP if header else 0
-    below = 0
-    if legend:
-        below += 2 * theme.GAP + _legend_height(legend, inner)
+    above = sum(theme.LINE_HEIGHT[size] for _, size, _ in header) + (2 * theme.GAP if header else 0)
+    shown = legend if words.legend else None
+    below = 3 * theme.GAP + _legend_height(shown, inner) if shown else 0
     if footer:
         below += 2 * theme.GAP + sum(theme.LINE_HEIGHT[size] for _, size, _ in footer)
     canvas = Canvas.blank(inner + 2 * theme.MARGIN, above + height + below + 2 * theme.MARGIN, palette)
-    x, y = theme.MARGIN, theme.MARGIN
-    _write_lines(canvas, x, y, header)
-    top = y + above
+    x, top = theme.MARGIN, theme.MARGIN + above
+    _write_lines(canvas, x, theme.MARGIN, header)
     bottom = top + height
-    if legend:
-        bottom += 2 * theme.GAP
-        draw_legend(canvas, x, bottom, legend, inner)
-        bottom += _legend_height(legend, inner)
-    if footer:
-        _write_lines(canvas, x, bottom + 2 * theme.GAP, footer)
+    if shown:
+        draw_legend(canvas, x, bottom + 3 * theme.GAP, shown, inner)
+        bottom += 3 * theme.GAP + _legend_height(shown, inner)
+    _write_lines(canvas, x, bottom + 2 * theme.GAP, footer)
     return canvas, x, top
 
 
@@ -109,51 +128,46 @@ def _bar_width(width: int) -> int:
 
 
 def _asides(legend: Legend, width: int) -> list[tuple[int, int, int | None, str]]:
-    """Place the note and the swatches right of the bar, or below it in a narrow picture: (x, row, colour, words)."""
-    start = _bar_width(width) + 3 * theme.GAP
-    words: list[tuple[int | None, str]] = [(colour, label) for colour, label in legend.swatches]
-    if legend.note:
-        words.insert(0, (None, legend.note))
+    """Place the note and the swatches, beside the bar and then in rows below it: (x, row, colour, words)."""
+    items: list[tuple[int | None, str]] = [(None, line) for line in wrap(legend.note, theme.TEXT_SIZE, width)]
+    items += legend.swatches
     placed = []
-    x, row = start, 0
-    for colour, label in words:
-        lead = _SWATCH + 6 if colour is not None else 0
-        needs = lead + text_width(label, theme.SMALL_SIZE)
-        if x + needs > width and (x > 0 or row == 0):
-            x, row = (0, 2) if row == 0 else (0, row + 1)
-        for line in wrap(label, theme.SMALL_SIZE, max(width - x - lead, 40)):
-            placed.append((x, row, colour, line))
-            if line != label:
-                row += 1
+    x, row = _bar_width(width) + 3 * theme.GAP, 0
+    for colour, words in items:
+        lead = 0 if colour is None else _SWATCH + 6
+        needs = lead + text_width(words, theme.TEXT_SIZE)
+        if x + needs > width:
+            x, row = 0, row + 1
+        placed.append((x, row, colour, words))
         x += needs + 2 * theme.GAP
     return placed
 
 
 def _legend_height(legend: Legend, width: int) -> int:
-    rows = max([1, *(row for _, row, _, _ in _asides(legend, width))])
-    return _BAR_HEIGHT + 4 + theme.LINE_HEIGHT[theme.SMALL_SIZE] * rows
+    rows = max((row for _, row, _, _ in _asides(legend, width)), default=0)
+    return _BAR_HEIGHT + theme.LINE_HEIGHT[theme.SMALL_SIZE] + theme.LINE_HEIGHT[theme.TEXT_SIZE] * rows
 
 
 def draw_legend(canvas: Canvas, x: int, y: int, legend: Legend, width: int) -> None:
     """Draw the colour bar at ``x``, ``y``, its values below it, the rest beside it within ``width`` pixels."""
     bar = _bar_width(width)
-    ramp = np.rint(np.linspace(0, colours.COLOURS - 1, bar)).astype(np.uint8)
     canvas.outline(x, y, bar, _BAR_HEIGHT, colours.FRAME)
     if legend.grey:
         greys = np.rint(np.linspace(1, 255, bar)).astype(np.uint8)
         canvas.patches.append(Patch(x, y, np.broadcast_to(greys[None, :, None], (_BAR_HEIGHT, bar, 3))))
     else:
+        ramp = np.rint(np.linspace(0, colours.COLOURS - 1, bar)).astype(np.uint8)
         canvas.paste(x, y, np.broadcast_to(ramp, (_BAR_HEIGHT, bar)))
-    baseline = y + _BAR_HEIGHT + 5 + theme.SMALL_SIZE
     small = theme.SMALL_SIZE
-    canvas.write(x, baseline, legend.low, size=small, tone=theme.INK_TONE)
-    if legend.middle:
-        canvas.write(x + bar // 2, baseline, legend.middle, size=small, tone=theme.INK_TONE, anchor="middle")
-    canvas.write(x + bar, baseline, legend.high, size=small, tone=theme.INK_TONE, anchor="end")
+    baseline = y + _BAR_HEIGHT + 5 + small
+    canvas.write(x, baseline, legend.low, size=small)
+    canvas.write(x + bar // 2, baseline, legend.middle, size=small, anchor="middle")
+    canvas.write(x + bar, baseline, legend.high, size=small, anchor="end")
     for left, row, colour, words in _asides(legend, width):
-        line = y + _BAR_HEIGHT if row == 0 else baseline + (row - 1) * theme.LINE_HEIGHT[small]
+        line = y + _BAR_HEIGHT if row == 0 else baseline + row * theme.LINE_HEIGHT[theme.TEXT_SIZE]
         if colour is not None:
-            canvas.outline(x + left + 1, line - _SWATCH + 2, _SWATCH - 2, _SWATCH - 2, colours.FRAME)
-            canvas.fill(x + left + 1, line - _SWATCH + 2, _SWATCH - 2, _SWATCH - 2, colour)
+            side = _SWATCH - 2
+            canvas.outline(x + left + 1, line - side, side, side, colours.FRAME)
+            canvas.fill(x + left + 1, line - side, side, side, colour)
             left += _SWATCH + 6
-        canvas.write(x + left, line, words, size=small, tone=theme.MUTED_TONE)
+        canvas.write(x + left, line, words, tone=theme.MUTED_TONE)

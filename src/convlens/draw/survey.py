@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from convlens.draw.lettering import format_value
 Counts = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Survey:
     """Facts of each map (one entry a channel). Ranges are over the finite values, NaN where there are none."""
 
@@ -24,7 +25,7 @@ class Survey:
     minus_infinity: Counts
     size: int  # values a map
 
-    @property
+    @cached_property
     def constant(self) -> npt.NDArray[np.bool_]:
         """Which maps have one value everywhere; a map of a single value isn't called constant."""
         same: npt.NDArray[np.bool_] = (self.minimum == self.maximum) & (self.strange == 0) & (self.size > 1)
@@ -39,7 +40,7 @@ class Survey:
         """Return what a reader must know about the maps that are not as usual, or an empty text.
 
         >>> survey(np.array([[0.0, 0.0], [1.0, np.nan]])).sentence()
-        '1 map is constant (1 of them 0). 1 map has NaN (1 value).'
+        '1 map is constant: 0. 1 map has NaN (1 value).'
         """
         if self.size == 0:
             return f"The {noun}s are empty: they have no values."
@@ -47,8 +48,11 @@ class Survey:
         constant = self.constant
         if count := int(constant.sum()):
             zero = int((constant & (self.minimum == 0)).sum())
-            aside = f"({zero} of them 0)" if zero else f"(first: {format_value(float(self.minimum[constant][0]))})"
-            said.append(f"{_counted(count, noun)} {'is' if count == 1 else 'are'} constant {aside}.")
+            if count == 1:
+                said.append(f"1 {noun} is constant: {format_value(float(self.minimum[constant][0]))}.")
+            else:
+                share = ", all 0" if zero == count else f", {zero} of them 0" if zero else ""
+                said.append(f"{_counted(count, noun)} are constant{share}.")
         for what, counts in (("NaN", self.nan), ("+inf", self.plus_infinity), ("-inf", self.minus_infinity)):
             if count := int((counts > 0).sum()):
                 values = int(counts.sum())
