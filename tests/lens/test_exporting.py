@@ -35,7 +35,8 @@ def read_safetensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
 def read_zarr(path: Path) -> tuple[Arrays, dict[str, Any]]:
     group = zarr.open_group(str(path), mode="r")
     arrays = {name: np.asarray(array) for name, array in group.members(max_depth=None) if isinstance(array, zarr.Array)}
-    return arrays, dict(group.attrs)["convlens"]
+    facts: Any = group.attrs["convlens"]
+    return arrays, facts
 
 
 READERS: dict[str, Callable[[Path], tuple[Arrays, dict[str, Any]]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ def picture() -> Pixels:
     return np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
 
-def model_of(nodes: list[onnx.NodeProto], inputs: dict[str, list[object]], outputs: list[str]) -> onnx.ModelProto:
+def model_of(
+    nodes: list[onnx.NodeProto], inputs: Mapping[str, Sequence[int | str]], outputs: list[str]
+) -> onnx.ModelProto:
     made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     graph = helper.make_graph(nodes, "small", made, ends)
@@ -111,6 +113,7 @@ class TestTheContract:
             assert maps.recipe is None
 
     def test_the_model_can_be_opened_again_from_a_file(self, lens: convlens.Lens, tmp_path: Path) -> None:
+        assert isinstance(lens.model, onnx.ModelProto)
         onnx.save(lens.model, tmp_path / "model.onnx")
         again = convlens.open(tmp_path / "model.onnx")
         np.testing.assert_array_equal(again.kernels().array, lens.kernels().array)
@@ -186,7 +189,7 @@ class TestMemory:
     def test_a_walk_can_be_left_early(self, lens: convlens.Lens, picture: Pixels) -> None:
         walk = lens.walk(picture)
         assert next(walk).name == "conv"
-        walk.close()  # type: ignore[attr-defined]
+        walk.close()
         assert len(list(lens.walk(picture, layers=["relu"]))) == 1
 
     def test_an_error_inside_a_walk_reaches_the_reader(self, lens: convlens.Lens) -> None:
@@ -272,8 +275,10 @@ class TestPrediction:
         scores = lens.feature_maps(picture)["dense"].array.astype(np.float64)
         powers = np.exp(scores - scores.max())
         best = int(scores.argmax())
-        assert maps.prediction.rows[0][:2] == (best, pytest.approx(powers[best] / powers.sum()))
-        assert maps.prediction.rows[0][2] == ["cat", "dog", "bird"][best]
+        top, probability, label = maps.prediction.rows[0]
+        assert top == best
+        assert probability == pytest.approx(powers[best] / powers.sum())
+        assert label == ["cat", "dog", "bird"][best]
         assert sum(p for _, p, _ in maps.prediction.rows) == pytest.approx(1)
 
     def test_probabilities_are_left_alone(self, picture: Pixels) -> None:
