@@ -19,6 +19,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _INDEXED, _TRUE_COLOUR = 3, 2
 _UP = 2  # each byte as its difference to the one above: an enlarged pixel's later rows become zeros
 _LEVEL = 1
+_MAKER = b"Software\0convlens"  # by this, convlens knows its own files again
 
 
 def encode_indexed(indices: Bytes, palette: Bytes) -> bytes:
@@ -50,7 +51,16 @@ def _file(colour: int, rows: int, columns: int, lines: Bytes, palette: bytes) ->
     np.subtract(lines[1:], lines[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", columns, rows, 8, colour, 0, 0, 0)
     body = _deflate(filtered.data, _LEVEL)
-    return b"".join([_SIGNATURE, _chunk(b"IHDR", header), palette, _chunk(b"IDAT", body), _chunk(b"IEND", b"")])
+    return b"".join(
+        [
+            _SIGNATURE,
+            _chunk(b"IHDR", header),
+            palette,
+            _chunk(b"tEXt", _MAKER),
+            _chunk(b"IDAT", body),
+            _chunk(b"IEND", b""),
+        ]
+    )
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -44,6 +44,11 @@ class Summary:
         """Multiply-accumulates of one forward pass on one picture."""
         return sum(layer.macs for layer in self.network)
 
+    def heading(self) -> str:
+        """One line: the model, its engine, its inputs."""
+        inputs = ", ".join(f"{i.name} {_dims(i.shape)}" for i in self.network.inputs)
+        return f"{self.network.name} ({self.network.engine}), input {inputs}"
+
     def rows(self) -> Iterator[Row]:
         """The lines of the table: each new scope announces itself, its layers stand indented below."""
         opened: tuple[str, ...] = ()
@@ -97,11 +102,8 @@ class Summary:
         widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
         lines = [_aligned(line, widths) for line in table]
         rule = "-" * max(len(line) for line in lines)
-        head = f"{self.network.name} ({self.network.engine}), input " + ", ".join(
-            f"{i.name} {_dims(i.shape)}" for i in self.network.inputs
-        )
         notes = [f"Note: {note}." for note in self.notes()]
-        return "\n".join([head, "", lines[0], rule, *lines[1:], rule, self.totals(), *notes])
+        return "\n".join([self.heading(), "", lines[0], rule, *lines[1:], rule, self.totals(), *notes])
 
     def __repr__(self) -> str:
         return str(self)

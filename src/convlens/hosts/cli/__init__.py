@@ -1,0 +1,8 @@
+"""The command line: ``convlens summary``, ``kernels``, ``maps``, ``export``, ``diagram``, ``sketch``, ``demo``.
+
+Nothing heavy is imported until a command runs, so that ``convlens --help`` answers at once.
+"""
+
+from convlens.hosts.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,105 @@
+"""The application: its commands, and what happens to errors on their way to a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from convlens.errors import ConvlensError
+from convlens.hosts.cli import facts, files, terminal
+from convlens.hosts.cli.options import examples
+
+_WRONG, _BUG, _SUCCESS = 2, 1, 0
+_PIPE_CLOSED = 141  # 128 + SIGPIPE, as a shell reports it for every other tool
+
+
+class Interrupted(ConvlensError):
+    """The person pressed Ctrl-C."""
+
+
+class Commands(TyperGroup):
+    """Runs a command with stdout kept for its facts; Ctrl-C is one more thing that can be said in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the line names."""
+        try:
+            with terminal.stdout_for_facts():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted", hint="Nothing half-written remains.") from None
+
+
+app = typer.Typer(
+    name="convlens",
+    cls=Commands,
+    help="See inside a convolutional network: its kernels, its feature maps, its arithmetic.",
+    rich_markup_mode="rich" if terminal.RICH_HELP else None,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        ("the eight small models of the tutorial, on a cat", "convlens demo"),
+        ("what a model is made of", "convlens summary model.onnx"),
+        ("what every layer makes of a picture", "convlens maps model.onnx cat.jpg"),
+        ("a model of your own, in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
+    ),
+)
+facts.add_to(app)
+files.add_to(app)
+
+
+@app.callback()
+def convlens(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", show_default=False)] = False,
+) -> None:
+    """See inside a convolutional network: its kernels, its feature maps, its arithmetic."""
+    if version:
+        from convlens import __version__
+
+        terminal.say(f"convlens {__version__}")
+    elif context.invoked_subcommand is None:
+        terminal.say(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, 2 for bad input, 1 for a bug in convlens."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets everybody at length
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="convlens", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else _SUCCESS
+    except ConvlensError as error:
+        terminal.complain(f"convlens: {error}")
+        return _WRONG
+    except KeyboardInterrupt:
+        terminal.complain("convlens: Interrupted. Nothing half-written remains.")
+        return _WRONG
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at its end
+        return _PIPE_CLOSED
+    except Exception as error:
+        return _answer(error)
+
+
+def _answer(error: Exception) -> int:
+    if hasattr(error, "format_message"):  # Typer's errors, wherever its version takes them from
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "convlens"
+        terminal.complain(f"convlens: {error.format_message().rstrip('.')}. Type: {command} --help")
+        return _WRONG
+    if os.environ.get("CONVLENS_DEBUG"):
+        raise error
+    what = " ".join(str(error).split())[:300]
+    terminal.complain(
+        f"convlens: {type(error).__name__}: {what}. This is a bug in convlens: please report it, "
+        "with what CONVLENS_DEBUG=1 shows."
+    )
+    return _BUG
