@@ -1,0 +1,142 @@
+"""What differs between Keras's three backends: handles on tensors, NumPy views, compiled functions."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras  # noqa: TID251
+import numpy as np
+
+from convlens.engines.base import Array
+
+NAME: str = keras.backend.backend()
+TITLE = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}.get(NAME, NAME)
+COMPILES = NAME in ("tensorflow", "jax")
+
+Function = Callable[..., Any]
+
+
+def is_tensor(value: object) -> bool:
+    """Whether ``value`` is a tensor of this backend (or, while tracing, stands for one)."""
+    return bool(keras.ops.is_tensor(value)) and not isinstance(value, keras.KerasTensor)
+
+
+def weakly(value: Any, hold: bool) -> Callable[[], Any]:
+    """A function that returns ``value``, without keeping it alive where it may go."""
+    if not hold:
+        try:
+            return weakref.ref(value)
+        except TypeError:
+            pass
+    return lambda: value
+
+
+def fresh(value: Any) -> Any:
+    """Another handle on the same numbers, with the same mask."""
+    if NAME == "tensorflow":
+        import tensorflow as tf
+
+        other = tf.identity(value)
+    elif NAME == "jax":
+        import jax
+
+        other = jax.numpy.copy(value)
+    else:
+        other = value.view_as(value)
+    mask = getattr(value, "_keras_mask", None)
+    if mask is not None:
+        other._keras_mask = mask
+    return other
+
+
+def to_numpy(value: Any) -> Array:
+    """The tensor as NumPy: a view of the framework's memory where it lies on the CPU."""
+    if NAME == "torch":
+        import torch  # noqa: TID251
+
+        value = value.detach().cpu()
+        return np.asarray(value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy())
+    return np.asarray(value)
+
+
+def guarded(arguments: Sequence[Any]) -> list[Any]:
+    """Copies of ``arguments`` for code that might write into them, as PyTorch code can."""
+    if NAME != "torch":
+        return list(arguments)
+    return [a.clone() if is_tensor(a) else a for a in arguments]
+
+
+def stateless(model: Any = None, values: Sequence[Any] = ()) -> Any:
+    """A scope in which no variable changes; with ``values`` for the variables of ``model``."""
+    mapping = list(zip(model.variables, values, strict=True)) if values else None
+    return keras.StatelessScope(state_mapping=mapping)
+
+
+def compiled(function: Function, model: Any, specs: Sequence[tuple[tuple[int, ...], str]]) -> Function:
+    """``function(*tensors)`` traced now, for inputs of these (shape, dtype), to be called again and again.
+
+    The model's variables are read anew at each call, and none of them changes.
+    """
+    if NAME == "tensorflow":
+        import tensorflow as tf
+
+        def scoped(*tensors: Any) -> Any:
+            with stateless():
+                return function(*tensors)
+
+        signature = [tf.TensorSpec(shape, dtype) for shape, dtype in specs]
+        traced = tf.function(scoped, autograph=False).get_concrete_function(*signature)
+        return lambda *tensors: traced(*tensors)
+    if NAME == "jax":
+        import jax
+
+        def with_variables(values: Sequence[Any], tensors: Sequence[Any]) -> Any:
+            with stateless(model, values):
+                return function(*tensors)
+
+        executable = jax.jit(with_variables).lower(_values(model), _shaped(specs)).compile()
+        return lambda *tensors: executable(_values(model), list(tensors))
+
+    def eager(*tensors: Any) -> Any:
+        with stateless(), without_gradients():
+            return function(*tensors)
+
+    return eager
+
+
+def _values(model: Any) -> list[Any]:
+    return [variable.value for variable in model.variables]
+
+
+def rehearse(function: Function, model: Any, specs: Sequence[tuple[tuple[int, ...], str]]) -> None:
+    """Trace ``function`` once for inputs of these (shape, dtype), computing nothing."""
+    if NAME == "tensorflow":
+        compiled(function, model, specs)
+        return
+    import jax
+
+    def scoped(*tensors: Any) -> Any:
+        with stateless():
+            return function(*tensors)
+
+    jax.eval_shape(scoped, *_shaped(specs))
+
+
+def _shaped(specs: Sequence[tuple[tuple[int, ...], str]]) -> list[Any]:
+    import jax
+
+    struct: Any = jax.ShapeDtypeStruct
+    return [struct(shape, dtype) for shape, dtype in specs]
+
+
+def without_gradients() -> Any:
+    """A context in which no gradient is prepared."""
+    if NAME == "torch":
+        import torch  # noqa: TID251
+
+        return torch.no_grad()
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,95 @@
+"""Where the channels stand: Keras keeps them last or first, convlens first, without the batch axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convlens.engines.base import Array
+from convlens.network import Shape
+
+LAST = "channels_last"
+FIRST = "channels_first"
+
+
+def batchless(shape: Shape, batch: int | None) -> Shape:
+    """The shape of one item; a value that has no batch axis keeps all its axes.
+
+    >>> batchless((16, 8, 8, 3), 16), batchless((64, 3), 16)
+    ((8, 8, 3), (64, 3))
+    """
+    return shape[1:] if has_batch(shape, batch) else shape
+
+
+def has_batch(shape: Shape, batch: int | None) -> bool:
+    """Whether the first axis is the batch."""
+    return bool(shape) and shape[0] == batch
+
+
+def channels_first(shape: Shape, layout: str) -> Shape:
+    """A batchless shape with its channels moved to the front.
+
+    >>> channels_first((8, 9, 3), LAST), channels_first((3, 8, 9), FIRST)
+    ((3, 8, 9), (3, 8, 9))
+    """
+    return (shape[-1], *shape[:-1]) if layout == LAST and len(shape) > 1 else shape
+
+
+def framework_shape(shape: Sequence[int | None], layout: str) -> tuple[int | None, ...]:
+    """The way back: a channels-first shape as the framework wants it.
+
+    >>> framework_shape((3, 8, 9), LAST)
+    (8, 9, 3)
+    """
+    return (*shape[1:], shape[0]) if layout == LAST and len(shape) > 1 else tuple(shape)
+
+
+def to_channels_first(array: Array, batch: int | None, layout: str) -> Array:
+    """A view of the first item, channels first."""
+    item = array[0] if has_batch(array.shape, batch) else array
+    return np.moveaxis(item, -1, 0) if layout == LAST and item.ndim > 1 else item
+
+
+def spatial(shape: Shape, layout: str) -> Shape:
+    """The spatial sizes of a shape with batch axis.
+
+    >>> spatial((1, 8, 9, 3), LAST), spatial((1, 3, 8, 9), FIRST)
+    ((8, 9), (8, 9))
+    """
+    return shape[1:-1] if layout == LAST else shape[2:]
+
+
+def channels(shape: Shape, layout: str) -> int:
+    """The number of channels of a shape with batch axis."""
+    return shape[-1] if layout == LAST or len(shape) < 3 else shape[1]
+
+
+def our_axis(axis: int, rank: int, layout: str, batched: bool = True) -> int:
+    """A Keras axis of a value of ``rank`` axes as a batchless, channels-first axis; -1 for the batch axis.
+
+    >>> our_axis(-1, 4, LAST), our_axis(1, 4, LAST), our_axis(1, 4, FIRST)
+    (0, 1, 0)
+    """
+    axis %= rank
+    if layout == LAST and axis == rank - 1 and rank > 1:
+        return 0
+    if layout == LAST:
+        return axis if batched else axis + 1
+    return axis - 1 if batched else axis
+
+
+def moved_layout(order: Sequence[int], layout: str) -> str:
+    """The layout behind a transposition to ``order`` (batch axis included): it changes when the channels move across.
+
+    >>> moved_layout((0, 3, 1, 2), LAST), moved_layout((0, 2, 1, 3), LAST)
+    ('channels_first', 'channels_last')
+    """
+    rank, order = len(order), tuple(order)
+    if rank < 3:
+        return layout
+    if layout == LAST and order == (0, rank - 1, *range(1, rank - 1)):
+        return FIRST
+    if layout == FIRST and order == (0, *range(2, rank), 1):
+        return LAST
+    return layout

@@ -1,0 +1,81 @@
+"""Seeing every call: Keras's own entry points are replaced while a model runs, with effect for the watching thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras  # noqa: TID251
+from keras.src.backend.common import global_state  # noqa: TID251
+
+from convlens.engines.keras.watching import Watch, any_watched, layer_call, operation_call
+
+_symbolic_call = keras.Operation.symbolic_call
+_active = threading.local()
+_lock = threading.Lock()
+_watchers = 0
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Show every call that this thread makes to ``watch``; Keras is as it was afterwards, names it counts included."""
+    names = dict(global_state.get_global_attribute("object_name_uids") or {})
+    _install()
+    _active.watch = watch
+    try:
+        yield
+    finally:
+        _active.watch = None
+        _uninstall()
+        counters = global_state.get_global_attribute("object_name_uids")
+        if counters is not None:
+            counters.clear()
+            counters.update(names)
+
+
+def _install() -> None:
+    global _watchers
+    with _lock:
+        _watchers += 1
+        if _watchers == 1:
+            keras.layers.Layer.__call__ = _on_layer
+            keras.Operation.__call__ = _on_operation
+            keras.Operation.symbolic_call = _on_symbolic
+
+
+def _uninstall() -> None:
+    global _watchers
+    with _lock:
+        _watchers -= 1
+        if _watchers == 0:
+            keras.layers.Layer.__call__ = layer_call
+            keras.Operation.__call__ = operation_call
+            keras.Operation.symbolic_call = _symbolic_call
+
+
+def _watch() -> Watch | None:
+    watch: Watch | None = getattr(_active, "watch", None)
+    return None if watch is None or watch.quiet else watch
+
+
+def _on_layer(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    watch = _watch()
+    return layer_call(layer, *args, **kwargs) if watch is None else watch.layer(layer, args, kwargs)
+
+
+def _on_operation(op: Any, *args: Any, **kwargs: Any) -> Any:
+    watch = _watch()
+    if watch is None:
+        return operation_call(op, *args, **kwargs)
+    if isinstance(op, keras.layers.Layer):
+        return watch.enter(op, args, kwargs)
+    return watch.operation(op, args, kwargs, named=not any_watched((args, kwargs)))
+
+
+def _on_symbolic(op: Any, *args: Any, **kwargs: Any) -> Any:
+    watch = _watch()
+    if watch is None or not any_watched((args, kwargs)):
+        return _symbolic_call(op, *args, **kwargs)
+    return watch.operation(op, args, kwargs, named=False)

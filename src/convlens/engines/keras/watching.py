@@ -1,0 +1,367 @@
+"""What becomes of the calls of a real run, on any backend. Three kinds of layer are told apart:
+
+- a leaf (any layer whose ``call`` is Keras's own): runs as always, its output is written down;
+- a composite of Keras's own (functional, sequential): runs as always, the calls inside it are seen;
+- a composite with a ``call`` of its own: runs on :class:`Watched` values. They look symbolic, so that ``x + y`` and
+  ``keras.ops.relu(x)`` become operations that can be seen, yet each carries its real value and is computed on the spot.
+  Code that can't run on them (a framework's native functions, say) is run again on the plain values; what it makes by
+  itself then shows as one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras  # noqa: TID251
+
+from convlens.engines.keras import backend
+from convlens.engines.keras.calls import Call, snake_case
+from convlens.engines.keras.fused import observed_activation
+from convlens.engines.keras.recording import Recorder, Step
+
+layer_call = keras.layers.Layer.__call__
+operation_call = keras.Operation.__call__
+
+
+class Watched(keras.KerasTensor):  # type: ignore[misc]
+    """A value that looks symbolic and is real; ``source`` is the step that made it."""
+
+    def __init__(self, value: Any, source: Step, watch: Watch) -> None:
+        super().__init__(tuple(value.shape), keras.backend.standardize_dtype(value.dtype), name="watched")
+        self.value, self.source, self._watch = value, source, watch
+
+    @property
+    def _keras_mask(self) -> Any:
+        return getattr(self.value, "_keras_mask", None)
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: Any) -> None:
+        self.value._keras_mask = mask
+
+    def _native(self) -> Any:
+        """The plain value, for code that knows nothing of Keras; remembered, so that the graph stays connected."""
+        self._watch.frames[-1].converted.append(self.source)
+        return self.value
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __index__(self) -> int:
+        return int(self.value)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return backend.to_numpy(self._native())
+
+    def __jax_array__(self) -> Any:
+        return self._native()
+
+    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
+        return self._native()
+
+
+@dataclass
+class Frame:
+    """A composite that is running: what it was given, and what has left the watched world in it."""
+
+    layer: Any
+    given: tuple[tuple[Any, ...], dict[str, Any]]
+    entering: list[Step] = field(default_factory=list)
+    converted: list[Step] = field(default_factory=list)
+    latest: Step | None = None
+    plain: bool = True
+
+
+class Watch:
+    """Turns the calls of one run into steps of a recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.frames: list[Frame] = []
+        self.quiet = False
+        self._unwatchable: set[int] = set()
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The path of the composite that is running, without the model itself."""
+        return tuple(frame.layer.name for frame in self.frames[1:])
+
+    def layer(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A layer is called: run it, and write down what it makes."""
+        watched = any_watched((args, kwargs))
+        args, kwargs = _plain((args, kwargs), self._sourced)
+        if is_composite(layer):
+            frame = Frame(layer, (args, kwargs))
+            frame.entering = self._sources((args, kwargs))
+            self.frames.append(frame)
+            try:
+                output = layer_call(layer, *args, **kwargs)
+            finally:
+                self.frames.pop()
+            if self.frames:
+                self.frames[-1].latest = self.recorder.steps[-1] if self.recorder.steps else None
+        else:
+            output = self._leaf(layer, args, kwargs)
+        return self._watched(output) if watched else output
+
+    def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A composite's own ``call`` begins, with inputs that Keras has converted."""
+        frame = self.frames[-1]
+        self._follow_conversions(frame, args, kwargs)
+        if is_keras_own(layer):
+            return operation_call(layer, *args, **kwargs)
+        mark = self.recorder.mark()
+        try:
+            output = self._through(frame, args, kwargs, mark)
+            self._leave(frame, mark[0])
+            output = self._claim(frame, output, mark[0])
+        except BaseException:
+            self.recorder.abandon()
+            raise
+        self.recorder.proven()
+        return output
+
+    def _through(self, frame: Frame, args: tuple[Any, ...], kwargs: dict[str, Any], mark: Any) -> Any:
+        layer, depth = frame.layer, len(self.frames)
+        if id(layer) not in self._unwatchable:
+            frame.plain = False
+            try:
+                output = layer.call(*self._watched(args), **self._watched(kwargs))
+                return _plain(output, self._sourced)
+            except Exception:  # whatever it was, the plain run below meets it again if it is the model's own fault
+                del self.frames[depth:]
+                self.recorder.rewind(mark)
+                self._unwatchable.add(id(layer))
+                frame.converted, frame.latest, frame.plain = [], None, True
+        args, kwargs = _map((args, kwargs), lambda value: self._guarded(value))
+        return operation_call(layer, *args, **kwargs)
+
+    def _guarded(self, value: Any) -> Any:
+        if not backend.is_tensor(value):
+            return value
+        (copy,), source = backend.guarded([value]), self.recorder.source(value)
+        if source is not None and copy is not value:
+            self.recorder.recognise(copy, source)
+            self.recorder.hold(copy)
+        return copy
+
+    def _leave(self, frame: Frame, first: int) -> None:
+        """A composite has ended: its own weights, and the name of a layer that turned out to be one operation."""
+        inside, layer = self.recorder.steps[first:], frame.layer
+        children = list(layer._flatten_layers(include_self=False, recursive=False))
+        if len(inside) == 1 and not children and len(self.frames) > 1:
+            self.recorder.rename(inside[0], self.scope[:-1], layer.name)
+            inside[0].owner = inside[0].owner or layer
+        of_children = {id(weight) for child in children for weight in child.weights}
+        own = tuple(w for w in layer.weights if id(w) not in of_children and not self.recorder.owned(w))
+        if inside and own:
+            self.recorder.own(inside[-1], own)
+
+    def _claim(self, frame: Frame, output: Any, first: int) -> Any:
+        """Every tensor that a composite returns has a step that made it, inside this composite."""
+        nothing_seen = len(self.recorder.steps) == first
+        children = list(frame.layer._flatten_layers(include_self=False, recursive=False))
+
+        def claim(value: Any) -> Any:
+            if not backend.is_tensor(value):
+                return value
+            source = self.recorder.source(value)
+            if nothing_seen and not children and len(self.frames) > 1:
+                if source is None:
+                    step = self._unseen(frame, value, frame.layer.name, type(frame.layer).__name__, self.scope[:-1])
+                    self.recorder.own(step, tuple(frame.layer.weights))
+                    return value
+                call = Call(frame.layer, (source,), (), {}, weights=tuple(frame.layer.weights))
+                return self.recorder.record(call, frame.layer.name, self.scope[:-1], value)[1]
+            if source is None:
+                self._unseen(frame, value)
+            return value
+
+        return _map(output, claim)
+
+    def operation(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, named: bool) -> Any:
+        """A function of ``keras.ops`` is called."""
+        watched = any_watched((args, kwargs))
+        sources = self._sources((args, kwargs))
+        plain_args, plain_kwargs = _plain((args, kwargs), self._sourced)
+        with self._silence():
+            output = operation_call(op, *plain_args, **plain_kwargs)
+        variables = tuple(v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.Variable))
+        call = Call(op, tuple(sources), plain_args, plain_kwargs, weights=variables)
+        output = self._record(call, op.name if named else snake_case(type(op).__name__), output)
+        return self._watched(output) if watched else output
+
+    def _leaf(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        sources = tuple(self._sources((args, kwargs)))
+        with self._silence(), observed_activation(layer) as observed:
+            output = layer_call(layer, *args, **kwargs)
+        call = Call(layer, sources, args, kwargs, weights=_weights_of(layer))
+        if getattr(layer, "depthwise_kernel", None) is not None:
+            with self._silence():
+                call = self._depthwise_step(call)
+        if observed is None or not observed:
+            return self._record(call, layer.name, output)
+        before, function = observed
+        step, _ = self.recorder.record(call, layer.name, self.scope, before)
+        self._after(step)
+        activation = Call(layer.activation, (step,), (), {}, part="activation", function=function)
+        return self._record(activation, f"{layer.name}/{function}", output)
+
+    def _depthwise_step(self, call: Call) -> Call:
+        """The first half of a separable convolution, which Keras computes in one go with the second."""
+        layer = call.op
+        if not hasattr(layer, "pointwise_kernel"):
+            return call
+        inputs = layer.dtype_policy.convert_input(call.args[0], layer.autocast, layer.input_dtype)
+        with _autocast(layer):
+            value = keras.ops.depthwise_conv(
+                inputs,
+                layer.depthwise_kernel,
+                strides=layer.strides,
+                padding=layer.padding,
+                dilation_rate=layer.dilation_rate,
+                data_format=layer.data_format,
+            )
+        first = Call(layer, call.inputs, call.args, call.kwargs, (layer.depthwise_kernel,), part="depthwise")
+        step, _ = self.recorder.record(first, f"{layer.name}/depthwise", self.scope, value)
+        rest = tuple(w for w in call.weights if w is not layer.depthwise_kernel)
+        return Call(layer, (step,), (value,), {}, rest, part="pointwise")
+
+    def _record(self, call: Call, name: str, output: Any) -> Any:
+        tensors = [value for value in keras.tree.flatten(output) if backend.is_tensor(value)]
+        count = 0
+
+        def write(value: Any) -> Any:
+            nonlocal count, call
+            if not backend.is_tensor(value):
+                return value
+            count += 1
+            own = name if count == 1 else f"{name}.{count}"
+            step, value = self.recorder.record(call.number(count - 1, len(tensors)), own, self.scope, value)
+            self._after(step)
+            return value
+
+        return _map(output, write)
+
+    def _after(self, step: Step) -> None:
+        if self.frames:
+            self.frames[-1].latest = step
+
+    def _sources(self, arguments: Any) -> list[Step]:
+        """The steps that the tensors among ``arguments`` come from, in order, each once."""
+        found: dict[int, Step] = {}
+        for value in keras.tree.flatten(arguments):
+            if isinstance(value, Watched):
+                found.setdefault(id(value.source), value.source)
+            elif backend.is_tensor(value):
+                source = self.recorder.source(value) or self._unknown(value)
+                if source is not None:
+                    found.setdefault(id(source), source)
+        return list(found.values())
+
+    def _unknown(self, value: Any) -> Step | None:
+        """A tensor of unknown origin is read: an input that Keras converted, a constant, or the work of native code."""
+        if not self.frames:
+            return None
+        frame, shape = self.frames[-1], tuple(value.shape)
+        if is_keras_own(frame.layer):
+            alike = [step for step in frame.entering if step.shape == shape] or frame.entering[:1]
+            return alike[0] if alike else None
+        made_here = bool(frame.converted) if not frame.plain else True
+        if not made_here or len(shape) < 2 or shape[0] != self.recorder.batch or value.dtype == bool:
+            return None
+        return self._unseen(frame, value)
+
+    def _unseen(
+        self, frame: Frame, value: Any, name: str = "", op: str = "", scope: tuple[str, ...] | None = None
+    ) -> Step:
+        known = frame.converted if frame.converted else [*frame.entering, *([frame.latest] if frame.latest else [])]
+        inputs = tuple({id(step): step for step in known}.values())
+        note = f"computed by {backend.TITLE} code that can't be followed"
+        step = self.recorder.record_unseen(
+            name or backend.NAME,
+            op or f"{backend.TITLE} code",
+            note,
+            self.scope if scope is None else scope,
+            inputs,
+            value,
+            frame.layer,
+        )
+        frame.converted = []
+        self._after(step)
+        return step
+
+    def _follow_conversions(self, frame: Frame, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keras casts a layer's inputs to its own type: the new tensors come from where the old ones came from."""
+        pairs = [(frame.given[0], args), *((frame.given[1][k], kwargs[k]) for k in frame.given[1] if k in kwargs)]
+        for before, after in pairs:
+            for old, new in zip(keras.tree.flatten(before), keras.tree.flatten(after), strict=False):
+                source = self.recorder.source(old) if new is not old and backend.is_tensor(new) else None
+                if source is not None:
+                    self.recorder.recognise(new, source)
+
+    def _watched(self, structure: Any) -> Any:
+        def watch(value: Any) -> Any:
+            source = self.recorder.source(value) if backend.is_tensor(value) else None
+            return value if source is None else Watched(value, source, self)
+
+        return _map(structure, watch)
+
+    def _sourced(self, watched: Watched) -> Any:
+        """The plain value of a watched one; its own source wins, since plain values can be shared."""
+        self.recorder.recognise(watched.value, watched.source)
+        return watched.value
+
+    @contextmanager
+    def _silence(self) -> Iterator[None]:
+        before, self.quiet = self.quiet, True
+        try:
+            yield
+        finally:
+            self.quiet = before
+
+
+def is_keras_own(layer: Any) -> bool:
+    """Whether the layer's ``call`` and convolution are Keras's own."""
+    methods = (getattr(type(layer), name, None) for name in ("call", "convolution_op"))
+    return all(str(getattr(m, "__module__", "keras.")).startswith("keras.") for m in methods if m is not None)
+
+
+def is_composite(layer: Any) -> bool:
+    """Whether the calls inside the layer are shown, not the layer itself."""
+    return isinstance(layer, keras.Model) or not is_keras_own(layer)
+
+
+def _weights_of(layer: Any) -> tuple[Any, ...]:
+    activation = getattr(layer, "activation", None)
+    of_activation = {id(w) for w in activation.weights} if isinstance(activation, keras.layers.Layer) else set()
+    return tuple(w for w in layer.weights if id(w) not in of_activation)
+
+
+@contextmanager
+def _autocast(layer: Any) -> Iterator[None]:
+    from keras.src.backend import AutocastScope  # noqa: TID251
+
+    with AutocastScope(layer.compute_dtype if layer.autocast else None):
+        yield
+
+
+def any_watched(structure: Any) -> bool:
+    """Whether a watched value is among the arguments."""
+    return any(isinstance(value, Watched) for value in keras.tree.flatten(structure))
+
+
+def _plain(structure: Any, plain: Any) -> Any:
+    return _map(structure, lambda value: plain(value) if isinstance(value, Watched) else value)
+
+
+def _map(structure: Any, function: Any) -> Any:
+    return keras.tree.map_structure(function, structure, none_is_leaf=True)

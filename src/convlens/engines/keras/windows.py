@@ -1,0 +1,169 @@
+"""Convolutions and poolings: "same" resolved to explicit padding for the actual input size."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+
+from convlens import geometry
+from convlens.engines.keras.calls import Call, Reader, Reading
+from convlens.network import Convolution, Kind, Pads, Pooling, Shape
+
+
+def pads(padding: str, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Pads:
+    """(before, after) per axis; Keras keeps TensorFlow's "same" on every backend: the odd one goes after.
+
+    >>> pads("same", (5, 8), (4, 3), (1, 2), (1, 1)), pads("causal", (9,), (3,), (1,), (2,))
+    (((1, 2), (0, 1)), ((4, 0),))
+    """
+    if padding == "causal":
+        return tuple((d * (k - 1), 0) for k, d in zip(kernel, dilation, strict=True))
+    if padding != "same":
+        return ((0, 0),) * len(kernel)
+    return tuple(geometry.same_padding(n, k, s, d) for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
+
+
+def convolution(call: Call) -> Reading:
+    """A convolution layer, or the function ``keras.ops.conv``."""
+    op = call.op
+    kernel = getattr(op, "kernel", None)
+    shape = tuple(kernel.shape if kernel is not None else call.argument(1, "kernel").shape)
+    size, per_group, filters = shape[:-2], shape[-2], shape[-1]
+    rank = len(size)
+    stride, dilation = call.per_axis(op.strides, rank), call.per_axis(op.dilation_rate, rank)
+    return _convolution(
+        call,
+        filters,
+        size,
+        stride,
+        dilation,
+        op.padding,
+        call.in_channels // per_group,
+        bool(getattr(op, "use_bias", False)),
+    )
+
+
+def depthwise(call: Call) -> Reading:
+    """A depthwise convolution: each input channel has ``depth_multiplier`` filters of its own."""
+    op = call.op
+    kernel = op.depthwise_kernel if call.part else getattr(op, "kernel", None)
+    shape = tuple(kernel.shape if kernel is not None else call.argument(1, "kernel").shape)
+    size, multiplier = shape[:-2], shape[-1]
+    rank = len(size)
+    stride, dilation = call.per_axis(op.strides, rank), call.per_axis(op.dilation_rate, rank)
+    bias = bool(getattr(op, "use_bias", False)) and not call.part
+    filters = call.in_channels * multiplier
+    reading = _convolution(call, filters, size, stride, dilation, op.padding, call.in_channels, bias)
+    return Reading(reading.kind, reading.operation, call.word.replace("Separable", "Depthwise") if call.part else "")
+
+
+def pointwise(call: Call) -> Reading:
+    """The second half of a separable convolution: one value a channel, all channels."""
+    rank = len(call.before)
+    ones = (1,) * rank
+    filters = int(call.op.pointwise_kernel.shape[-1])
+    return _convolution(call, filters, ones, ones, ones, "valid", 1, bool(call.op.use_bias))
+
+
+def _convolution(
+    call: Call, filters: int, size: Shape, stride: Shape, dilation: Shape, padding: str, groups: int, bias: bool
+) -> Reading:
+    explicit = pads(padding, call.before, size, stride, dilation)
+    operation = Convolution(call.in_channels, filters, size, stride, dilation, explicit, groups, bias)
+    return Reading(Kind.CONVOLUTION, operation)
+
+
+def transposed(call: Call) -> Reading:
+    """A transposed convolution, with the padding of the convolution that it undoes.
+
+    Keras fixes the output size; what the forward convolution would have to pad to get back is halved, the odd one goes
+    after, as TensorFlow defines it and the other backends follow.
+    """
+    op = call.op
+    kernel = getattr(op, "kernel", None)
+    shape = tuple(kernel.shape if kernel is not None else call.argument(1, "kernel").shape)
+    size, filters = shape[:-2], shape[-2]
+    rank = len(size)
+    stride, dilation = call.per_axis(op.strides, rank), call.per_axis(op.dilation_rate, rank)
+    padding: list[tuple[int, int]] = []
+    extra: list[int] = []
+    for n, m, k, s, d in zip(call.before, call.after, size, stride, dilation, strict=True):
+        surplus = (n - 1) * s + d * (k - 1) + 1 - m
+        cropped = max(surplus, 0) if op.padding == "same" else 0
+        padding.append((cropped // 2, cropped - cropped // 2))
+        extra.append(cropped - surplus)
+    operation = Convolution(
+        call.in_channels,
+        filters,
+        size,
+        stride,
+        dilation,
+        tuple(padding),
+        bias=bool(getattr(op, "use_bias", False)),
+        transposed=True,
+        output_padding=tuple(extra),
+    )
+    return Reading(Kind.CONVOLUTION, operation)
+
+
+def pooling(mode: str) -> Reader:
+    """Pooling layers and functions. Average pooling leaves the padding out of its divisor, on every backend."""
+
+    def reading(call: Call) -> Reading:
+        op, rank = call.op, len(call.before)
+        size = call.per_axis(op.pool_size, rank)
+        stride = size if op.strides is None else call.per_axis(op.strides, rank)
+        ones = (1,) * rank
+        return Reading(
+            Kind.POOLING, Pooling(mode, size, stride, ones, pads(op.padding, call.before, size, stride, ones))
+        )
+
+    return reading
+
+
+def whole_pooling(mode: str) -> Reader:
+    """Global pooling."""
+
+    def reading(call: Call) -> Reading:
+        size = call.before
+        ones, none = (1,) * len(size), ((0, 0),) * len(size)
+        return Reading(Kind.POOLING, Pooling(mode, size, size, ones, none, whole=True))
+
+    return reading
+
+
+def adaptive_pooling(mode: str) -> Reader:
+    """Adaptive pooling: the windows follow from the sizes."""
+
+    def reading(call: Call) -> Reading:
+        pairs = list(zip(call.before, call.after, strict=True))
+        size, stride = tuple(-(-n // m) for n, m in pairs), tuple(n // m for n, m in pairs)
+        ones, none = (1,) * len(pairs), ((0, 0),) * len(pairs)
+        return Reading(Kind.POOLING, Pooling(mode, size, stride, ones, none, adaptive=True))
+
+    return reading
+
+
+def scale(before: Shape, after: Shape) -> tuple[Fraction, ...]:
+    """Output size / input size per axis."""
+    return tuple(Fraction(m, n) if prod((n, m)) else Fraction(1) for n, m in zip(before, after, strict=True))
+
+
+READERS: dict[str, Reader] = {
+    **{f"Conv{n}D": convolution for n in (1, 2, 3)},
+    **{f"DepthwiseConv{n}D": depthwise for n in (1, 2)},
+    **{f"Conv{n}DTranspose": transposed for n in (1, 2, 3)},
+    "Conv": convolution,
+    "DepthwiseConv": depthwise,
+    "ConvTranspose": transposed,
+    **{f"MaxPooling{n}D": pooling("max") for n in (1, 2, 3)},
+    **{f"AveragePooling{n}D": pooling("average") for n in (1, 2, 3)},
+    **{f"GlobalMaxPooling{n}D": whole_pooling("max") for n in (1, 2, 3)},
+    **{f"GlobalAveragePooling{n}D": whole_pooling("average") for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPooling{n}D": adaptive_pooling("max") for n in (1, 2, 3)},
+    **{f"AdaptiveAveragePooling{n}D": adaptive_pooling("average") for n in (1, 2, 3)},
+    "MaxPool": pooling("max"),
+    "AveragePool": pooling("average"),
+    "AdaptiveMaxPool": adaptive_pooling("max"),
+    "AdaptiveAveragePool": adaptive_pooling("average"),
+}
