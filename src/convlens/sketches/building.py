@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from importlib.metadata import version
 from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from convlens.network import FreeShape, Shape
 from convlens.sketches.blocks import Convolution, Dense, Depthwise, LeakyReLU, Sketch, Sliding, Transposed
 from convlens.sketches.kernels import named_kernel
 from convlens.sketches.language import parse
-from convlens.sketches.shapes import WITH_WEIGHTS, Fit, fit, weight_shape
+from convlens.sketches.shapes import WITH_WEIGHTS, Fit, fit, same_pads, weight_shape
 
 if TYPE_CHECKING:
     import onnx
@@ -129,7 +128,7 @@ def _add(graph: _Graph, each: Fit, stream: np.random.Generator) -> None:
         _add_dense(graph, block, each, stream)
     elif isinstance(block, Sliding):
         op = "MaxPool" if block.kind == "maxpool" else "AveragePool"
-        graph.node(op, name, kernel_shape=block.kernel, strides=block.stride, **_padding(block))
+        graph.node(op, name, kernel_shape=block.kernel, strides=block.stride, **_padding(block, each.input_shape))
     elif isinstance(block, LeakyReLU):
         graph.node("LeakyRelu", name, alpha=block.slope)
     elif block.kind == "batchnorm":
@@ -155,9 +154,9 @@ def _add_convolution(
         case Transposed():
             op, attributes = "ConvTranspose", attributes | _transposed_padding(block)
         case Depthwise():
-            op, attributes = "Conv", attributes | _padding(block) | {"group": shape[0]}
+            op, attributes = "Conv", attributes | _padding(block, shape) | {"group": shape[0]}
         case Convolution():
-            op, attributes = "Conv", attributes | _padding(block) | {"group": block.groups}
+            op, attributes = "Conv", attributes | _padding(block, shape) | {"group": block.groups}
     inputs = [graph.weight(f"{block.name}.weight", weights)]
     if block.bias:
         filters = block.filters if isinstance(block, Transposed) else len(weights)
@@ -194,16 +193,15 @@ def _fans(block: Convolution | Depthwise | Transposed | Dense, size: Shape) -> t
     return taps * size[1], taps * size[0]
 
 
-def _padding(block: Sliding) -> dict[str, Any]:
-    """Padding attributes that hold for any input size.
-
-    At stride 1 "same" doesn't depend on the size, and is written out: ONNX Runtime refuses SAME_UPPER with a dilation.
-    """
+def _padding(block: Sliding, shape: FreeShape) -> dict[str, Any]:
+    """The padding attributes of a block that reads ``shape``: written out wherever its size is known."""
     if block.padding is not None:
         return {"pads": (*block.padding, *block.padding)}
-    if max(block.stride) > 1:
+    same = same_pads(block, shape)
+    if same is None:
         return {"auto_pad": "SAME_UPPER"}
-    return {"pads": _split(d * (k - 1) for k, d in zip(block.kernel, block.dilation, strict=True))}
+    (top, bottom), (left, right) = same
+    return {"pads": (top, left, bottom, right)}
 
 
 def _transposed_padding(block: Transposed) -> dict[str, Any]:
@@ -215,10 +213,6 @@ def _transposed_padding(block: Transposed) -> dict[str, Any]:
     if block.padding is not None:
         return {"pads": (*block.padding, *block.padding), "output_padding": block.output_padding}
     excess = [d * (k - 1) + 1 - s for k, s, d in zip(block.kernel, block.stride, block.dilation, strict=True)]
-    return {"pads": _split(max(e, 0) for e in excess), "output_padding": [max(-e, 0) for e in excess]}
-
-
-def _split(totals: Iterable[int]) -> tuple[int, ...]:
-    """Padding of both axes, before then after; the odd pixel comes after."""
-    rows, columns = totals
-    return rows // 2, columns // 2, rows - rows // 2, columns - columns // 2
+    before = [max(e, 0) // 2 for e in excess]
+    after = [max(e, 0) - b for e, b in zip(excess, before, strict=True)]
+    return {"pads": (*before, *after), "output_padding": [max(-e, 0) for e in excess]}

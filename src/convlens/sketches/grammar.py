@@ -170,12 +170,12 @@ def _tconv(reader: Reader, word: Word, name: str) -> Block:
         place = options.places["output_padding"]
         if options.padding is None:
             raise reader.mistake(place, "'same' settles the output's size already", expected="no output_padding")
-        least = tuple(max(sizes) for sizes in zip(stride, options.dilation, strict=True))
-        if any(added >= most for added, most in zip(options.output_padding, least, strict=True)):
+        # ONNX would also allow as much as the dilation, but ONNX Runtime refuses it
+        if any(added >= step for added, step in zip(options.output_padding, stride, strict=True)):
             raise reader.mistake(
                 place,
                 "The output padding is too large",
-                expected=f"less than the stride or the dilation, {least[0]}x{least[1]}",
+                expected=f"less than the stride, {stride[0]}x{stride[1]}",
             )
     return Transposed(
         word=word,

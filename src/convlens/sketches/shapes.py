@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from convlens.errors import InputError
-from convlens.geometry import output_size, transposed_output_size
-from convlens.network import FreeShape, Shape
+from convlens.geometry import output_size, same_padding, transposed_output_size
+from convlens.network import FreeShape, Pads, Shape
 from convlens.sketches.blocks import Block, Convolution, Dense, Depthwise, Sketch, Sliding, Transposed
 
 MOST_SIDE = 1_000_000
@@ -72,6 +72,20 @@ def weight_shape(block: Convolution | Depthwise | Transposed | Dense, shape: Fre
             return (channels, block.filters, *block.kernel)
         case Dense():
             return (block.units, channels)
+
+
+def same_pads(block: Sliding, shape: FreeShape) -> Pads | None:
+    """The "same" padding of a sliding block that reads ``shape``, or ``None`` where it depends on a free size.
+
+    It depends on the size only where a window of more than one pixel moves by more than one.
+    """
+    pads = []
+    for axis, size in enumerate(shape[1:]):
+        kernel, stride, dilation = block.kernel[axis], block.stride[axis], block.dilation[axis]
+        if size is None and stride > 1 and kernel > 1:
+            return None
+        pads.append(same_padding(size or 1, kernel, stride, dilation))
+    return tuple(pads)
 
 
 def told(shape: FreeShape) -> str:
@@ -142,6 +156,8 @@ def _sides_after(sketch: Sketch, block: Sliding, shape: FreeShape) -> tuple[int 
     rows, columns = (
         None if shape[axis + 1] is None else _side_after(block, axis, shape[axis + 1] or 0) for axis in (0, 1)
     )
+    if block.padding is None and not isinstance(block, Transposed):
+        _check_same(sketch, block, shape)
     if all(side is None or side >= 1 for side in (rows, columns)):
         return rows, columns
     if isinstance(block, Transposed):
@@ -159,6 +175,19 @@ def _sides_after(sketch: Sketch, block: Sliding, shape: FreeShape) -> tuple[int 
         if sketch.blocks[0] is not block
         else "Take a smaller kernel, or a larger picture.",
     )
+
+
+def _check_same(sketch: Sketch, block: Sliding, shape: FreeShape) -> None:
+    """ONNX Runtime works out "same" for a free size by itself, but wrongly where windows leave gaps between them."""
+    gaps = any(kernel < stride for kernel, stride in zip(block.kernel, block.stride, strict=True))
+    if gaps and same_pads(block, shape) is None:
+        raise sketch.mistake(
+            block.place("padding"),
+            f"With a stride larger than the kernel, what 'same' pads in {block.name} depends on the picture's size",
+            expected="an input shape with rows and columns",
+            received=told(shape),
+            hint="Give the picture's size, such as input_shape=(3, 224, 224), or write pad N.",
+        )
 
 
 def _side_after(block: Sliding, axis: int, size: int) -> int:

@@ -34,8 +34,8 @@ TUTORIAL = (
         2,
         "Larger kernels: 10x10",
         "conv 3 10x10",
-        "The same three filters with larger kernels: every value now mixes 100 pixels of each colour. Watch the fine hairs "
-        "dissolve, and the parameters grow with the kernel's area, from 84 to 903.",
+        "The same three filters with larger kernels: every value now mixes 100 pixels of each colour. Watch the fine "
+        "hairs dissolve, and the parameters grow with the kernel's area, from 84 to 903.",
     ),
     Lesson(
         3,
