@@ -16,6 +16,7 @@ from convlens.errors import OutputError
 FORMATS = (".png", ".webp", ".svg", ".pdf")
 
 _LONGEST_WEBP_SIDE = 16383
+_EXIF_SOFTWARE = 0x0131
 
 
 @contextmanager
@@ -97,7 +98,9 @@ def _webp(canvas: Canvas) -> bytes:
     raster = canvas.raster()
     pixels = canvas.palette[raster] if raster.ndim == 2 else raster
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=40, method=2)
+    facts = Image.Exif()
+    facts[_EXIF_SOFTWARE] = "convlens"
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=40, method=2, exif=facts)
     return buffer.getvalue()
 
 

@@ -37,6 +37,7 @@ def svg(canvas: Canvas) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="{theme.SANS_SERIF}">',
+        "<metadata>convlens</metadata>",
         f'<image width="{width}" height="{height}" style="image-rendering:pixelated" '
         f'href="data:image/png;base64,{image}"/>',
     ]
@@ -77,6 +78,7 @@ def pdf(canvas: Canvas) -> bytes:
         b"<< /Type /FontDescriptor /FontName /Aileron-Regular /Flags 32 /FontBBox [-200 -250 1200 950] "
         b"/ItalicAngle 0 /Ascent 950 /Descent -250 /CapHeight 710 /StemV 80 /FontFile2 8 0 R >>",
         _stream(b"/Length1 %d" % len(font), zlib.compress(font)),
+        b"<< /Producer (convlens) >>",
     ]
     return _document(objects)
 
@@ -123,5 +125,6 @@ def _document(objects: list[bytes]) -> bytes:
     start = len(out)
     out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    out += b"trailer << /Size %d /Root 1 0 R /Info %d 0 R >>\n" % (len(objects) + 1, len(objects))
+    out += b"startxref\n%d\n%%%%EOF\n" % start
     return bytes(out)

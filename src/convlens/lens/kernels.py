@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from convlens import draw
 from convlens.draw import Mode, ScaleChoice
+from convlens.draw.canvas import Canvas
+from convlens.draw.kernels import draw_kernels, draw_kernels_pages
+from convlens.draw.page import Words
+from convlens.draw.saving import picture_bytes
 from convlens.errors import ChannelError
 from convlens.network import Layer
 
@@ -42,11 +46,23 @@ class Kernels:
         return f"{self.name}  {filters} x {channels} kernels of {' x '.join(str(n) for n in size)}"
 
     def pages(
-        self, *, scale: ScaleChoice = "layer", mode: Mode = "auto", colour: bool | None = None
+        self,
+        *,
+        scale: ScaleChoice = "layer",
+        mode: Mode = "auto",
+        colour: bool | None = None,
+        format: str = "png",
     ) -> Iterator[bytes]:
-        """All kernels as PNGs, one page after the other: none is left out."""
-        coloured = self.reads_colour if colour is None else colour
-        return draw.kernels_pages(self.array, scale=scale, mode=mode, colour=coloured, title=self.title)
+        """All kernels as pictures, one page after the other: none is left out.
+
+        ``format`` is ``"png"``, ``"webp"``, ``"svg"`` or ``"pdf"``.
+        """
+        words = Words(self.title)
+        canvases: Iterable[Canvas] = draw_kernels_pages(self.array, words, scale=scale, mode=mode)
+        if self.reads_colour if colour is None else colour:
+            canvases = [draw_kernels(self.array, words, scale=scale, mode=mode, colour=True)]
+        for canvas in canvases:
+            yield picture_bytes(canvas, f"page.{format}")
 
     def png(
         self, *, scale: ScaleChoice = "layer", mode: Mode = "auto", colour: bool | None = None, page: int = 0

@@ -13,6 +13,11 @@ import numpy as np
 
 from convlens import draw
 from convlens.draw import Mode, ScaleChoice
+from convlens.draw.canvas import Canvas
+from convlens.draw.layers import draw_layer_pages
+from convlens.draw.mosaic import draw_map
+from convlens.draw.page import Words
+from convlens.draw.saving import picture_bytes
 from convlens.engines.base import Array, Feed
 from convlens.errors import ChannelError, LayerNotFoundError
 from convlens.lens import exporting
@@ -114,9 +119,18 @@ class FeatureMap:
             )
         return self.array[number]
 
-    def pages(self, *, scale: ScaleChoice = "layer", mode: Mode = "auto") -> Iterator[bytes]:
-        """All channels as PNGs, one page after the other: no channel is left out."""
-        return draw.layer_pages(self.array, scale=scale, mode=mode, title=self.title, caption=self.caption)
+    def pages(
+        self, channel: int | None = None, *, scale: ScaleChoice = "layer", mode: Mode = "auto", format: str = "png"
+    ) -> Iterator[bytes]:
+        """All channels as pictures, one page after the other, none left out; or one channel, one value a pixel.
+
+        ``format`` is ``"png"``, ``"webp"``, ``"svg"`` or ``"pdf"``.
+
+        Raises:
+            ChannelError: no such channel.
+        """
+        for canvas in self._canvases(channel, scale, mode):
+            yield picture_bytes(canvas, f"page.{format}")
 
     def png(
         self,
@@ -137,13 +151,19 @@ class FeatureMap:
         Raises:
             ChannelError: no such channel or page.
         """
-        if channel is not None:
-            title = f"{self.title}  channel {channel}"
-            return draw.layer_png(self.channel(channel)[None], mode=mode, title=title, caption=self.caption)
-        for number, picture in enumerate(self.pages(scale=scale, mode=mode)):
+        for number, picture in enumerate(self.pages(channel, scale=scale, mode=mode)):
             if number == page:
                 return picture
         raise ChannelError(f"{self.name} has no page {page}", expected=f"pages 0 to {number}", received=str(page))
+
+    def _canvases(self, channel: int | None, scale: ScaleChoice, mode: Mode) -> Iterator[Canvas]:
+        if channel is None:
+            return draw_layer_pages(self.array, Words(self.title, self.caption), scale=scale, mode=mode)
+        words = Words(f"{self.title}  channel {channel}", self.caption, numbers=False)
+        alone = self.channel(channel)
+        if alone.ndim == 2:
+            return iter([draw_map(alone, words, mode=mode, enlarge="auto")])
+        return draw_layer_pages(alone[None], words, mode=mode)
 
     def plot(
         self,
@@ -161,6 +181,10 @@ class FeatureMap:
         for number in channels or ():
             self.channel(number)
         return draw.plot_maps(self.array, channels=channels, ax=ax, scale=scale, mode=mode, title=self.title)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer's facts and statistics as plain data."""
+        return {"name": self.name, "op": self.layer.op, "shape": list(self.shape), **asdict(self.statistics)}
 
     def __repr__(self) -> str:
         found = self.statistics
@@ -240,10 +264,7 @@ class FeatureMaps(Mapping[str, FeatureMap]):
             "picture": self.picture.name if self.picture is not None else None,
             "recipe": self.recipe.to_dict() if self.recipe is not None else None,
             "prediction": self.prediction.to_dict() if self.prediction is not None else None,
-            "layers": [
-                {"name": found.name, "op": found.layer.op, "shape": list(found.shape), **asdict(found.statistics)}
-                for found in self.values()
-            ],
+            "layers": [found.to_dict() for found in self.values()],
         }
 
     def save(self, path: str | Path) -> Path:

@@ -13,7 +13,7 @@ from convlens.errors import ConvlensError, InputError
 from convlens.lens import memory as memory_budget
 from convlens.lens import prediction, stream
 from convlens.lens.kernels import Kernels
-from convlens.lens.maps import FeatureMap, FeatureMaps
+from convlens.lens.maps import FeatureMaps
 from convlens.lens.summary import Summary
 from convlens.lens.walking import AT_ONCE, Walk
 from convlens.network import Convolution, Input, Layer, Network, Shape
