@@ -1,0 +1,216 @@
+"""``.pt2`` archives, read so that nothing in them is executed.
+
+``torch.export.load`` falls back to full unpickling, evaluates the text of symbolic sizes and looks up whatever function a node
+names. So the archive is read member by member first, with the same reader, and refused if it holds more than tensors and a
+graph of known operators.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch  # noqa: TID251  # this package is the PyTorch engine
+
+from convlens.errors import ConvlensError, ModelError, UntrustedModelError
+
+_OPERATOR = re.compile(
+    r"torch\.ops\.(?!load_library|import_module)\w+\.\w+(\.\w+)?|(_operator|math)\.[a-z]+|torch\.sym_[a-z]+"
+)
+_NAME = re.compile(r"[\w.\-]*")
+_FUNCTIONS = frozenset(
+    [
+        "Symbol",
+        "Integer",
+        "Float",
+        "Rational",
+        "Max",
+        "Min",
+        "Mod",
+        "PythonMod",
+        "FloorDiv",
+        "CleanDiv",
+        "ModularIndexing",
+        "Where",
+        "IntTrueDiv",
+        "FloatTrueDiv",
+        "CeilToInt",
+        "FloorToInt",
+        "TruncToInt",
+        "RoundToInt",
+        "RoundDecimal",
+        "TruncToFloat",
+        "ToFloat",
+        "PowByNatural",
+        "FloatPow",
+        "LShift",
+        "RShift",
+        "Abs",
+        "OpaqueUnaryFn_sqrt",
+        "BitwiseFn_bitwise_and",
+        "BitwiseFn_bitwise_or",
+        "IsNonOverlappingAndDenseIndicator",
+        "Identity",
+        "floor",
+        "ceiling",
+        "Eq",
+        "Ne",
+        "Lt",
+        "Le",
+        "Gt",
+        "Ge",
+        "And",
+        "Or",
+        "Not",
+        "Add",
+        "Mul",
+        "Pow",
+    ]
+)
+_CALCULATION = (
+    ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
+    ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+)  # fmt: skip
+
+
+def load_without_running(path: Path) -> object:
+    """The exported program in ``path``.
+
+    Raises:
+        UntrustedModelError: it holds pickles, compiled code, or a graph that calls more than operators.
+        ModelError: it isn't an exported program, or is broken.
+    """
+    try:
+        from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
+    except ImportError as error:
+        raise UntrustedModelError(
+            f"This PyTorch ({torch.__version__}) can open {path.name} only by running pickles in it",
+            expected="PyTorch 2.8 or newer",
+            hint="Update PyTorch, or say trust=True if you know where the file comes from.",
+        ) from error
+    try:
+        with PT2ArchiveReader(str(path)) as archive:
+            for member in archive.get_file_names():
+                _check_member(path, member, lambda member=member: archive.read_bytes(member))
+        with _quiet():
+            programs = load_pt2(str(path)).exported_programs
+    except ConvlensError:
+        raise
+    except Exception as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ModelError(
+            f"{path.name} can't be opened",
+            expected="an exported program, as torch.export.save writes it",
+            received=said,
+            hint="Check that the file is complete; export it again with this version of PyTorch.",
+        ) from error
+    if len(programs) != 1:
+        raise ModelError(
+            f"{path.name} isn't one model", expected="one exported program", received=f"{len(programs)} of them"
+        )
+    return next(iter(programs.values()))
+
+
+def _check_member(path: Path, member: str, read: Callable[[], bytes]) -> None:
+    if member.startswith("data/sample_inputs/") or (member.startswith("data/") and member.endswith(".pt")):
+        content = read()
+        try:
+            if content:
+                torch.load(io.BytesIO(content), weights_only=True)
+        except Exception:
+            raise _untrusted(path, f"a pickle that isn't plain tensors, {member}") from None
+    elif member.startswith(("data/weights/", "data/constants/")):
+        if member.endswith(".json"):
+            for payload in json.loads(read())["config"].values():
+                if payload.get("use_pickle") or not str(payload.get("path_name")).startswith(("weight_", "tensor_")):
+                    raise _untrusted(path, f"pickled objects among its weights, named in {member}")
+    elif member.startswith("models/"):
+        _check_graph(path, json.loads(read()))
+    elif member.startswith("data/aotinductor/") or member.endswith((".so", ".dll", ".dylib", ".pkl")):
+        raise _untrusted(path, f"compiled or pickled code, {member}")
+
+
+def _check_graph(path: Path, value: Any) -> None:
+    for key, text in _strings(value):
+        if key == "target" and not _OPERATOR.fullmatch(text):
+            raise _untrusted(path, f"a call of {text!r}, which isn't an operator")
+        if key == "expr_str" and not _only_calculates(text):
+            raise _untrusted(path, f"a size that isn't a calculation, {text[:60]!r}")
+        if key in ("in_spec", "out_spec", "forward_arg_names", "name") and not _only_names(text):
+            raise _untrusted(path, f"a name that isn't one, {text[:60]!r}")
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in nested JSON, with the nearest key above it."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, key)
+    elif isinstance(value, dict):
+        for inner, item in value.items():
+            yield from _strings(item, inner)
+
+
+def _only_calculates(text: str) -> bool:
+    """Whether evaluating the text can only do sums: known functions of names and numbers, no attributes, no other text."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    named = {
+        id(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and node.args and _called(node) == "Symbol"
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, _CALCULATION):
+            return False
+        if isinstance(node, ast.Call) and _called(node) not in _FUNCTIONS:
+            return False
+        if isinstance(node, ast.Constant) and not isinstance(node.value, (bool, int, float)):
+            if id(node) not in named or not str(node.value).isidentifier():
+                return False
+    return True
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _only_names(text: str) -> bool:
+    """Whether a text, or every text in the JSON that it is, could stand in generated code as a name."""
+    if text[:1] in ("[", "{", '"'):
+        try:
+            return all(_only_names(inner) and _only_names(key) for key, inner in _strings(json.loads(text)))
+        except ValueError:
+            return False
+    return _NAME.fullmatch(text) is not None
+
+
+def _untrusted(path: Path, what: str) -> UntrustedModelError:
+    return UntrustedModelError(
+        f"Opening {path.name} could run code that it carries",
+        expected="an exported program of tensors and operators",
+        received=what,
+        hint="Say trust=True (on the command line --trust) if you know where it comes from.",
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What goes wrong is said once, by our own error."""
+    logger = logging.getLogger("torch.export.pt2_archive._package")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -1,0 +1,250 @@
+"""The engine itself: one opened PyTorch model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Self
+
+import torch  # noqa: TID251  # this package is the PyTorch engine
+
+from convlens.engines.base import Array, Feed, Sink
+from convlens.engines.torch.capture import Capture, Pretence, tensors_in
+from convlens.engines.torch.feeding import Signature, prepared
+from convlens.engines.torch.graph import Given, Node
+from convlens.engines.torch.memory import as_array, copied, kept
+from convlens.engines.torch.modules import Structure, untouched
+from convlens.engines.torch.naming import followed
+from convlens.engines.torch.opening import Program, opened
+from convlens.engines.torch.refusals import asked_for_integers, refusal, unready
+from convlens.engines.torch.tracing import Fakes, blank, small
+from convlens.engines.torch.weights import by_role
+from convlens.errors import LayerNotFoundError, ModelError
+from convlens.network import Input, Network, Shape
+
+
+class TorchEngine:
+    """One PyTorch model: a live ``torch.nn.Module``, a ``torch.export.ExportedProgram``, or a file of either.
+
+    >>> import torch
+    >>> engine = TorchEngine.open(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()))
+    >>> [(layer.name, layer.op, layer.output_shape) for layer in engine.trace({"input": (1, 3, 8, 8)})]
+    [('0', 'conv2d', (8, 6, 6)), ('1', 'relu', (8, 6, 6))]
+    """
+
+    name = "torch"
+
+    def __init__(self, program: Program, input_shape: Shape | None) -> None:
+        self._program = program
+        self._model = program.module
+        self._signature = program.signature or Signature.of(program.module)
+        self._input_shape = input_shape
+        self._network: Network | None = None
+        self._outputs: tuple[str | None, ...] = ()
+        self._weights: dict[str, dict[str, torch.Tensor]] = {}
+
+    @classmethod
+    def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
+        """Open a live model, a ``.pt2`` (exported program), or a ``.pt``/``.pth`` that is TorchScript.
+
+        A pickled model is opened only with ``trust``, since that runs code from the file.
+
+        Raises:
+            ModelError: not a model of these kinds; broken; weights without a model; weights that aren't there yet.
+            UntrustedModelError: a pickle, and ``trust`` is false.
+        """
+        program = opened(model, trust=trust)
+        problem = unready(program.module)
+        if problem is not None:
+            raise problem
+        return cls(program, input_shape)
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The parameters of ``forward``; their shapes only where ``input_shape`` or an exported program says them."""
+        if self._program.inputs:
+            return self._program.inputs
+        dtype = str(Structure.of(self._model).dtype).removeprefix("torch.")
+        given = self._input_shape
+        return tuple(
+            Input(name, given, dtype) if given is not None and place == 0 else Input(name, (), dtype, rank_known=False)
+            for place, name in enumerate(self._signature.required)
+        )
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What made the model."""
+        return self._program.metadata
+
+    def trace(self, shapes: Mapping[str, Shape]) -> Network:
+        """The network for inputs of these shapes, (batch, channels, rows, columns) each; keeps no maps.
+
+        Small inputs are run for real, on zeros. Larger ones are run on tensors that have shapes and no values, as long as the
+        model doesn't look at the values; then on zeros too.
+
+        Raises:
+            InputError: an input is missing, or the model can't take such a shape.
+        """
+        self._signature.check(shapes)
+        structure = Structure.of(self._model)
+        kinds = [structure.dtype, torch.int64] if asked_for_integers(self._model) else [structure.dtype]
+        problem: Exception | None = None
+        for dtype in kinds:
+            for pretend in [False] if small(shapes) else [True, False]:
+                try:
+                    return self._traced(structure, shapes, dtype, pretend)
+                except Exception as error:
+                    problem = problem if problem is not None and dtype is not kinds[0] else error
+        raise problem if problem is not None else ModelError("The model has no inputs")
+
+    def _traced(self, structure: Structure, shapes: Mapping[str, Shape], dtype: torch.dtype, pretend: bool) -> Network:
+        if not pretend:
+            feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
+            return self._watched(structure, feed, frozenset(), _ignore, None)
+        with Fakes.mode() as fakes:
+            feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
+            return self._watched(structure, feed, frozenset(), _ignore, fakes)
+
+    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+        """One forward pass in evaluation mode; each layer in ``keep`` goes to ``sink`` as soon as its name is certain.
+
+        Arrays come without the batch axis for a batch of one, as (batch, ...) for more. They are views of the framework's own
+        memory, in its layout, wherever that is float32 on the CPU; an in-place operator doesn't change them.
+
+        Raises:
+            InputError: an input is missing, or the model can't take such a shape.
+            ModelError: the model's own code failed.
+        """
+        self._signature.check(feed)
+        structure = Structure.of(self._model)
+        tensors = prepared(feed, structure.device, structure.dtype)
+        return self._watched(structure, tensors, keep, sink, None)
+
+    def _watched(
+        self,
+        structure: Structure,
+        tensors: dict[str, torch.Tensor],
+        keep: frozenset[str] | None,
+        sink: Sink,
+        pretence: Pretence | None,
+    ) -> Network:
+        batch = int(next(iter(tensors.values())).shape[0])
+        capture = Capture(structure, batch, keep, sink, pretence)
+        inputs = self._actual_inputs(tensors)
+        with torch.inference_mode():
+            for name, tensor in tensors.items():
+                capture.give(name, tensor)
+        positional, named = self._signature.arrange(tensors)
+        tensors.clear()  # or the picture would stay in memory until the end
+        with self._safely(capture, inputs), untouched(structure), torch.inference_mode():
+            with followed(structure, capture.namer), capture:
+                result = self._program.call(capture.namer, positional, named)
+                origins = [capture.origin(tensor) for tensor in tensors_in(result)]
+        outputs = tuple(origin.name if isinstance(origin, (Given, Node)) else None for origin in origins)
+        shown = tuple(dict.fromkeys(name for name in outputs if name is not None))
+        if not shown:
+            raise ModelError(
+                "The model's result doesn't come from its input",
+                expected="a forward that computes on the input with torch",
+                received=f"a {type(result).__name__} that no operator made from the input",
+                hint="A forward that leaves torch (through NumPy, say) can't be followed.",
+            )
+        self._outputs = outputs
+        self._weights = capture.weights
+        self._network = Network(
+            name=type(self._model).__name__ if self._program.name is None else self._program.name,
+            engine=self.name,
+            inputs=inputs,
+            layers=tuple(capture.layers),
+            outputs=shown,
+            parameters=structure.total,
+        )
+        return self._network
+
+    @contextmanager
+    def _safely(self, capture: Capture, inputs: tuple[Input, ...]) -> Iterator[None]:
+        """Errors of the model become ours; what the sink raised comes out as it was, even past the model's ``except``."""
+        try:
+            yield
+        except Exception as error:
+            if capture.stopped is not None:
+                raise capture.stopped from None
+            raise refusal(error, capture.failed, inputs) from error
+        if capture.stopped is not None:
+            raise capture.stopped
+
+    def _actual_inputs(self, tensors: Mapping[str, torch.Tensor]) -> tuple[Input, ...]:
+        stated = {given.name: given for given in self.inputs}
+        return tuple(
+            replace(
+                stated.get(name, Input(name, ())),
+                shape=tuple(tensor.shape[1:]),
+                dtype=str(tensor.dtype).removeprefix("torch."),
+                rank_known=True,
+            )
+            for name, tensor in tensors.items()
+        )
+
+    def predict(self, feed: Feed) -> dict[str, Array]:
+        """The plain forward pass in evaluation mode: output layer name -> float32 array, shaped as in :meth:`run`.
+
+        Raises:
+            InputError: an input is missing, or the model can't take such a shape.
+        """
+        self._signature.check(feed)
+        structure = Structure.of(self._model)
+        tensors = prepared(feed, structure.device, structure.dtype)
+        batch = int(next(iter(tensors.values())).shape[0])
+        inputs = self._actual_inputs(tensors)
+        with untouched(structure), torch.inference_mode():
+            try:
+                result = self._forward(tensors)
+            except Exception as error:
+                raise refusal(error, None, inputs) from error
+            made = list(tensors_in(result))
+            names = self._names_of(made, feed)
+            arrays: dict[str, Array] = {}
+            for name, tensor in zip(names, made, strict=True):
+                if name is not None:
+                    array = as_array(kept(tensor))
+                    batched = tensor.ndim > 0 and tensor.shape[0] == batch == 1
+                    arrays[name] = array[0] if batched else array
+        return arrays
+
+    def _forward(self, tensors: dict[str, torch.Tensor]) -> Any:
+        saved = {name: tensor.clone() for name, tensor in tensors.items()}
+        positional, named = self._signature.arrange(tensors)
+        try:
+            return self._model(*positional, **named)
+        except RuntimeError as error:
+            if "view" not in str(error) or all(tensor.is_contiguous() for tensor in saved.values()):
+                raise
+        # The model views its values flat, which it can't do with a picture that is laid out channels last.
+        positional, named = self._signature.arrange({n: t.contiguous() for n, t in saved.items()})
+        return self._model(*positional, **named)
+
+    def _names_of(self, made: list[torch.Tensor], feed: Feed) -> tuple[str | None, ...]:
+        if self._network is None or len(self._outputs) != len(made):
+            self.run(feed, frozenset(), _ignore)
+        return self._outputs
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The effective weights of a layer of the last network, as float32 copies, by role.
+
+        A transposed convolution's ``kernel`` is (filters, channels per group, *kernel_size) in gather form, taps not flipped:
+        output ``o`` adds up ``input[i] * kernel[..., k]`` for every tap ``k`` where ``i = (o + padding - dilation * k) / stride``
+        is a whole number inside the input.
+
+        Raises:
+            LayerNotFoundError: the last network has no such layer.
+        """
+        if self._network is None or layer not in self._network:
+            raise LayerNotFoundError.among(
+                layer, [] if self._network is None else [known.name for known in self._network]
+            )
+        return by_role(self._network[layer], self._weights.get(layer, {}), copied)
+
+
+def _ignore(layer: object, array: object) -> None:
+    """Keeps nothing."""

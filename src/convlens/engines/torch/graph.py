@@ -1,0 +1,83 @@
+"""Where a tensor comes from: an input, a layer in the making, or constants and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch  # noqa: TID251  # this package is the PyTorch engine
+
+from convlens.engines.torch.modules import Owner
+from convlens.network import Kind, Layer, Operation, Shape
+
+
+@dataclass(slots=True, eq=False)
+class Given:
+    """A network input: a value that no layer made."""
+
+    name: str
+    shape: Shape
+    order: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Constant:
+    """A tensor that no input can change, and the parameters that it was computed from (by weight norm, say)."""
+
+    parameters: tuple[Owner, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A layer in the making: all but its name is known when its operator has run.
+
+    ``shape`` is whole, batch included if ``batched``. ``order`` counts operators. ``siblings`` are all results of the
+    same call, itself included.
+    """
+
+    op: str
+    kind: Kind
+    operation: Operation | None
+    inputs: tuple[Origin, ...]
+    shape: Shape
+    batched: bool
+    dtype: str
+    order: int
+    notes: tuple[str, ...] = ()
+    parameters: tuple[Owner, ...] = ()
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    suffix: str = ""
+    siblings: list[Node] = field(default_factory=list)
+    name: str | None = None
+    scope: tuple[str, ...] = ()
+    tensor: torch.Tensor | None = None
+
+    def layer(self, counted: dict[Owner, str]) -> Layer:
+        """The finished layer. ``counted``: in which layer each parameter was counted before; it is brought up to date."""
+        if self.name is None:
+            raise ValueError("a layer can't be told before it has a name")
+        fresh = [parameter for parameter in self.parameters if parameter not in counted]
+        shares = None if fresh else next((counted[parameter] for parameter in self.parameters), None)
+        counted.update(dict.fromkeys(fresh, self.name))
+        return Layer(
+            name=self.name,
+            op=self.op,
+            kind=self.kind,
+            inputs=tuple(source.name or "" for source in self.inputs),
+            output_shape=self.shape[1:] if self.batched else self.shape,
+            operation=self.operation,
+            parameters=sum(parameter.numel for parameter in fresh),
+            dtype=self.dtype,
+            scope=self.scope,
+            shares=shares,
+            notes=self.notes,
+        )
+
+
+Origin = Given | Node
+
+
+def batch_note(shape: Shape, batch: int) -> str:
+    """Why a value is shown whole, when its first axis isn't the batch axis."""
+    if shape and batch > 0 and shape[0] % batch == 0:
+        return "The batch is folded into the first axis; the value is shown whole."
+    return "This value has no batch axis in front; it is shown whole."

@@ -1,0 +1,144 @@
+"""The model's own structure: where each module, parameter and buffer lives; and the model left as it was found."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch  # noqa: TID251  # this package is the PyTorch engine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Owner:
+    """A parameter: its full name, and the module that holds it (for a parametrised one, the module it belongs to)."""
+
+    name: str
+    module: str
+    numel: int
+
+
+@dataclass(slots=True)
+class Structure:
+    """The modules of a model by path, and its parameters and buffers by identity. A shared one has its first path."""
+
+    paths: dict[str, torch.nn.Module] = field(default_factory=dict)
+    parameters: dict[int, Owner] = field(default_factory=dict)
+    tensors: list[torch.Tensor] = field(default_factory=list)
+    buffers: list[torch.Tensor] = field(default_factory=list)
+    _seen: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, model: torch.nn.Module) -> Structure:
+        """Walk the model once."""
+        structure = cls()
+        structure._walk("", model)
+        return structure
+
+    def _walk(self, path: str, module: torch.nn.Module) -> None:
+        if id(module) in self._seen:
+            return
+        self._seen.add(id(module))
+        self.paths[path] = module
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                full = f"{path}.{name}" if path else name
+                owner = path.split(".parametrizations.")[0] if "parametrizations." in path else path
+                owner = "" if owner.startswith("parametrizations.") else owner
+                if id(parameter) not in self.parameters:
+                    self.parameters[id(parameter)] = Owner(full, owner, parameter.numel())
+                    self.tensors.append(parameter)
+        for buffer in module._buffers.values():
+            if buffer is not None:
+                self.buffers.append(buffer)
+        for name, child in module._modules.items():
+            if child is not None:
+                self._walk(f"{path}.{name}" if path else name, child)
+
+    @property
+    def total(self) -> int:
+        """How many numbers the parameters hold, shared ones once."""
+        return sum(owner.numel for owner in self.parameters.values())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives: where its first parameter or buffer is."""
+        return next((tensor.device for tensor in (*self.tensors, *self.buffers)), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type that the model computes in: that of its first floating parameter or buffer."""
+        found = (tensor.dtype for tensor in (*self.tensors, *self.buffers) if tensor.is_floating_point())
+        return next(found, torch.float32)
+
+
+@contextmanager
+def untouched(structure: Structure) -> Iterator[None]:
+    """Evaluation mode inside; afterwards flags, buffers, computed weights and random state are what they were."""
+    modules = list(structure.paths.values())
+    flags = [module.training for module in modules]
+    attributes = [_tensor_attributes(module) for module in modules]
+    buffers = [(buffer, buffer.clone()) for buffer in structure.buffers]
+    versions = [_version(buffer) for buffer in structure.buffers]
+    with _random_state(structure.device), _uncompiled(modules):
+        try:
+            for module, training in zip(modules, flags, strict=True):
+                if training:
+                    module.training = False
+            yield
+        finally:
+            for module, training, (own, held) in zip(modules, flags, attributes, strict=True):
+                if module.training != training:
+                    module.training = training
+                vars(module).update(own)
+                if held:
+                    module._buffers.update(held)
+            for (buffer, before), version in zip(buffers, versions, strict=True):
+                if version is None or version != _version(buffer):
+                    with torch.inference_mode(buffer.is_inference()), torch.no_grad():
+                        buffer.copy_(before)
+
+
+def _tensor_attributes(module: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Plain attributes that are tensors (weights that the hook of ``torch.nn.utils.weight_norm`` computes), and buffers."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return {}, {}
+    own = {name: value for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
+    return own, dict(module._buffers)
+
+
+def _version(buffer: torch.Tensor) -> int | None:
+    return None if buffer.is_inference() else buffer._version
+
+
+@contextmanager
+def _random_state(device: torch.device) -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    devices = [device.index or 0] if device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextmanager
+def _uncompiled(modules: list[torch.nn.Module]) -> Iterator[None]:
+    """Inner ``torch.compile``d modules run eagerly: a compiled one would hide its operators."""
+    compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in modules)
+    attention = torch.backends.mha.get_fastpath_enabled()
+    # The fast path of nn.MultiheadAttention and nn.TransformerEncoder is one opaque operator.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        if not compiled:
+            yield
+            return
+        stance: Any = torch.compiler.set_stance("force_eager")
+        with stance:
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(attention)

@@ -1,0 +1,131 @@
+"""What a torch operator says about itself: its word, its arguments, which of them it writes into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch  # noqa: TID251  # this package is the PyTorch engine
+
+# The same values again: no layer of its own.
+_TRANSPARENT = frozenset(
+    [
+        "detach",
+        "alias",
+        "contiguous",
+        "clone",
+        "lift_fresh",
+        "lift",
+        "lift_fresh_copy",
+        "conj",
+        "resolve_conj",
+        "view_as_real",
+    ]
+)
+_CASTS = frozenset(("to", "_to_copy", "type_as"))
+# Of several results only the first is a value for a reader.
+_FIRST_ONLY = frozenset(
+    [
+        "max_pool1d_with_indices",
+        "max_pool2d_with_indices",
+        "max_pool3d_with_indices",
+        "adaptive_max_pool1d",
+        "adaptive_max_pool2d",
+        "adaptive_max_pool3d",
+        "fractional_max_pool2d",
+        "fractional_max_pool3d",
+        "native_batch_norm",
+        "native_layer_norm",
+        "native_group_norm",
+        "_native_batch_norm_legit",
+        "_native_batch_norm_legit_no_training",
+        "_batch_norm_no_update",
+        "cudnn_batch_norm",
+        "native_dropout",
+        "log_sigmoid_forward",
+        "_fused_rms_norm",
+        "_scaled_dot_product_flash_attention_for_cpu",
+        "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_efficient_attention",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One overload, as its schema tells it. ``out_of_place`` is the same operator with a result of its own."""
+
+    word: str
+    names: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    writes: tuple[str, ...]
+    transparent: bool
+    casts: bool
+    first_only: bool
+    pointwise: bool
+    out_of_place: Callable[..., Any] | None
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Every argument by its name, defaults included."""
+        return {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}
+
+
+@cache
+def operator(function: Any) -> Operator:
+    """Read the schema of an overload, once."""
+    schema = function._schema
+    full = schema.name.split("::")[-1]
+    writes = tuple(a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write)
+    word = full[:-1] if full.endswith("_") and not full.startswith("__") else full
+    word = word.strip("_") if word.startswith("__") else word
+    pointwise = torch.Tag.pointwise in function.tags
+    return Operator(
+        word=word,
+        names=tuple(a.name for a in schema.arguments),
+        defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
+        writes=writes,
+        transparent=word in _TRANSPARENT,
+        casts=word in _CASTS,
+        first_only=word in _FIRST_ONLY,
+        pointwise=pointwise,
+        out_of_place=_out_of_place(function, full) if writes == ("self",) else None,
+    )
+
+
+def _out_of_place(function: Any, name: str) -> Callable[..., Any] | None:
+    """``relu`` for ``relu_``: only where the operator is point by point and takes the very same arguments."""
+    packet = getattr(getattr(torch.ops, function.namespace), name[:-1], None) if name.endswith("_") else None
+    twin = getattr(packet, function._overloadname, None) if packet is not None else None
+    if twin is None or [a.name for a in twin._schema.arguments] != [a.name for a in function._schema.arguments]:
+        return None
+    found: Callable[..., Any] = twin
+    return found if name in _SWAPPABLE else None
+
+
+# Worth it: what in-place layers and residual sums are made of.
+_SWAPPABLE = frozenset(
+    [
+        "relu_",
+        "relu6_",
+        "hardtanh_",
+        "leaky_relu_",
+        "elu_",
+        "silu_",
+        "sigmoid_",
+        "tanh_",
+        "hardswish_",
+        "hardsigmoid_",
+        "mish_",
+        "celu_",
+        "selu_",
+        "gelu_",
+        "add_",
+        "sub_",
+        "mul_",
+        "div_",
+        "clamp_",
+        "clamp_min_",
+    ]
+)

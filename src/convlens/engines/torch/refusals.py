@@ -1,0 +1,65 @@
+"""What goes wrong inside a model, said in one line: what was expected, what was received, what to type next."""
+
+from __future__ import annotations
+
+import torch  # noqa: TID251  # this package is the PyTorch engine
+
+from convlens.errors import ConvlensError, InputError, ModelError
+from convlens.network import Input, Shape
+
+
+def unready(module: torch.nn.Module) -> ModelError | None:
+    """Why a model can't be run at all: lazy parameters that no run has shaped yet, or weights on the meta device."""
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if torch.nn.parameter.is_lazy(tensor):
+            return ModelError(
+                "The model has lazy layers whose weights don't exist yet",
+                expected="a model that was run once",
+                received=f"the uninitialised {name!r}",
+                hint="Run it on one example before you open it: model(torch.zeros(1, 3, 224, 224)).",
+            )
+        if tensor.device.type == "meta":
+            return ModelError(
+                "The model's weights have no values",
+                expected="weights on the CPU or an accelerator",
+                received=f"{name!r} on the meta device",
+                hint="Load the weights first: model.to_empty(device='cpu'), then model.load_state_dict(...).",
+            )
+    return None
+
+
+def asked_for_integers(module: torch.nn.Module) -> bool:
+    """Whether the model might read indices: it has an embedding."""
+    return any(isinstance(inner, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for inner in module.modules())
+
+
+def refusal(error: Exception, failed: tuple[str, tuple[Shape, ...]] | None, inputs: tuple[Input, ...]) -> ConvlensError:
+    """The error to raise for what the model's forward raised.
+
+    ``failed`` is the operator that refused its arguments, with their shapes; without it the model's own code failed.
+    """
+    if isinstance(error, ConvlensError):
+        return error
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    given = ", ".join(f"{i.name!r} of shape (batch, {', '.join(str(n) for n in i.shape)})" for i in inputs)
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in said:
+        return ModelError(
+            "There isn't enough memory for this run",
+            received=given,
+            hint="Give a smaller picture or fewer pictures at once.",
+        )
+    if failed is not None or isinstance(error, (RuntimeError, AssertionError)):
+        operator = f"The model's {failed[0]} can't take what it gets" if failed else "The model can't take this input"
+        shapes = f"; tensors of shapes {' and '.join(str(shape) for shape in failed[1][:3])}" if failed else ""
+        return InputError(
+            f"{operator} ({said})",
+            expected="an input that the model was made for",
+            received=given + shapes,
+            hint="Give a picture with the size and the number of channels that the model was made for.",
+        )
+    return ModelError(
+        f"The model's forward failed with {type(error).__name__} ({said})",
+        expected="a forward that runs on this input",
+        received=given,
+        hint="Call the model yourself on the same input to see where.",
+    )
