@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from convlens.draw.kernels import draw_kernels, draw_kernels_pages
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.errors import ChannelError
+from convlens.lens.maps import Statistics
 from convlens.network import Layer
 
 if TYPE_CHECKING:
@@ -90,6 +92,11 @@ class Kernels:
             MissingDependencyError
         """
         return draw.plot_kernels(self.array, ax=ax, scale=scale, mode=mode, title=self.title)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The kernels' facts and statistics as plain data."""
+        facts = {"name": self.name, "op": self.layer.op, "shape": list(self.array.shape)}
+        return {**facts, "bias": self.bias is not None, **asdict(Statistics.of(self.array))}
 
     def __repr__(self) -> str:
         bias = f", bias of {len(self.bias)}" if self.bias is not None else ", no bias"

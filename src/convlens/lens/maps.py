@@ -110,13 +110,7 @@ class FeatureMap:
         Raises:
             ChannelError: the layer doesn't have it.
         """
-        count = self.shape[0] if self.shape else 0
-        if not 0 <= number < count:
-            raise ChannelError(
-                f"{self.name} has no channel {number}",
-                expected=f"a channel from 0 to {count - 1}",
-                received=str(number),
-            )
+        check_channel(self.name, self.shape, number)
         return self.array[number]
 
     def pages(
@@ -258,14 +252,8 @@ class FeatureMaps(Mapping[str, FeatureMap]):
 
     def to_dict(self) -> dict[str, Any]:
         """What was run and what came out, as plain data, for ``--json``; the arrays themselves are for :meth:`save`."""
-        return {
-            "model": self.network.name,
-            "engine": self.network.engine,
-            "picture": self.picture.name if self.picture is not None else None,
-            "recipe": self.recipe.to_dict() if self.recipe is not None else None,
-            "prediction": self.prediction.to_dict() if self.prediction is not None else None,
-            "layers": [found.to_dict() for found in self.values()],
-        }
+        facts = run_facts(self.network, self.picture, self.recipe, self.prediction)
+        return {**facts, "layers": [found.to_dict() for found in self.values()]}
 
     def save(self, path: str | Path) -> Path:
         """Write the numbers, with names, shapes and the recipe, as ``.npz``, ``.safetensors`` or ``.zarr``.
@@ -284,6 +272,28 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         rows = "".join(_html_row(found) for found in self.values())
         head = "<tr><th>layer</th><th>op</th><th>shape</th><th>strongest map</th></tr>"
         return f"<p>{escape(repr(self))}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def check_channel(layer: str, shape: tuple[int, ...], number: int) -> None:
+    """Raise :class:`ChannelError` where a layer of this shape has no such channel."""
+    count = shape[0] if shape else 0
+    if not 0 <= number < count:
+        raise ChannelError(
+            f"{layer} has no channel {number}", expected=f"a channel from 0 to {count - 1}", received=str(number)
+        )
+
+
+def run_facts(
+    network: Network, picture: Picture | None, recipe: Recipe | None, answer: Prediction | None
+) -> dict[str, Any]:
+    """What was run on what, and the network's answer, as plain data."""
+    return {
+        "model": network.name,
+        "engine": network.engine,
+        "picture": picture.name if picture is not None else None,
+        "recipe": recipe.to_dict() if recipe is not None else None,
+        "prediction": answer.to_dict() if answer is not None else None,
+    }
 
 
 def _html_row(found: FeatureMap) -> str:

@@ -107,6 +107,11 @@ class Lens:
         return self._engine.inputs
 
     @property
+    def recipe(self) -> Recipe:
+        """How a picture becomes the input when a run names no recipe of its own."""
+        return self._recipe or pictures.default_recipe(self._bound(self.inputs[0]), self._engine.metadata)
+
+    @property
     def network(self) -> Network:
         """The model as data.
 
@@ -262,8 +267,7 @@ class Lens:
         given = self._bound(self.inputs[0])
         read = picture if isinstance(picture, Picture) else pictures.read(picture)
         chosen = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
-        chosen = chosen or self._recipe or pictures.default_recipe(given, self._engine.metadata)
-        array, used = pictures.prepare(read, chosen, given)
+        array, used = pictures.prepare(read, chosen or self.recipe, given)
         return read, used, {given.name: array}
 
     def _fed(self, value: Any) -> Feed:

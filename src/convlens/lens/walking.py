@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from convlens.engines.base import Array
 from convlens.lens import exporting, prediction
-from convlens.lens.maps import FeatureMap
+from convlens.lens.maps import FeatureMap, check_channel, run_facts
 from convlens.lens.memory import Estimate
 from convlens.lens.prediction import Prediction
 from convlens.network import Layer, Network
@@ -70,6 +70,15 @@ class Walk(Iterator[FeatureMap]):
         if target.suffix == ".safetensors":
             Estimate.of(self.layers).check(self._budget, "Choose layers, or write .npz or .zarr, which can be streamed")
         return exporting.save(_told(self, each), target, exporting.facts(self.network, self.picture, self.recipe))
+
+    def check_channel(self, number: int) -> None:
+        """Raise :class:`~convlens.errors.ChannelError` where one of the layers to come doesn't have this channel."""
+        for layer in self.layers:
+            check_channel(layer.name, layer.output_shape, number)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is run on what, and the prediction once it is there, as plain data."""
+        return run_facts(self.network, self.picture, self.recipe, self.prediction)
 
     def close(self) -> None:
         """Stop the run; the model is left as it was found."""

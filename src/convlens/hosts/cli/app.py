@@ -12,14 +12,14 @@ import typer
 from typer.core import TyperGroup
 
 from convlens.errors import ConvlensError
-from convlens.hosts.cli import facts, files, terminal
+from convlens.hosts.cli import facts, files, looking, terminal
 from convlens.hosts.cli.options import examples
 
 _WRONG, _BUG, _SUCCESS = 2, 1, 0
 _PIPE_CLOSED = 141  # 128 + SIGPIPE, as a shell reports it for every other tool
 
 
-class Interrupted(ConvlensError):
+class InterruptedRunError(ConvlensError):
     """The person pressed Ctrl-C."""
 
 
@@ -32,7 +32,7 @@ class Commands(TyperGroup):
             with terminal.stdout_for_facts():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Interrupted("Interrupted", hint="Nothing half-written remains.") from None
+            raise InterruptedRunError("Interrupted", hint="Nothing half-written remains.") from None
 
 
 app = typer.Typer(
@@ -49,8 +49,8 @@ app = typer.Typer(
         ("a model of your own, in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
     ),
 )
-facts.add_to(app)
-files.add_to(app)
+for part in (facts, looking, files):
+    part.add_to(app)
 
 
 @app.callback()
@@ -93,7 +93,7 @@ def _answer(error: Exception) -> int:
     if hasattr(error, "format_message"):  # Typer's errors, wherever its version takes them from
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "convlens"
-        terminal.complain(f"convlens: {error.format_message().rstrip('.')}. Type: {command} --help")
+        terminal.complain(f"convlens: {_sentence(error.format_message())} Type: {command} --help")
         return _WRONG
     if os.environ.get("CONVLENS_DEBUG"):
         raise error
@@ -103,3 +103,8 @@ def _answer(error: Exception) -> int:
         "with what CONVLENS_DEBUG=1 shows."
     )
     return _BUG
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text.rstrip(".") if text.endswith("?.") else text if text.endswith((".", "?")) else f"{text}."

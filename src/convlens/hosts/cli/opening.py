@@ -10,6 +10,7 @@ from convlens.hosts.cli import terminal
 
 if TYPE_CHECKING:
     from convlens.lens import Lens
+    from convlens.pictures import Recipe
 
 
 def open_lens(model: str, *, input_shape: str | None, trust: bool, labels: Path | None = None) -> Lens:
@@ -21,6 +22,27 @@ def open_lens(model: str, *, input_shape: str | None, trust: bool, labels: Path 
         return lens.open(model, input_shape=read_shape(input_shape), labels=names, trust=trust)
 
 
+def read_recipe(
+    lens: Lens,
+    preset: str | None,
+    resize: str | None,
+    size: str | None,
+    mean: str | None,
+    std: str | None,
+    scale: str | None,
+    channels: str | None,
+    interpolation: str | None,
+    crop: str | None,
+) -> Recipe | None:
+    """The recipe that the options ask for, on top of the model's own; ``None`` where they ask for nothing."""
+    asked = (preset, resize, size, mean, std, scale, channels, interpolation, crop)
+    if all(value is None for value in asked):
+        return None
+    from convlens.pictures import recipe_from_options
+
+    return recipe_from_options(*asked, base=lens.recipe)
+
+
 def read_shape(text: str | None) -> tuple[int, ...] | None:
     """A shape from ``3,224,224`` or ``3x224x224``.
 
@@ -29,17 +51,38 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
     """
     if text is None:
         return None
-    try:
-        shape = tuple(int(word) for word in text.lower().replace("x", ",").replace(" ", ",").split(",") if word)
-        if not shape or min(shape) < 1:
-            raise ValueError
-    except ValueError:
+    shape = _sizes(text)
+    if not shape or None in shape:
         raise InputError(
             "This is not an input shape",
             expected="channels, rows and columns, such as 3,224,224",
             received=repr(text),
-        ) from None
+        )
+    return tuple(size for size in shape if size is not None)
+
+
+def read_free_shape(text: str) -> tuple[int | None, ...]:
+    """The shape of a sketch's input, where ``?`` leaves a size open.
+
+    >>> read_free_shape("3,?,?")
+    (3, None, None)
+    """
+    shape = _sizes(text)
+    if shape is None:
+        raise InputError(
+            "This is not an input shape",
+            expected="channels, rows and columns, such as 3,224,224 or 3,?,?",
+            received=repr(text),
+        )
     return shape
+
+
+def _sizes(text: str) -> tuple[int | None, ...] | None:
+    words = text.lower().replace("x", ",").replace(" ", ",").split(",")
+    sizes = [word for word in words if word]
+    if not all(word == "?" or (word.isdecimal() and 0 < int(word) < 10**6) for word in sizes):
+        return None
+    return tuple(None if word == "?" else int(word) for word in sizes)
 
 
 def read_labels(path: Path) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -71,6 +72,27 @@ def person_is_looking() -> bool:
     """Whether stdout is a terminal, and not a pipe or a file."""
     stream = _facts or sys.stdout
     return bool(stream.isatty())
+
+
+def say_files(rows: Iterable[tuple[str, str, Sequence[Path]]]) -> None:
+    """A line a layer: its name, its shape, the file or files that hold it."""
+    lines = [(name, shape, _files(paths)) for name, shape, paths in rows]
+    wide = [max(len(printable(line[column])) for line in lines) for column in (0, 1)]
+    for name, shape, where in lines:
+        say(f"{printable(name):<{wide[0]}}  {shape:<{wide[1]}}  {where}")
+
+
+def _files(paths: Sequence[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "layer"), counted(1200, "layer")
+    ('1 layer', '1,200 layers')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def say_json(facts: Mapping[str, Any]) -> None:
