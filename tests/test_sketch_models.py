@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ ELEMENTWISE = [
     Step("silu", lambda x, *_: F.silu(x)),
     Step("gelu", lambda x, *_: F.gelu(x)),
     Step("softmax", lambda x, *_: F.softmax(x, 1)),
-    Step("batchnorm", lambda x, *_: F.batch_norm(x, torch.zeros(x.shape[1]), torch.ones(x.shape[1]), eps=1e-3)),
+    Step("batchnorm", lambda x, *_: x / sqrt(1 + 1e-3)),
 ]
 
 
@@ -181,10 +182,10 @@ def test_any_sketch_computes_what_pytorch_computes(drawn: tuple[list[Step], tupl
     for weight in model.graph.initializer:  # so that biases count
         if weight.name.endswith(".bias"):
             weight.CopyFrom(numpy_helper.from_array(random.normal(size=weight.dims).astype(np.float32), weight.name))
-    weights = {name: torch.from_numpy(array.copy()) for name, array in weights_of(model).items()}
+    weights = {name: torch.from_numpy(array.astype(np.float64)) for name, array in weights_of(model).items()}
 
     picture = random_picture(2, *shape)
-    value = torch.from_numpy(picture)
+    value = torch.from_numpy(picture.astype(np.float64))  # so that rounding is ONNX Runtime's alone
     names = [node.name for node in model.graph.node if not node.name.endswith(("_sigmoid", "_flatten"))]
     for step, name in zip(steps, names, strict=True):
         value = step.reference(value, name, weights)
@@ -192,7 +193,7 @@ def test_any_sketch_computes_what_pytorch_computes(drawn: tuple[list[Step], tupl
     received = run(model, picture)
     declared = [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim[1:]]
     assert list(received.shape[1:]) == declared == list(value.shape[1:])
-    np.testing.assert_allclose(received, value.numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(received, value.numpy(), rtol=1e-4, atol=5e-5)
 
 
 @given(

@@ -27,7 +27,6 @@ _ELSEWHERE = {
 }
 """Words that other frameworks use, and too far from ours to be found by their letters."""
 
-
 _KERNELS_ELSEWHERE = {"blur": "gaussian", "edges": "laplacian", "mean": "box", "sobel": "sobel-x", "unsharp": "sharpen"}
 _EXAMPLES = {
     "conv": "For example: conv 8 3x3",

@@ -62,7 +62,7 @@ def read_options(reader: Reader, *allowed: str, hint: str = "") -> Options:
 
 
 def check_same(reader: Reader, options: Options) -> None:
-    """Refuse "same" with both a stride and a dilation, as Keras does: no engine agrees with another on it."""
+    """Refuse "same" with both a stride and a dilation, as Keras does; ONNX Runtime can't run it for a free size."""
     if options.padding is None and max(options.stride or (1, 1)) > 1 and max(options.dilation) > 1:
         raise reader.mistake(
             options.places["padding"],
