@@ -102,12 +102,16 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """A product with a matrix over ``in_features`` values; ``per_position`` when each position has its own product."""
+    """A product with a matrix over ``in_features`` values; ``per_position`` when each position has its own product.
+
+    ``features_axis``: along which batchless axis of the input the features lie, where ``per_position``.
+    """
 
     in_features: int
     out_features: int
     bias: bool = True
     per_position: bool = False
+    features_axis: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +139,32 @@ class Resize:
     scale: tuple[Fraction, ...]
     align_corners: bool = False
     coordinates: str = "half_pixel"
+    rounding: str = "round_prefer_floor"  # of nearest: round_prefer_floor | round_prefer_ceil | floor | ceil
+    cubic_coefficient: float = -0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of the value, one (start, step) a spatial axis."""
+    """A part of the value, one (start, step) a spatial axis; channels from ``first_channel`` on."""
 
     start: Shape
     step: Shape
+    first_channel: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reshape:
-    """The same numbers in another shape. ``aligned``: every spatial position keeps its place (squeeze, channel
-    moves)."""
+    """The same numbers in another shape.
+
+    ``aligned``: every spatial position keeps its place (squeeze, channel moves). ``axes``, for a transpose: which
+    input axis each output axis is, batchless. ``channels_last``: the framework stores channels last, which is the
+    order in which a flatten or reshape reads its numbers.
+    """
 
     function: str
     aligned: bool = False
+    axes: tuple[int, ...] = ()
+    channels_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""How one value came about, as data: the window, the kernel, the products, the steps from their sum to the value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.network import Shape
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+Array = NDArray[Any]
+
+PADDING = -1
+"""Stands for a place in the padding, where no input value lies."""
+
+UNIT_ROUNDOFF = {
+    "float64": 2.0**-24,  # maps cross the engine border as float32
+    "float32": 2.0**-24,
+    "float16": 2.0**-11,
+    "bfloat16": 2.0**-8,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the arithmetic: what was done, and the value after it."""
+
+    words: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """One output value, taken apart.
+
+    Attributes:
+        rule: what kind of arithmetic this is, in a word: ``convolution``, ``maximum``, ``copy``, ...
+        formula: the arithmetic in one line, with the layer's own constants.
+        window: the input values that enter, float64, in their natural shape: (channels, *kernel) for a convolution.
+            Padding stands in it with the value that it has in the sum.
+        kernel: the weight of each, same shape; ``None`` where nothing is weighted.
+        products: what each contributes to the total, same shape; ``None`` where the values aren't added up.
+        inputs: which of the layer's inputs each value comes from, broadcastable to the window's shape.
+        places: where in that input, one array an axis, each broadcastable to the window's shape; ``PADDING`` outside.
+        bias: the number added at the end, ``None`` without one.
+        steps: from the window to the total, line by line.
+        total: the value that this arithmetic gives, float64.
+        winners: which window entries decided, for a maximum; several where they tie.
+        activation: name of the function, where the layer is one.
+        roundings: how many rounded operations the framework makes on the way, at most.
+        magnitude: what these roundings are relative to: the sum of the magnitudes of everything added up.
+    """
+
+    rule: str
+    formula: str
+    window: Floats
+    total: float
+    inputs: Integers
+    places: tuple[Integers, ...]
+    kernel: Floats | None = None
+    products: Floats | None = None
+    bias: float | None = None
+    steps: tuple[Step, ...] = ()
+    winners: NDArray[np.bool_] | None = None
+    activation: str | None = None
+    roundings: int = 1
+    magnitude: float = 0.0
+
+    @property
+    def channel_sums(self) -> Floats | None:
+        """The products added up for each input channel: (channels,)."""
+        if self.products is None:
+            return None
+        sums: Floats = self.products.reshape(self.products.shape[0], -1).sum(axis=1)
+        return sums
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which window entries are real input values; the others are padding."""
+        found = np.ones(self.window.shape, np.bool_)
+        for axis in self.places:
+            found &= axis != PADDING
+        return found
+
+    def origin(self, entry: Shape) -> tuple[int, Shape] | None:
+        """Where the window entry at ``entry`` comes from: (number of the input, index in it); ``None`` for padding."""
+        shape = self.window.shape
+        index = tuple(int(np.broadcast_to(axis, shape)[entry]) for axis in self.places)
+        if PADDING in index:
+            return None
+        return int(np.broadcast_to(self.inputs, shape)[entry]), index
+
+    def tolerance(self, dtype: str = "float32") -> float:
+        """How far the framework's own value may lie from the exact total, in whatever order it adds.
+
+        ``n * u / (1 - n * u) * sum |terms|`` with unit roundoff ``u`` of the layer's type and ``n`` roundings, plus the
+        rounding of the result itself. Source: N. J. Higham, "Accuracy and Stability of Numerical Algorithms" (2nd ed.,
+        2002), section 4.2, which holds for every order of summation.
+        """
+        unit = UNIT_ROUNDOFF.get(dtype, 2.0**-24)
+        share = self.roundings * unit
+        bound = share / (1 - share) if share < 0.5 else 1.0
+        return bound * self.magnitude + unit * abs(self.total)
+
+
+def single(
+    rule: str, formula: str, value: float, total: float, index: Shape, *, source: int = 0, **more: Any
+) -> Working:
+    """The working of a value that comes from one input value alone."""
+    return Working(
+        rule=rule,
+        formula=formula,
+        window=np.array([value]),
+        total=total,
+        inputs=np.array([source]),
+        places=tuple(np.array([place]) for place in index),
+        **more,
+    )
