@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch  # noqa: TID251  # this package is the PyTorch engine
@@ -36,12 +36,11 @@ class Writes:
 
     def add(self, tensor: torch.Tensor, node: Node) -> None:
         """Remember that ``node`` wrote the elements of ``tensor``."""
-        memory = StorageWeakRef(tensor.untyped_storage())
-        self._by_memory.setdefault(memory, []).append(Write(node, _elements(tensor)))
+        self._by_memory.setdefault(_memory(tensor), []).append(Write(node, _elements(tensor)))
 
     def since(self, tensor: torch.Tensor, order: int) -> tuple[list[Node], bool]:
-        """Layers that wrote into the tensor's elements after operator ``order``; whether the last of all wrote them all."""
-        writes = self._by_memory.get(StorageWeakRef(tensor.untyped_storage()), ())
+        """Layers that wrote into the tensor after operator ``order``; whether the first listed wrote all of it."""
+        writes = self._by_memory.get(_memory(tensor), ())
         later = [write for write in writes if write.node.order > order]
         if not later:
             return [], False
@@ -51,6 +50,11 @@ class Writes:
         if whole:
             found = found[whole[-1] :]
         return [write.node for write in found], bool(whole)
+
+
+def _memory(tensor: torch.Tensor) -> StorageWeakRef:
+    reference: StorageWeakRef = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+    return reference
 
 
 def _elements(tensor: torch.Tensor) -> Array:
@@ -73,7 +77,7 @@ def _overlap(first: Array, second: Array) -> bool:
     if not first.size or not second.size:
         return False
     try:
-        return np.shares_memory(first, second, max_work=100_000)
+        return np.shares_memory(first, second, max_work=cast(Any, 100_000))
     except (np.exceptions.TooHardError, OverflowError):
         return True
 

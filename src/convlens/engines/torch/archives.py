@@ -1,8 +1,8 @@
 """``.pt2`` archives, read so that nothing in them is executed.
 
-``torch.export.load`` falls back to full unpickling, evaluates the text of symbolic sizes and looks up whatever function a node
-names. So the archive is read member by member first, with the same reader, and refused if it holds more than tensors and a
-graph of known operators.
+``torch.export.load`` falls back to full unpickling, evaluates the text of symbolic sizes and looks up whatever function
+a node names. So the archive is read member by member first, with the same reader, and refused if it holds more than
+tensors and a graph of operators.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import ast
 import io
 import json
-import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,58 +25,15 @@ _OPERATOR = re.compile(
 )
 _NAME = re.compile(r"[\w.\-]*")
 _FUNCTIONS = frozenset(
-    [
-        "Symbol",
-        "Integer",
-        "Float",
-        "Rational",
-        "Max",
-        "Min",
-        "Mod",
-        "PythonMod",
-        "FloorDiv",
-        "CleanDiv",
-        "ModularIndexing",
-        "Where",
-        "IntTrueDiv",
-        "FloatTrueDiv",
-        "CeilToInt",
-        "FloorToInt",
-        "TruncToInt",
-        "RoundToInt",
-        "RoundDecimal",
-        "TruncToFloat",
-        "ToFloat",
-        "PowByNatural",
-        "FloatPow",
-        "LShift",
-        "RShift",
-        "Abs",
-        "OpaqueUnaryFn_sqrt",
-        "BitwiseFn_bitwise_and",
-        "BitwiseFn_bitwise_or",
-        "IsNonOverlappingAndDenseIndicator",
-        "Identity",
-        "floor",
-        "ceiling",
-        "Eq",
-        "Ne",
-        "Lt",
-        "Le",
-        "Gt",
-        "Ge",
-        "And",
-        "Or",
-        "Not",
-        "Add",
-        "Mul",
-        "Pow",
-    ]
+    "Symbol Integer Float Rational Max Min Mod PythonMod FloorDiv CleanDiv ModularIndexing Where IntTrueDiv"  # noqa: SIM905
+    " FloatTrueDiv CeilToInt FloorToInt TruncToInt RoundToInt RoundDecimal TruncToFloat ToFloat PowByNatural FloatPow"
+    " Abs LShift RShift OpaqueUnaryFn_sqrt BitwiseFn_bitwise_and BitwiseFn_bitwise_or IsNonOverlappingAndDenseIndicator"
+    " Identity floor ceiling Eq Ne Lt Le Gt Ge And Or Not Add Mul Pow".split()
 )
 _CALCULATION = (
-    ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
-    ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-)  # fmt: skip
+    *(ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp, ast.BoolOp),
+    *(ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop),
+)
 
 
 def load_without_running(path: Path) -> object:
@@ -88,7 +44,7 @@ def load_without_running(path: Path) -> object:
         ModelError: it isn't an exported program, or is broken.
     """
     try:
-        from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2
+        from torch.export.pt2_archive._package import PT2ArchiveReader, load_pt2  # noqa: TID251
     except ImportError as error:
         raise UntrustedModelError(
             f"This PyTorch ({torch.__version__}) can open {path.name} only by running pickles in it",
@@ -98,9 +54,8 @@ def load_without_running(path: Path) -> object:
     try:
         with PT2ArchiveReader(str(path)) as archive:
             for member in archive.get_file_names():
-                _check_member(path, member, lambda member=member: archive.read_bytes(member))
-        with _quiet():
-            programs = load_pt2(str(path)).exported_programs
+                _check_member(path, member, partial(archive.read_bytes, member))
+        programs = load_pt2(str(path)).exported_programs
     except ConvlensError:
         raise
     except Exception as error:
@@ -160,25 +115,23 @@ def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _only_calculates(text: str) -> bool:
-    """Whether evaluating the text can only do sums: known functions of names and numbers, no attributes, no other text."""
+    """Whether evaluating the text can only do sums: known functions of names and numbers; text only names a symbol."""
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    named = {
-        id(node.args[0])
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and node.args and _called(node) == "Symbol"
-    }
-    for node in ast.walk(tree):
-        if not isinstance(node, _CALCULATION):
-            return False
-        if isinstance(node, ast.Call) and _called(node) not in _FUNCTIONS:
-            return False
-        if isinstance(node, ast.Constant) and not isinstance(node.value, (bool, int, float)):
-            if id(node) not in named or not str(node.value).isidentifier():
-                return False
-    return True
+    nodes = list(ast.walk(tree))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    symbols = {id(call.args[0]) for call in calls if call.args and _called(call) == "Symbol"}
+    return (
+        all(isinstance(node, _CALCULATION) for node in nodes)
+        and all(_called(call) in _FUNCTIONS for call in calls)
+        and all(
+            isinstance(node.value, (bool, int, float)) or (id(node) in symbols and str(node.value).isidentifier())
+            for node in nodes
+            if isinstance(node, ast.Constant)
+        )
+    )
 
 
 def _called(call: ast.Call) -> str:
@@ -202,15 +155,3 @@ def _untrusted(path: Path, what: str) -> UntrustedModelError:
         received=what,
         hint="Say trust=True (on the command line --trust) if you know where it comes from.",
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What goes wrong is said once, by our own error."""
-    logger = logging.getLogger("torch.export.pt2_archive._package")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = before

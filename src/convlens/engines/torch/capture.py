@@ -2,9 +2,9 @@
 
 The watching is done by a ``TorchDispatchMode`` under ``torch.inference_mode``, where composite operators (``conv2d``,
 ``batch_norm``, ``linear``, ``scaled_dot_product_attention``) arrive whole. A ``TorchFunctionMode`` costs the same (on
-ResNet-18 at 224x224 the pass took 18.4 ms, with an idle dispatch mode 19.1, with an idle function mode 19.5; on VGG-16 113,
-119 and 120 ms) but it doesn't see what TorchScript and exported graphs run, has no schema that says which argument is
-written into, and sees ``F.relu(x, inplace=True)`` and ``x.relu_()`` as different things.
+ResNet-18 at 224x224 the pass took 18.4 ms, with an idle dispatch mode 19.1, with an idle function mode 19.5; on VGG-16
+113, 119 and 120 ms) but it doesn't see what TorchScript and exported graphs run, has no schema that says which argument
+is written into, and sees ``F.relu(x, inplace=True)`` and ``x.relu_()`` as different things.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Pretence(Protocol):
         """Real computation inside."""
 
 
-class Capture(TorchDispatchMode):
+class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The mode itself. ``layers`` grows as names become certain; each kept one goes to the sink at once."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Capture(TorchDispatchMode):
         sink: Sink,
         pretence: Pretence | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.layers: list[Layer] = []
         self.weights: dict[str, dict[str, torch.Tensor]] = {}
         self.namer = Namer(self._tell)
@@ -104,7 +104,7 @@ class Capture(TorchDispatchMode):
                 sources.append(origin)
                 moving.append(tuple(tensor.shape))
         if not sources:
-            return self._compute_constant(func, made_by, args, kwargs, tensors, parameters)
+            return self._compute_constant(func, args, kwargs, tensors, parameters)
         try:
             result, aside = self._perform(func, made_by, args, kwargs, tensors)
         except Exception:
@@ -117,7 +117,7 @@ class Capture(TorchDispatchMode):
         return self._record(made_by, made_by.bind(args, kwargs), result, aside, sources, moving, parameters, tensors)
 
     def _compute_constant(
-        self, func: Any, made_by: Operator, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner]
+        self, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner]
     ) -> Any:
         """An operator on parameters and constants alone is no layer; a trace computes it for real."""
         if self._pretence is not None and not any(self._pretence.is_fake(tensor) for tensor in tensors):
@@ -135,8 +135,8 @@ class Capture(TorchDispatchMode):
     ) -> tuple[Any, bool]:
         """Run it; also tell whether an in-place operator was run aside, with memory of its own.
 
-        In-place operators on memory that a kept map shares would copy it first. Where no other tensor sees that memory the
-        result is computed aside instead, and the tensor pointed to it: the same to the model, and no copy.
+        In-place operators on memory that a kept map shares would copy it first. Where no other tensor sees that memory
+        the result is computed aside instead, and the tensor pointed to it: the same to the model, and no copy.
         """
         if made_by.out_of_place is not None and kept_elsewhere(args[0]) and sole_owner(args[0]):
             target = args[0]
@@ -148,8 +148,8 @@ class Capture(TorchDispatchMode):
         try:
             return func(*args, **kwargs), False
         except RuntimeError:
-            # A picture laid out channels last, for speed, can't be viewed as its flat self. The same values in the layout
-            # that the model expects can.
+            # A picture laid out channels last, for speed, can't be viewed as its flat self. The same values in the
+            # layout that the model expects can.
             if made_by.word != "view" or args[0].is_contiguous() or not sole_owner(args[0]):
                 raise
             args[0].set_(args[0].contiguous())

@@ -11,12 +11,13 @@ import torch  # noqa: TID251  # this package is the PyTorch engine
 
 from convlens.engines.base import Array, Feed, Sink
 from convlens.engines.torch.capture import Capture, Pretence, tensors_in
+from convlens.engines.torch.exported import Program
 from convlens.engines.torch.feeding import Signature, prepared
 from convlens.engines.torch.graph import Given, Node
-from convlens.engines.torch.memory import as_array, copied, kept
-from convlens.engines.torch.modules import Structure, untouched
+from convlens.engines.torch.memory import as_array, kept
+from convlens.engines.torch.modules import Structure, attention_in_steps, untouched
 from convlens.engines.torch.naming import followed
-from convlens.engines.torch.opening import Program, opened
+from convlens.engines.torch.opening import opened
 from convlens.engines.torch.refusals import asked_for_integers, refusal, unready
 from convlens.engines.torch.tracing import Fakes, blank, small
 from convlens.engines.torch.weights import by_role
@@ -80,8 +81,8 @@ class TorchEngine:
     def trace(self, shapes: Mapping[str, Shape]) -> Network:
         """The network for inputs of these shapes, (batch, channels, rows, columns) each; keeps no maps.
 
-        Small inputs are run for real, on zeros. Larger ones are run on tensors that have shapes and no values, as long as the
-        model doesn't look at the values; then on zeros too.
+        Small inputs are run for real, on zeros. Larger ones are run on tensors that have shapes and no values, and
+        on zeros where the model looks at the values.
 
         Raises:
             InputError: an input is missing, or the model can't take such a shape.
@@ -109,8 +110,8 @@ class TorchEngine:
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         """One forward pass in evaluation mode; each layer in ``keep`` goes to ``sink`` as soon as its name is certain.
 
-        Arrays come without the batch axis for a batch of one, as (batch, ...) for more. They are views of the framework's own
-        memory, in its layout, wherever that is float32 on the CPU; an in-place operator doesn't change them.
+        Arrays come without the batch axis for a batch of one, as (batch, ...) for more. They are views of the
+        framework's own memory, in its layout, wherever that is float32 on the CPU; in-place operators leave them.
 
         Raises:
             InputError: an input is missing, or the model can't take such a shape.
@@ -137,10 +138,16 @@ class TorchEngine:
                 capture.give(name, tensor)
         positional, named = self._signature.arrange(tensors)
         tensors.clear()  # or the picture would stay in memory until the end
-        with self._safely(capture, inputs), untouched(structure), torch.inference_mode():
-            with followed(structure, capture.namer), capture:
-                result = self._program.call(capture.namer, positional, named)
-                origins = [capture.origin(tensor) for tensor in tensors_in(result)]
+        with (
+            self._safely(capture, inputs),
+            untouched(structure),
+            attention_in_steps(),
+            torch.inference_mode(),
+            followed(structure, capture.namer),
+            capture,
+        ):
+            result = self._program.call(capture.namer, positional, named)
+            origins = [capture.origin(tensor) for tensor in tensors_in(result)]
         outputs = tuple(origin.name if isinstance(origin, (Given, Node)) else None for origin in origins)
         shown = tuple(dict.fromkeys(name for name in outputs if name is not None))
         if not shown:
@@ -164,7 +171,7 @@ class TorchEngine:
 
     @contextmanager
     def _safely(self, capture: Capture, inputs: tuple[Input, ...]) -> Iterator[None]:
-        """Errors of the model become ours; what the sink raised comes out as it was, even past the model's ``except``."""
+        """Errors of the model become ours; what the sink raised comes out as it was, come what may."""
         try:
             yield
         except Exception as error:
@@ -232,18 +239,17 @@ class TorchEngine:
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer of the last network, as float32 copies, by role.
 
-        A transposed convolution's ``kernel`` is (filters, channels per group, *kernel_size) in gather form, taps not flipped:
-        output ``o`` adds up ``input[i] * kernel[..., k]`` for every tap ``k`` where ``i = (o + padding - dilation * k) / stride``
-        is a whole number inside the input.
+        A transposed convolution's ``kernel`` is (filters, channels per group, *kernel_size) in gather form, taps not
+        flipped: output ``o`` adds up ``input[i] * kernel[..., k]`` for every tap ``k`` where
+        ``i = (o + padding - dilation * k) / stride`` is a whole number inside the input.
 
         Raises:
             LayerNotFoundError: the last network has no such layer.
         """
-        if self._network is None or layer not in self._network:
-            raise LayerNotFoundError.among(
-                layer, [] if self._network is None else [known.name for known in self._network]
-            )
-        return by_role(self._network[layer], self._weights.get(layer, {}), copied)
+        known = () if self._network is None else self._network.layers
+        if self._network is None or layer not in [one.name for one in known]:
+            raise LayerNotFoundError.among(layer, [one.name for one in known])
+        return by_role(self._network[layer], self._weights.get(layer, {}))
 
 
 def _ignore(layer: object, array: object) -> None:

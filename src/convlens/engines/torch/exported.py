@@ -23,8 +23,8 @@ class Program:
     inputs: tuple[Input, ...] = ()
     signature: Signature | None = None
 
-    def call(self, namer: Namer, positional: list[Any], named: dict[str, Any]) -> Any:
-        """Run it while the namer is told which module runs."""
+    def call(self, namer: Namer, positional: list[Any], named: dict[str, Any]) -> Any:  # noqa: ARG002
+        """Run it. A live module's calls are followed already; the namer is for programs that have none."""
         return self.module(*positional, **named)
 
 

@@ -27,7 +27,8 @@ class Signature:
     def of(cls, module: torch.nn.Module) -> Signature:
         """Read ``forward``'s signature. One without parameters of its own (``*inputs``) has the input ``input``."""
         if isinstance(module, torch.jit.ScriptModule):
-            arguments = module.forward.schema.arguments[1:]
+            forward: Any = module.forward
+            arguments = forward.schema.arguments[1:]
             return cls(
                 tuple(a.name for a in arguments if not a.has_default_value()),
                 tuple(a.name for a in arguments if a.has_default_value()),
@@ -80,8 +81,8 @@ class Signature:
 def prepared(feed: Feed, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """The feed on the model's device and in its floating type, as tensors of our own that the model may write into.
 
-    A tensor keeps the memory layout it was given. An array has none of torch's, so pictures are laid out channels last where
-    that is faster: on the CPU, where convolutions in float32, bfloat16 and float16 then need no reordering of their input.
+    A tensor keeps the memory layout it was given. An array has none of torch's, so pictures are laid out channels last
+    where that is faster: on the CPU, where convolutions in float32, bfloat16 and float16 then reorder less.
     """
     return {name: _tensor(name, value, device, dtype) for name, value in feed.items()}
 

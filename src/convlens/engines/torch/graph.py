@@ -52,7 +52,7 @@ class Node:
     tensor: torch.Tensor | None = None
 
     def layer(self, counted: dict[Owner, str]) -> Layer:
-        """The finished layer. ``counted``: in which layer each parameter was counted before; it is brought up to date."""
+        """The finished layer. ``counted``: the layer that each parameter was counted in; it is brought up to date."""
         if self.name is None:
             raise ValueError("a layer can't be told before it has a name")
         fresh = [parameter for parameter in self.parameters if parameter not in counted]

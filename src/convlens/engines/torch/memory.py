@@ -1,7 +1,7 @@
 """Tensors handed out as NumPy, without a copy wherever nothing writes into them later.
 
 A kept tensor is a copy-on-write clone: it shares the memory, and the framework itself copies just before an in-place
-operator writes into that memory, through whatever view (``chunk()[0].relu_()`` included). The clone keeps the old values.
+operator writes into that memory, through whatever view (``chunk()[0].relu_()`` too). The clone keeps the old values.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def untouched(structure: Structure) -> Iterator[None]:
 
 
 def _tensor_attributes(module: torch.nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Plain attributes that are tensors (weights that the hook of ``torch.nn.utils.weight_norm`` computes), and buffers."""
+    """Plain attributes that are tensors (what the hook of ``torch.nn.utils.weight_norm`` computes), and buffers."""
     if isinstance(module, torch.jit.ScriptModule):
         return {}, {}
     own = {name: value for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
@@ -129,16 +129,20 @@ def _random_state(device: torch.device) -> Iterator[None]:
 @contextmanager
 def _uncompiled(modules: list[torch.nn.Module]) -> Iterator[None]:
     """Inner ``torch.compile``d modules run eagerly: a compiled one would hide its operators."""
-    compiled = any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in modules)
-    attention = torch.backends.mha.get_fastpath_enabled()
-    # The fast path of nn.MultiheadAttention and nn.TransformerEncoder is one opaque operator.
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        if not compiled:
-            yield
-            return
+    if any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in modules):
         stance: Any = torch.compiler.set_stance("force_eager")
         with stance:
             yield
+    else:
+        yield
+
+
+@contextmanager
+def attention_in_steps() -> Iterator[None]:
+    """The fast path of ``nn.MultiheadAttention`` and ``nn.TransformerEncoder``, one opaque operator, isn't taken."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(attention)
+        torch.backends.mha.set_fastpath_enabled(before)

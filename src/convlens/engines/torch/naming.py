@@ -29,9 +29,9 @@ class Frame:
 class Namer:
     """Names each layer after the module around its operator, and tells layers in the order in which they ran.
 
-    A module that makes one operator gives that layer its own path (``layer1.0.conv1``); for several, and in modules that
-    hold other modules, the operator's word follows (``layer1.0.add``). Second calls are ``relu:2``. Whether a module makes
-    one operator or several is known when its forward ends, so its layers wait until then.
+    A module that makes one operator gives that layer its own path (``layer1.0.conv1``); for several, and in modules
+    that hold other modules, the operator's word follows (``layer1.0.add``). Second calls are ``relu:2``. Whether a
+    module makes one operator or several is known when its forward ends, so its layers wait until then.
     """
 
     def __init__(self, tell: Callable[[Node], None]) -> None:

@@ -107,7 +107,7 @@ def _from_torchscript(path: Path) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the user's file is what it is
-            module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")
+            module: torch.nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except Exception as error:
         raise _broken(path, "a TorchScript archive", _first_line(error)) from error
     return module

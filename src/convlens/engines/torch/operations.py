@@ -29,10 +29,11 @@ from convlens.network import (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an operator. ``shapes`` has the whole shape of every tensor argument, by argument name, batch included.
+    """One call of an operator.
 
-    ``moving`` are the shapes of the tensors that the network's input can change, in order; all others are parameters
-    or constants. ``output`` is the shape of the first result; ``batched``: its axis 0 is the batch axis.
+    ``shapes`` has the whole shape of every tensor argument, by argument name, batch included. ``moving`` are the shapes
+    of the tensors that the network's input can change, in order; all others are parameters or constants. ``output`` is the
+    shape of the first result; ``batched``: its axis 0 is the batch axis.
     """
 
     op: str
@@ -299,10 +300,8 @@ def _slice(call: Call) -> Described:
     rank = len(call.before)
     axis = int(call.arguments.get("dim") or 0) % rank
     start, step = [0] * rank, [1] * rank
-    first = int(call.arguments.get("start") or 0)
-    start[axis] = (
-        min(max(first + rank_size if first < 0 else first, 0), rank_size) if (rank_size := call.before[axis]) else 0
-    )
+    size, first = call.before[axis], int(call.arguments.get("start") or 0)
+    start[axis] = min(max(first + size if first < 0 else first, 0), size)
     step[axis] = int(call.arguments.get("step") or 1)
     return Kind.RESHAPE, Slice(tuple(start[2:]), tuple(step[2:]))
 
@@ -340,10 +339,7 @@ def _permute(call: Call) -> Described:
 
 
 def _plain(function: str, kind: Kind) -> Reader:
-    def read(call: Call) -> Described:
-        return kind, Pointwise(function)
-
-    return read
+    return lambda _: (kind, Pointwise(function))
 
 
 def _opaque(kind: Kind) -> Reader:
@@ -472,42 +468,16 @@ READERS: dict[str, Reader] = {
     "dequantize": _plain("dequantise", Kind.QUANTISE),
 }
 
+_NORMALISATIONS = {READERS[op] for op in ("batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm")}
+_KERNEL = {"weight": "kernel", "bias": "bias"}
+_STATISTICS = {"running_mean": "mean", "running_var": "variance", "weight": "scale", "bias": "shift"}
+
 ROLES: dict[str, dict[str, str]] = {
-    **dict.fromkeys(
-        [
-            "conv1d",
-            "conv2d",
-            "conv3d",
-            "conv_transpose1d",
-            "conv_transpose2d",
-            "conv_transpose3d",
-            "convolution",
-            "_convolution",
-            "mkldnn_convolution",
-            "cudnn_convolution",
-            "cudnn_convolution_transpose",
-        ],
-        {"weight": "kernel", "bias": "bias"},
-    ),
+    **{op: _KERNEL for op, reader in READERS.items() if reader is _convolution},
+    **{
+        op: _STATISTICS for op in READERS if op.removesuffix("_no_update").endswith(("_norm", "_legit", "_no_training"))
+    },
     "linear": {"weight": "weight", "bias": "bias"},
-    **dict.fromkeys(
-        [
-            "batch_norm",
-            "native_batch_norm",
-            "cudnn_batch_norm",
-            "_native_batch_norm_legit",
-            "_native_batch_norm_legit_no_training",
-            "_batch_norm_no_update",
-            "instance_norm",
-            "group_norm",
-            "native_group_norm",
-            "layer_norm",
-            "native_layer_norm",
-            "rms_norm",
-            "_fused_rms_norm",
-        ],
-        {"running_mean": "mean", "running_var": "variance", "weight": "scale", "bias": "shift"},
-    ),
     "prelu": {"weight": "slope"},
     "_prelu_kernel": {"weight": "slope"},
     "embedding": {"weight": "weight"},

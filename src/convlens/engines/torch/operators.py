@@ -11,45 +11,22 @@ import torch  # noqa: TID251  # this package is the PyTorch engine
 
 # The same values again: no layer of its own.
 _TRANSPARENT = frozenset(
-    [
-        "detach",
-        "alias",
-        "contiguous",
-        "clone",
-        "lift_fresh",
-        "lift",
-        "lift_fresh_copy",
-        "conj",
-        "resolve_conj",
-        "view_as_real",
-    ]
+    "detach alias contiguous clone lift_fresh lift lift_fresh_copy conj resolve_conj".split()  # noqa: SIM905
 )
 _CASTS = frozenset(("to", "_to_copy", "type_as"))
 # Of several results only the first is a value for a reader.
 _FIRST_ONLY = frozenset(
-    [
-        "max_pool1d_with_indices",
-        "max_pool2d_with_indices",
-        "max_pool3d_with_indices",
-        "adaptive_max_pool1d",
-        "adaptive_max_pool2d",
-        "adaptive_max_pool3d",
-        "fractional_max_pool2d",
-        "fractional_max_pool3d",
-        "native_batch_norm",
-        "native_layer_norm",
-        "native_group_norm",
-        "_native_batch_norm_legit",
-        "_native_batch_norm_legit_no_training",
-        "_batch_norm_no_update",
-        "cudnn_batch_norm",
-        "native_dropout",
-        "log_sigmoid_forward",
-        "_fused_rms_norm",
-        "_scaled_dot_product_flash_attention_for_cpu",
-        "_scaled_dot_product_flash_attention",
-        "_scaled_dot_product_efficient_attention",
-    ]
+    "max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool1d adaptive_max_pool2d"  # noqa: SIM905
+    " adaptive_max_pool3d fractional_max_pool2d fractional_max_pool3d native_batch_norm native_layer_norm"
+    " native_group_norm _native_batch_norm_legit _native_batch_norm_legit_no_training _batch_norm_no_update"
+    " cudnn_batch_norm native_dropout log_sigmoid_forward _fused_rms_norm"
+    " _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention"
+    " _scaled_dot_product_efficient_attention".split()
+)
+# Worth computing aside: what in-place layers and residual sums are made of.
+_SWAPPABLE = frozenset(
+    "relu_ relu6_ hardtanh_ leaky_relu_ elu_ silu_ sigmoid_ tanh_ hardswish_ hardsigmoid_ mish_ celu_ selu_ gelu_"  # noqa: SIM905
+    " add_ sub_ mul_ div_ clamp_ clamp_min_".split()
 )
 
 
@@ -102,30 +79,3 @@ def _out_of_place(function: Any, name: str) -> Callable[..., Any] | None:
         return None
     found: Callable[..., Any] = twin
     return found if name in _SWAPPABLE else None
-
-
-# Worth it: what in-place layers and residual sums are made of.
-_SWAPPABLE = frozenset(
-    [
-        "relu_",
-        "relu6_",
-        "hardtanh_",
-        "leaky_relu_",
-        "elu_",
-        "silu_",
-        "sigmoid_",
-        "tanh_",
-        "hardswish_",
-        "hardsigmoid_",
-        "mish_",
-        "celu_",
-        "selu_",
-        "gelu_",
-        "add_",
-        "sub_",
-        "mul_",
-        "div_",
-        "clamp_",
-        "clamp_min_",
-    ]
-)

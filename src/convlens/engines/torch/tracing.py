@@ -27,7 +27,7 @@ def blank(shape: Shape, device: torch.device, dtype: torch.dtype) -> torch.Tenso
 
 
 class Fakes:
-    """A pretence: inside :meth:`mode` new tensors have no values, and the model's own tensors are taken as if they had none."""
+    """A pretence: inside :meth:`mode` new tensors have no values, and the model's own count as if they had none."""
 
     @classmethod
     @contextmanager

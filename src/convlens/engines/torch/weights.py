@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
 from convlens.engines.base import Array
+from convlens.engines.torch.memory import copied
 from convlens.network import Convolution, Layer
 
 
-def by_role(
-    layer: Layer, tensors: Mapping[str, torch.Tensor], copied: Callable[[torch.Tensor], Array]
-) -> dict[str, Array]:
+def by_role(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:
     """The layer's weights; what torch stores the other way round is turned."""
     weights = {role: copied(tensor) for role, tensor in tensors.items()}
     if "matrix" in weights:
