@@ -29,3 +29,12 @@ INK_TONE = 1.0
 MUTED_TONE = 0.66
 
 SANS_SERIF = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', Ubuntu, 'Helvetica Neue', Arial, sans-serif"
+
+
+def hexadecimal(colour: Rgb) -> str:
+    """Return a colour as CSS, SVG and matplotlib write it.
+
+    >>> hexadecimal((255, 0, 16))
+    '#ff0010'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*colour)

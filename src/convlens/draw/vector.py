@@ -43,7 +43,7 @@ def svg(canvas: Canvas) -> str:
     ]
     for text in canvas.texts:
         if text.string:
-            colour = "#{:02x}{:02x}{:02x}".format(*text_colour(text))
+            colour = theme.hexadecimal(text_colour(text))
             lines.append(
                 f'<text x="{text.x}" y="{text.y}" font-size="{text.size}" fill="{colour}" '
                 f'text-anchor="{text.anchor}">{escape(text.string)}</text>'

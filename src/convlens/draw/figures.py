@@ -1,0 +1,322 @@
+"""Figures for papers, through matplotlib: vector output, fonts embedded, the same colours as every other picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convlens.draw import colours, theme
+from convlens.draw.colours import Floats, Mode, Scale, scale_for
+from convlens.draw.mosaic import ScaleChoice, as_float32, check_scale, grid_columns, own_scales, range_texts
+from convlens.draw.survey import Survey, survey
+from convlens.errors import DrawingError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Colormap, Normalize
+    from matplotlib.figure import Figure, SubFigure
+
+MOST_MAPS = 64
+
+_WIDTH, _HEIGHT = 7.0, 8.5  # inches: a page's text area
+_LARGEST_CELL, _LABEL_INCHES = 2.6, 0.2
+_TITLE_POINTS, _TEXT_POINTS, _LABEL_POINTS = 11, 8, 7
+_INK, _FRAME = theme.hexadecimal(theme.INK), theme.hexadecimal(theme.FRAME)
+
+
+def plot_map(
+    array: npt.ArrayLike,
+    *,
+    ax: Axes | None = None,
+    scale: Scale | None = None,
+    mode: Mode = "auto",
+    title: str | None = None,
+    colour_bar: bool = True,
+) -> Figure:
+    """Return a figure of one map (rows, columns) with its rows, columns and a colour bar with values.
+
+    ``ax`` draws into axes of your own and returns their figure. Raises ``MissingDependencyError`` without matplotlib.
+
+    >>> plot_map(np.eye(3)).axes[0].get_images()[0].get_interpolation()
+    'nearest'
+    """
+    values = as_float32(array, 2, "rows, columns")
+    rows, columns = values.shape
+    found = survey(values[None])
+    shown = scale or scale_for(values, mode=mode)
+    if ax is None:
+        height = min(7.5, max(1.5, 5.0 * rows / max(columns, 1)))
+        figure = _figure(5.0 * height / max(height, 5.0 * rows / max(columns, 1)) + 1.4, height + 0.7)
+        ax = figure.add_subplot()
+    image = _show(ax, values, shown)
+    ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
+    ax.set_xlabel("column", fontsize=_TEXT_POINTS, color=_INK)
+    ax.set_ylabel("row", fontsize=_TEXT_POINTS, color=_INK)
+    if title:
+        ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left")
+    if colour_bar and image is not None:
+        _colour_bar(ax.figure, image, [ax], shown, found)
+    if remarks := found.sentence():
+        ax.annotate(
+            remarks, (0, 0), (0, -34), "axes fraction", "offset points", fontsize=_LABEL_POINTS, color=_INK, va="top"
+        )
+    return _whole_figure(ax)
+
+
+def plot_maps(
+    maps: npt.ArrayLike,
+    *,
+    channels: Sequence[int] | None = None,
+    ax: Axes | None = None,
+    scale: ScaleChoice = "layer",
+    mode: Mode = "auto",
+    title: str | None = None,
+    columns: int | None = None,
+) -> Figure:
+    """Return a figure of maps (channels, rows, columns), each numbered, with a colour bar.
+
+    Of more than 64 the first 64 are shown, and the figure says so; ``channels`` chooses. ``ax`` draws the grid inside
+    axes of your own. The scale is that of all maps of the layer, shown or not.
+
+    >>> len(plot_maps(np.ones((3, 4, 4))).axes)
+    4
+    """
+    check_scale(scale)
+    values = as_float32(maps, 3, "channels, rows, columns")
+    chosen = _chosen(len(values), channels)
+    found = survey(values[chosen])
+    labels = [str(channel) for channel in chosen]
+    scales = _scales(values, found, scale, mode)
+    if scale == "map":
+        labels = [f"{label}: {text}" for label, text in zip(labels, range_texts(scales, found), strict=True)]
+    note = _shown_note(len(chosen), len(values), "map", channels is not None)
+    size = (values.shape[1], values.shape[2])
+    return _grid(values[chosen], scales, labels, found, size, ax, title, note, columns, "map")
+
+
+def plot_kernels(
+    kernels: npt.ArrayLike,
+    *,
+    ax: Axes | None = None,
+    scale: ScaleChoice = "layer",
+    title: str | None = None,
+) -> Figure:
+    """Return a figure of kernels (filters, channels, rows, columns), a row a filter, labelled filter, channel.
+
+    At most the first 8 filters x 8 channels are shown (64 filters of one channel), and the figure says so.
+
+    >>> plot_kernels(np.ones((2, 3, 3, 3))).axes[0].get_title(loc="left")
+    '0, 0'
+    """
+    check_scale(scale)
+    values = as_float32(kernels, 4, "filters, channels, rows, columns")
+    filters, channels, rows, columns = values.shape
+    across = min(channels, 8)
+    down = min(filters, 8 if channels > 1 else MOST_MAPS)
+    shown = values[:down, :across]
+    flat = shown.reshape(down * across, rows, columns)
+    found = survey(flat)
+    if scale == "map":
+        own = [scale_for(one, mode="diverging") for one in shown]
+        scales = [one for one in own for _ in range(across)]
+    else:
+        scales = [scale if isinstance(scale, Scale) else scale_for(values, mode="diverging")]
+    labels = [f"{one}, {channel}" if channels > 1 else str(one) for one in range(down) for channel in range(across)]
+    note = ""
+    if (down, across) != (filters, channels):
+        note = f"The first {down} of {filters:,} filters and {across} of {channels:,} channels are shown."
+    return _grid(
+        flat, scales, labels, found, (rows, columns), ax, title, note, across if channels > 1 else None, "kernel"
+    )
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib
+    except ImportError:
+        raise MissingDependencyError(
+            "Figures need matplotlib",
+            expected="the extra 'plot'",
+            received="no matplotlib",
+            hint="Type: pip install 'convlens[plot]'",
+        ) from None
+    return matplotlib
+
+
+def _figure(width: float, height: float) -> Figure:
+    matplotlib = _matplotlib()
+    from matplotlib.figure import Figure
+
+    class PaperFigure(Figure):
+        """A figure that embeds TrueType fonts when saved, whatever the user's settings: journals refuse Type 3."""
+
+        def savefig(self, *arguments: Any, **options: Any) -> None:
+            with matplotlib.rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "path"}):
+                super().savefig(*arguments, **options)
+
+    return PaperFigure(figsize=(width, height), layout="constrained", dpi=150)
+
+
+def _colour_map(diverging: bool) -> Colormap:
+    from matplotlib.colors import ListedColormap
+
+    bad = theme.hexadecimal(theme.NOT_A_NUMBER)
+    name = "convlens diverging" if diverging else "convlens sequential"
+    return ListedColormap(colours.colour_map(diverging) / 255, name).with_extremes(bad=bad)
+
+
+def _normalise(scale: Scale) -> Normalize:
+    from matplotlib.colors import Normalize
+
+    if scale.minimum < scale.maximum:
+        return Normalize(scale.minimum, scale.maximum)
+    half = abs(scale.maximum) or 1.0  # a constant map: any range that has its value where the scale has it
+    return Normalize(-half, half) if scale.diverging else Normalize(scale.maximum, scale.maximum + half)
+
+
+def _show(ax: Axes, values: Floats, scale: Scale) -> ScalarMappable | None:
+    for spine in ax.spines.values():
+        spine.set_color(_FRAME)
+        spine.set_linewidth(0.5)
+    if values.size == 0:
+        ax.set_facecolor(theme.hexadecimal(theme.EMPTY))
+        ax.text(0.5, 0.5, "empty", transform=ax.transAxes, ha="center", va="center", fontsize=_TEXT_POINTS, color=_INK)
+        return None
+    # Infinities are painted over: to matplotlib they would be the ends of the scale.
+    image = ax.imshow(
+        np.ma.masked_invalid(values), cmap=_colour_map(scale.diverging), norm=_normalise(scale), interpolation="nearest"
+    )
+    if not np.isfinite(values).all():
+        overlay = np.zeros((*values.shape, 4), np.uint8)
+        for where, colour in (
+            (values == np.inf, theme.PLUS_INFINITY),
+            (values == -np.inf, theme.MINUS_INFINITY),
+        ):
+            overlay[where] = (*colour, 255)
+        ax.imshow(overlay, interpolation="nearest")
+    return image
+
+
+def _colour_bar(figure: Any, image: ScalarMappable, axes: list[Axes], scale: Scale, found: Survey) -> None:
+    below, above = (found.minimum < scale.minimum).any(), (found.maximum > scale.maximum).any()
+    extend = "both" if below and above else "min" if below else "max" if above else "neither"
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=28, extend=extend)
+    bar.outline.set_edgecolor(_FRAME)
+    bar.outline.set_linewidth(0.5)
+    bar.ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
+    if scale.minimum < scale.maximum:
+        ticks = np.linspace(scale.minimum, scale.maximum, 5)
+        bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
+    else:
+        bar.set_ticks([scale.maximum], labels=[f"{scale.maximum:.3g}"])
+
+
+def _chosen(count: int, channels: Sequence[int] | None) -> list[int]:
+    if channels is None:
+        return list(range(min(count, MOST_MAPS)))
+    chosen = [int(channel) for channel in channels]
+    wrong = [channel for channel in chosen if not 0 <= channel < count]
+    if wrong or not chosen:
+        raise DrawingError("No such channel", expected=f"channels 0 to {count - 1}", received=str(wrong or "none"))
+    return chosen
+
+
+def _shown_note(shown: int, count: int, noun: str, asked: bool) -> str:
+    if shown == count or asked:
+        return ""
+    return f"The first {shown} of {count:,} {noun}s are shown."
+
+
+def _scales(values: Floats, found: Survey, scale: ScaleChoice, mode: Mode) -> list[Scale]:
+    if scale == "map":
+        return own_scales(found, mode)
+    return [scale if isinstance(scale, Scale) else scale_for(values, mode=mode)]
+
+
+def _grid(
+    maps: Floats,
+    scales: list[Scale],
+    labels: list[str],
+    found: Survey,
+    size: tuple[int, int],
+    ax: Axes | None,
+    title: str | None,
+    note: str,
+    columns: int | None,
+    noun: str,
+) -> Figure:
+    """Draw numbered maps in a grid, in a figure of their own or inside ``ax``, whose frame gives way to them."""
+    rows, map_columns = size
+    count = len(maps)
+    across = max(1, min(columns or grid_columns(count, map_columns or 1, rows or 1), max(count, 1)))
+    down = max(1, math.ceil(count / across))
+    if ax is None:
+        tall = (rows or 1) / (map_columns or 1)
+        cell = min(_WIDTH / across, _LARGEST_CELL, (_HEIGHT / down - _LABEL_INCHES) / tall)
+        figure = _figure(max(3.4, across * cell + 0.7), down * (cell * tall + _LABEL_INCHES) + 0.7)
+        axes = [figure.add_subplot(down, across, position + 1) for position in range(count)]
+        around: Any = figure
+        if title:
+            figure.suptitle(_plain(title), fontsize=_TITLE_POINTS, color=_INK, x=0.01, ha="left")
+    else:
+        axes = _inside(ax, across, down, count)
+        around = ax.figure
+        if title:
+            ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left", pad=16)
+    image = None
+    for position, (one, own) in enumerate(zip(axes, maps, strict=True)):
+        image = _show(one, own, scales[position % len(scales)]) or image
+        one.set_xticks([])
+        one.set_yticks([])
+        one.set_title(labels[position], fontsize=_LABEL_POINTS, color=_INK, loc="left", pad=2)
+        if found.strange[position]:
+            for spine in one.spines.values():
+                spine.set_color(theme.hexadecimal(theme.NOT_A_NUMBER))
+                spine.set_linewidth(1.2)
+    remarks = [note, found.sentence(noun)]
+    if len(scales) > 1:
+        remarks.insert(1, f"Each {noun} on its own scale.")
+    elif image is not None:
+        _colour_bar(around, image, axes if ax is None else [ax], scales[0], found)
+    words = " ".join(filter(None, remarks))
+    if words and ax is None:
+        around.supxlabel(words, fontsize=_LABEL_POINTS, color=_INK, x=0.01, ha="left", wrap=True)
+    elif words and ax is not None:
+        ax.annotate(
+            words, (0, 0), (0, -6), "axes fraction", "offset points", fontsize=_LABEL_POINTS, color=_INK, va="top"
+        )
+    return around if ax is None else _whole_figure(ax)
+
+
+def _inside(ax: Axes, across: int, down: int, count: int) -> list[Axes]:
+    ax.set_axis_off()
+    width, height = 1 / across, 1 / down
+    return [
+        ax.inset_axes(
+            (
+                position % across * width,
+                1 - (position // across + 1) * height,
+                width * 0.92,
+                height * 0.84,
+            )
+        )
+        for position in range(count)
+    ]
+
+
+def _whole_figure(ax: Axes) -> Figure:
+    figure: Figure | SubFigure | None = ax.figure
+    while figure is not None and figure is not figure.figure:
+        figure = figure.figure  # a sub-figure knows the figure that it is part of
+    assert figure is not None  # axes that are drawn into have a figure
+    return figure
+
+
+def _plain(text: str) -> str:
+    """Keep matplotlib from reading a layer's name as mathematics."""
+    return text.replace("$", r"\$")
