@@ -146,16 +146,18 @@ class Filling:
         self._unfinished = unfinished
         self._taken: set[str] = set()
 
-    def add(self, name: str, ending: str, data: bytes) -> Path:
+    def add(self, name: str, ending: str, data: bytes, *, folder: str = "") -> Path:
         """Take a file; where it will lie. ``name`` is a stem already, made unique here, small and capital letters
-        being the same."""
+        being the same; ``folder`` is one inside the target."""
         unique, number = name, 1
-        while f"{unique}{ending}".casefold() in self._taken:
+        while f"{folder}/{unique}{ending}".casefold() in self._taken:
             number += 1
             unique = f"{name}~{number}"
-        self._taken.add(f"{unique}{ending}".casefold())
-        (self._unfinished / f"{unique}{ending}").write_bytes(data)
-        self.files.append(self.target / f"{unique}{ending}")
+        self._taken.add(f"{folder}/{unique}{ending}".casefold())
+        inside = Path(folder) / f"{unique}{ending}"
+        (self._unfinished / folder).mkdir(parents=True, exist_ok=True)
+        (self._unfinished / inside).write_bytes(data)
+        self.files.append(self.target / inside)
         return self.files[-1]
 
 
@@ -174,9 +176,9 @@ def filling(target: Path, *, force: bool = False) -> Iterator[Filling]:
         yield arriving
         for path in arriving.files:
             check_free(path, force=force)
-        target.mkdir(parents=True, exist_ok=True)
         for path in arriving.files:
-            (folder / path.name).replace(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (folder / path.relative_to(target)).replace(path)
 
 
 def _existing(path: Path) -> Path:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from convlens.errors import ConvlensError
-from convlens.hosts.cli import facts, files, looking, terminal
+from convlens.hosts.cli import facts, files, looking, showing, terminal
 from convlens.hosts.cli.options import examples
 
 _WRONG, _BUG, _SUCCESS = 2, 1, 0
@@ -49,7 +49,7 @@ app = typer.Typer(
         ("a model of your own, in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
     ),
 )
-for part in (facts, looking, files):
+for part in (facts, looking, files, showing):
     part.add_to(app)
 
 
