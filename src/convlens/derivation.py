@@ -12,7 +12,6 @@ from math import prod
 from convlens import geometry
 from convlens.network import Convolution, Dense, FreeShape, Kind, Layer, Network, Pooling, ReceptiveField, Shape
 
-NOTHING_TO_COUNT = "no parameters, and nothing that is multiplied by one"
 _AXES = {1: ("length",), 2: ("rows", "columns"), 3: ("depth", "rows", "columns")}
 
 
@@ -50,8 +49,9 @@ def derive(layer: Layer, reads: Shape | None) -> tuple[Derivation, ...]:
         found += _sizes(layer, operation, reads)
     if isinstance(operation, (Convolution, Dense)):
         macs = _multiply_accumulates(layer, operation, reads)
-        if macs is not None:
-            found.append(macs)
+        found += [macs] if macs is not None else []
+    if isinstance(operation, Convolution) and not operation.transposed and reads is not None:
+        found.append(dense_instead(layer, reads))
     return tuple(found)
 
 
@@ -150,10 +150,13 @@ def remarks(layer: Layer, reads: Shape | None) -> tuple[str, ...]:
 
     >>> pool = Pooling("max", (5, 5), (5, 5), (1, 1), ((0, 0), (0, 0)))
     >>> remarks(Layer("maxpool", "MaxPool", Kind.POOLING, ("x",), (1, 287, 215), pool), (1, 1438, 1078))
-    ('The last 3 rows and the last 3 columns fill no window and are left out.',)
+    ('No parameters.', 'The last 3 rows and the last 3 columns fill no window and are left out.')
     """
     said = []
     operation = layer.operation
+    if not layer.parameters and layer.shares is None:
+        stays = reads == layer.output_shape
+        said.append("No parameters, and the shape stays as it is." if stays else "No parameters.")
     if isinstance(operation, (Convolution, Pooling)) and reads is not None and len(reads) > 1:
         said += _left_out(operation, reads)
     if layer.receptive_field is not None and layer.kind in (Kind.CONVOLUTION, Kind.POOLING):
@@ -168,8 +171,6 @@ def in_words(network: Network) -> str:
         layer = worked.layer
         lines += ["", f"{layer.name} ({layer.op}): {shape_in_words(layer.output_shape)}"]
         lines += [f"  {line}" for line in (*worked.derivations, *worked.remarks)]
-        if not worked.derivations and not layer.parameters:
-            lines.append(f"  {NOTHING_TO_COUNT}")
     return "\n".join([*lines, ""])
 
 

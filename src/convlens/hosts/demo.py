@@ -44,9 +44,8 @@ def run(folder: Path, *, force: bool = False, each: Callable[[str], None] = lamb
     Raises:
         OutputError: the folder can't be written, or a file in it isn't ours; nothing half-written remains.
     """
-    for name in ("index.html", "index.txt", PICTURE):
-        files.check_free(folder / name, force=force)
-    with files.filling(folder, force=force) as arriving:
+    again = files.is_ours(folder / "index.html")  # then the texts beside it are ours too
+    with files.filling(folder, force=force or again) as arriving:
         cat = the_cat()
         arriving.add("cat", ".png", encode_rgb(cat.pixels))
         sections = []

@@ -74,15 +74,15 @@ def page(sections: Sequence[Section], *, picture: str, thumbnail: str, credit: s
 <h1>Eight small networks look at a cat</h1>
 <p class="lead">Each is one line of text. Below are its kernels, what every layer makes of the picture, and how each
 number comes about. The weights are random: nothing here has been trained.</p>
-<p class="key"><span class="bar" style="{_gradient(True)}"></span> negative, zero, positive
-<span class="bar" style="{_gradient(False)}"></span> zero to the largest value</p>
+<p class="key"><span><span class="bar" style="{_gradient(True)}"></span> negative, zero, positive</span>
+<span><span class="bar" style="{_gradient(False)}"></span> zero to the largest value</span></p>
 </div>
 <figure><a href="{_href(picture)}"><img src="{_href(thumbnail)}" alt="The picture: a cat" width="180" height="240"></a>
 <figcaption>{escape(credit)}</figcaption></figure>
 </header>
 <nav aria-label="The eight models"><div class="scroll"><table>
 <thead><tr><th></th><th>model</th><th>as a sketch</th><th class="n">parameters</th>
-<th class="n">output: channels × rows × columns</th></tr></thead>
+<th class="n">channels × rows × columns</th></tr></thead>
 <tbody>{contents}</tbody></table></div></nav>
 <main>{lessons}</main>
 </body>
@@ -103,7 +103,9 @@ def _row(section: Section) -> str:
 def _section(section: Section, picture: str, thumbnail: str) -> str:
     lesson = section.lesson
     stages = "".join(_stage(stage, section) for stage in section.stages)
-    links = "".join(f'<li><a href="{_href(path)}">{escape(name)}</a></li>' for name, path in section.links.items())
+    maps = {f"maps of {stage.layer.name}": stage.picture for stage in section.stages}
+    files = {**section.links, **maps}.items()
+    links = "".join(f'<li><a href="{_href(path)}">{escape(name)}</a></li>' for name, path in files)
     given = section.network.inputs[0]
     return f"""
 <section id="model-{lesson.number}">
@@ -127,7 +129,7 @@ def _stage(stage: Stage, section: Section) -> str:
     layer = stage.layer
     pictures = "".join(
         f'<a href="{_href(shown.whole)}" title="{_title(shown, layer)}">'
-        f'<img src="{_href(shown.small)}" alt="{_title(shown, layer)}" loading="lazy"></a>'
+        f'<img src="{_href(shown.small)}" alt="{_title(shown, layer)}" loading="lazy">{_number(shown, stage)}</a>'
         for shown in stage.maps
     )
     kernels = _kernels(stage.kernels, section) if stage.kernels is not None else ""
@@ -136,6 +138,10 @@ def _stage(stage: Stage, section: Section) -> str:
         f"<span>{_shape(layer.output_shape)}</span></figcaption>"
         f'<div class="maps">{pictures}</div>{_legend(stage)}</figure>'
     )
+
+
+def _number(shown: Map, stage: Stage) -> str:
+    return f"<small>{shown.channel}</small>" if len(stage.maps) > 1 else ""
 
 
 def _title(shown: Map, layer: Layer) -> str:
@@ -198,14 +204,10 @@ def _worked(worked: Worked) -> str:
         f'<td title="{escape(line.rule)}"><code>{_formula(line.worked)}</code></td></tr>'
         for line in worked.derivations
     ]
-    said = list(worked.remarks)
-    if not worked.derivations:
-        said.insert(0, derivation.NOTHING_TO_COUNT[0].upper() + derivation.NOTHING_TO_COUNT[1:] + ".")
-    lines += [f'<tr><td></td><td class="remark">{escape(" ".join(said))}</td></tr>'] if said else []
-    lines[0] = lines[0].replace(
-        "<tr>", f'<tr class="first"><th rowspan="{len(lines)}" scope="rowgroup">{escape(layer.name)}</th>', 1
-    )
-    return "".join(lines)
+    if worked.remarks or not lines:
+        lines.append(f'<tr><td></td><td class="remark">{escape(" ".join(worked.remarks))}</td></tr>')
+    head = f'<th rowspan="{len(lines)}" scope="rowgroup">{escape(layer.name)}</th>'
+    return f'<tr class="first">{head}' + "".join(lines).removeprefix("<tr>")
 
 
 def _formula(worked: str) -> str:
@@ -257,14 +259,14 @@ img{display:block}
 .top img{border-radius:var(--radius)}
 .maker{margin:0 0 10px;font-weight:600;color:var(--accent)}
 .lead{font-size:18px;max-width:38em;margin:0 0 20px;color:var(--soft)}
-.key{font-size:13px;color:var(--soft);display:flex;flex-wrap:wrap;gap:6px 10px;align-items:center;margin:0}
-.key .bar{width:110px}
-.key .bar:nth-of-type(2){margin-left:14px}
+.key{font-size:13px;color:var(--soft);display:flex;flex-wrap:wrap;gap:6px 24px;margin:0}
+.key .bar{width:110px;margin-right:6px}
 .bar{display:inline-block;height:8px;border-radius:4px;box-shadow:inset 0 0 0 1px rgb(128 128 128/.18)}
 .bar.grey{background:linear-gradient(90deg,#000,#fff)}
 nav table{border-collapse:collapse;width:100%;font-size:15px;white-space:nowrap}
 nav th{font-weight:400;font-size:13px;color:var(--soft);text-align:left}
-nav th,nav td{padding:7px 14px 7px 0;border-bottom:1px solid var(--line)}
+nav td code{font-size:13px}
+nav th,nav td{padding:7px 16px 7px 0;border-bottom:1px solid var(--line)}
 nav .n,nav th.n{text-align:right;font-variant-numeric:tabular-nums}
 nav td:first-child{color:var(--soft);width:2em}
 nav td:last-child,nav th:last-child{padding-right:0}
@@ -283,6 +285,8 @@ border:solid var(--soft);border-width:2px 2px 0 0;transform:rotate(45deg);opacit
 .stage figcaption span{color:var(--soft);font-size:13px;font-variant-numeric:tabular-nums}
 .maps{display:flex;flex-wrap:wrap;gap:8px}
 .maps img{width:168px;height:auto;border-radius:6px;box-shadow:0 0 0 1px var(--line)}
+.maps a{color:var(--soft);text-decoration:none}
+.maps small{font-size:12px;line-height:1;display:block;padding-top:5px}
 .maps a:hover img{box-shadow:0 0 0 2px var(--accent)}
 .legend{display:flex;flex-wrap:wrap;justify-content:space-between;font-size:12px;color:var(--soft);margin-top:10px;
 font-variant-numeric:tabular-nums;max-width:168px}
