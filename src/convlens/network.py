@@ -7,7 +7,7 @@ Shapes never carry the batch axis and are channels first: ``(channels, rows, col
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -262,7 +262,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Network(Sequence[Layer]):
+class Network:
     """Inputs, layers in execution order, and which layers are the outputs.
 
     ``parameters`` is the framework's own total (Keras ``count_params``, PyTorch ``numel``); it can exceed the sum over
@@ -289,20 +289,19 @@ class Network(Sequence[Layer]):
             raise ValueError("layer names must be unique")
         object.__setattr__(self, "_by_name", by_name)
 
-    def __getitem__(self, key: object) -> Layer:  # type: ignore[override]  # a name is the natural key
+    def __getitem__(self, key: str | int) -> Layer:
         if isinstance(key, int):
             return self.layers[key]
-        try:
-            return self._by_name[str(key)]
-        except KeyError:
-            raise LayerNotFoundError.among(str(key), self._by_name) from None
+        if key not in self._by_name:
+            raise LayerNotFoundError.among(key, self._by_name)
+        return self._by_name[key]
 
     def get(self, name: str) -> Layer | None:
         """The layer of this name, or ``None``."""
         return self._by_name.get(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._by_name or name in self.layers
+        return name in self._by_name
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

@@ -22,7 +22,7 @@ from convlens.errors import (
     PictureError,
     SketchError,
 )
-from convlens.lens.maps import Statistics
+from convlens.lens import Statistics
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 

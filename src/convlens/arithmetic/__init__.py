@@ -11,6 +11,7 @@
 """
 
 from convlens.arithmetic.explaining import explain
+from convlens.arithmetic.sweep import Sweep, explain_all
 from convlens.arithmetic.working import PADDING, Step, Working
 
-__all__ = ["PADDING", "Step", "Working", "explain"]
+__all__ = ["PADDING", "Step", "Sweep", "Working", "explain", "explain_all"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from convlens.arithmetic import functions, merging, moving, normalising, products, windows
-from convlens.arithmetic.working import Array, Step, Working, single
+from convlens.arithmetic.working import Array, Floats, Step, Working, single
 from convlens.network import (
     Activation,
     Convolution,
@@ -77,7 +77,8 @@ def activation(operation: Activation, index: Shape, source: Array, weights: Mapp
     """One value of an activation."""
     if operation.function in ("softmax", "log_softmax"):
         return products.softmax(operation, index, source)
-    slope = normalising.role_at(weights, "slope", index, source.shape)
+    every = slopes(weights, source.shape)
+    slope = None if every is None else float(every[index])
     value = float(source[index])
     found = functions.computed(operation, np.array(value), slope)
     if found is None:
@@ -93,8 +94,13 @@ def activation(operation: Activation, index: Shape, source: Array, weights: Mapp
         steps=(Step(formula, total),),
         activation=operation.function,
         roundings=16,
-        magnitude=functions.magnitude(operation, value, total),
+        magnitude=float(functions.magnitudes(operation, np.array(value), np.array(total))),
     )
+
+
+def slopes(weights: Mapping[str, Array], shape: Shape) -> Floats | None:
+    """PReLU's slope for every value of a layer of this shape."""
+    return normalising.spread(weights["slope"], shape) if "slope" in weights else None
 
 
 def pointwise(operation: Pointwise, index: Shape, source: Array, weights: Mapping[str, Array]) -> Working | None:

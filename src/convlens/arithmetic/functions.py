@@ -129,17 +129,17 @@ def in_words(operation: Activation, slope: float | None = None) -> str:
 
 
 _BOUNDED = ("sigmoid", "tanh", "erf", "hard_sigmoid", "softsign")
+_EXACT = ("relu", "clip", "threshold", "thresholded_relu", "hard_shrink", "abs", "neg")  # nothing is rounded
 
 
-def magnitude(operation: Activation, x: float, total: float) -> float:
+def magnitudes(operation: Activation, x: Floats, total: Floats) -> Floats:
     """What the roundings of a function are relative to: the largest number that its evaluation handles.
 
     Frameworks approximate sigmoid, tanh and erf with an absolute error of a few roundings of 1, and multiply by ``x``
     in the functions built on them.
     """
-    if operation.function in _BOUNDED:
-        return max(abs(total), 1.0)
-    if operation.function in ("relu", "clip", "threshold", "thresholded_relu", "hard_shrink", "abs", "neg"):
-        return abs(total) / 16  # nothing is rounded but the result
-    constants = [abs(value) for _, value in operation.constants if np.isfinite(value)]
-    return max(abs(total), abs(x), *constants, 0.0) if np.isfinite(x) else abs(total)
+    if operation.function in _EXACT:
+        return np.zeros(np.shape(x))
+    least = 1.0 if operation.function in _BOUNDED else 0.0
+    largest = max([least, *(abs(value) for _, value in operation.constants if np.isfinite(value))])
+    return np.maximum(np.maximum(np.abs(total), np.where(np.isfinite(x), np.abs(x), 0.0)), largest)

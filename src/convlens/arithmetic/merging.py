@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate
 
 import numpy as np
 
@@ -33,11 +32,7 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
     places = [broadcast_index(index, source.shape) for source in sources]
     values = np.array([float(source[place]) for source, place in zip(sources, places, strict=True)])
     function, count = operation.function, len(values)
-    with np.errstate(all="ignore"):
-        if function == "mean":
-            total = float(values.mean())
-        else:
-            total = float(list(accumulate(values, _REDUCTIONS[function]))[-1])
+    total, magnitude = (float(part) for part in merged(function, list(values)))
     signs = {"add": [1.0] * count, "subtract": [1.0, *[-1.0] * (count - 1)], "mean": [1.0 / count] * count}.get(
         function
     )
@@ -45,7 +40,6 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
     products = None if kernel is None else values * kernel
     joined = f" {_SIGNS.get(function, ',')} ".join(f"input {n}" for n in range(count))
     winners = values == total if function in ("maximum", "minimum") else None
-    magnitude = float(np.abs(products).sum()) if products is not None else abs(total)
     return Working(
         rule=function,
         formula=f"{function}({joined})" if function not in _SIGNS else joined,
@@ -60,6 +54,19 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
         roundings=4 * count,
         magnitude=magnitude,
     )
+
+
+def merged(function: str, parts: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """The merge of whole arrays, or of single values, and the sum of the magnitudes of what was added."""
+    with np.errstate(all="ignore"):
+        total = parts[0]
+        for part in parts[1:]:
+            total = _REDUCTIONS["add" if function == "mean" else function](total, part)
+        total = total / len(parts) if function == "mean" else total
+        if function in ("add", "subtract", "mean"):
+            added = sum(np.abs(part) for part in parts)
+            return total, np.asarray(added / len(parts) if function == "mean" else added)
+        return total, np.abs(total)
 
 
 def concatenation(axis: int, index: Shape, sources: Sequence[Array]) -> Working:

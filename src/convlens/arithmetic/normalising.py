@@ -59,6 +59,33 @@ def normalisation(
     )
 
 
+def statistics(
+    operation: Normalisation, source: Array, weights: Mapping[str, Array]
+) -> tuple[Floats, Floats, int, Floats] | None:
+    """Mean and variance for every value, how many roundings they cost, and the magnitude around which values lie.
+
+    All broadcast to the source's shape; ``None`` for a mode whose formula isn't known.
+    """
+    if not operation.axes:
+        if operation.mode not in ("batch", "instance") or "mean" not in weights or "variance" not in weights:
+            return None
+        mean, variance = spread(weights["mean"], source.shape), spread(weights["variance"], source.shape)
+        return mean, variance, 8, np.abs(mean)
+    if operation.mode not in ("layer", "group", "instance", "rms", "batch"):
+        return None
+    values = source.astype(np.float64)
+    axes = operation.axes
+    if operation.mode == "group":
+        values = values.reshape(operation.groups, -1, *source.shape[1:])
+        axes = tuple(range(1, values.ndim))
+    mean = values.mean(axis=axes, keepdims=True) * (operation.mode != "rms")
+    variance = ((values - mean) ** 2).mean(axis=axes, keepdims=True)
+    size = np.abs(values).mean(axis=axes, keepdims=True)
+    count = values.size // mean.size
+    shaped = [np.broadcast_to(part, values.shape).reshape(source.shape) for part in (mean, variance, size)]
+    return shaped[0], shaped[1], 2 * count + 8, shaped[2]
+
+
 def group_of(operation: Normalisation, index: Shape, shape: Shape) -> list[Integers]:
     """The positions along each axis whose statistics the value at ``index`` is normalised with."""
     axes = []

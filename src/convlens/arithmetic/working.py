@@ -101,10 +101,14 @@ class Working:
         rounding of the result itself. Source: N. J. Higham, "Accuracy and Stability of Numerical Algorithms" (2nd ed.,
         2002), section 4.2, which holds for every order of summation.
         """
-        unit = UNIT_ROUNDOFF.get(dtype, 2.0**-24)
-        share = self.roundings * unit
-        bound = share / (1 - share) if share < 0.5 else 1.0
-        return bound * self.magnitude + unit * abs(self.total)
+        return float(bound(self.roundings, self.magnitude, self.total, dtype))
+
+
+def bound(roundings: int, magnitude: Floats | float, total: Floats | float, dtype: str) -> Floats:
+    """The formula of :meth:`Working.tolerance`, for one value or for many."""
+    unit = UNIT_ROUNDOFF.get(dtype, 2.0**-24)
+    share = roundings * unit
+    return np.asarray((share / (1 - share) if share < 0.5 else 1.0) * magnitude + unit * np.abs(total))
 
 
 def single(

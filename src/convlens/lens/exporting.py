@@ -23,7 +23,7 @@ from convlens.network import Network
 from convlens.pictures import Picture, Recipe
 
 if TYPE_CHECKING:
-    from convlens.lens.maps import FeatureMap
+    from convlens.lens.feature_map import FeatureMap
 
 SUFFIXES = (".npz", ".safetensors", ".zarr")
 FACTS = "__convlens__"

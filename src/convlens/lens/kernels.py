@@ -15,7 +15,7 @@ from convlens.draw.kernels import draw_kernels, draw_kernels_pages
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.errors import ChannelError
-from convlens.lens.maps import Statistics
+from convlens.lens.feature_map import Statistics
 from convlens.network import Layer
 
 if TYPE_CHECKING:

@@ -4,190 +4,25 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from convlens import draw
-from convlens.draw import Mode, ScaleChoice
-from convlens.draw.canvas import Canvas
-from convlens.draw.layers import draw_layer_pages
-from convlens.draw.mosaic import draw_map
-from convlens.draw.page import Words
-from convlens.draw.saving import picture_bytes
+from convlens.arithmetic import explain, explain_all
 from convlens.engines.base import Array, Feed
-from convlens.errors import ChannelError, LayerNotFoundError
+from convlens.errors import ConvlensError, LayerNotFoundError
 from convlens.lens import exporting
+from convlens.lens.explanation import Explanation, PictureValue
+from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.prediction import Prediction
-from convlens.network import Layer, Network
+from convlens.network import Network, Shape
 from convlens.pictures import Picture, Recipe
 
 if TYPE_CHECKING:
-    from convlens.draw.figures import Axes, Figure
     from convlens.lens.opened import Lens
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Facts about the finite values of an array; NaN and infinities are counted apart. ``None`` where none is finite.
-
-    ``zeros`` is the share of values that are exactly zero, 0..1.
-    """
-
-    minimum: float | None
-    maximum: float | None
-    mean: float | None
-    deviation: float | None
-    zeros: float
-    nan: int
-    infinite: int
-    constant: bool
-
-    @classmethod
-    def of(cls, array: Array) -> Statistics:
-        """Measure an array of any shape, summing in float64.
-
-        >>> Statistics.of(np.array([0.0, 2.0, np.nan], np.float32)).mean
-        1.0
-        """
-        finite = np.isfinite(array)
-        values = array[finite] if not finite.all() else array
-        nan = int(np.isnan(array).sum()) if values.size != array.size else 0
-        infinite = array.size - values.size - nan
-        if values.size == 0:
-            return cls(None, None, None, None, 0.0, nan, infinite, False)
-        low, high = float(values.min()), float(values.max())
-        mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
-        zeros = 1.0 - np.count_nonzero(values) / values.size
-        return cls(low, high, mean, deviation, zeros, nan, infinite, low == high and values.size == array.size)
-
-
-class FeatureMap:
-    """The maps of one layer.
-
-    ``layer`` holds its facts. ``array`` is float32, channels first, without batch axis: (channels, rows, columns);
-    (channels, length) and (channels, depth, rows, columns) in 1-D and 3-D; (features,) for a vector.
-    """
-
-    def __init__(self, layer: Layer, array: Array, *, caption: str = "") -> None:
-        self.layer = layer
-        self.caption = caption
-        self._array = array
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return self.layer.name
-
-    @property
-    def array(self) -> Array:
-        """The values; one map is one contiguous picture."""
-        if not self._array.flags.c_contiguous:
-            self._array = np.ascontiguousarray(self._array)
-        return self._array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of ``array``."""
-        return tuple(self._array.shape)
-
-    @property
-    def statistics(self) -> Statistics:
-        """Minimum, maximum, mean, deviation, share of zeros, NaN and infinite values over all channels."""
-        return Statistics.of(self._array)
-
-    @property
-    def title(self) -> str:
-        """One line: the layer, its op, its shape."""
-        return f"{self.name}  {self.layer.op}  {' x '.join(str(n) for n in self.shape)}"
-
-    def channel(self, number: int) -> Array:
-        """One channel's values.
-
-        Raises:
-            ChannelError: the layer doesn't have it.
-        """
-        check_channel(self.name, self.shape, number)
-        return self.array[number]
-
-    def pages(
-        self, channel: int | None = None, *, scale: ScaleChoice = "layer", mode: Mode = "auto", format: str = "png"
-    ) -> Iterator[bytes]:
-        """All channels as pictures, one page after the other, none left out; or one channel, one value a pixel.
-
-        ``format`` is ``"png"``, ``"webp"``, ``"svg"`` or ``"pdf"``.
-
-        Raises:
-            ChannelError: no such channel.
-        """
-        for canvas in self._canvases(channel, scale, mode):
-            yield picture_bytes(canvas, f"page.{format}")
-
-    def png(
-        self,
-        channel: int | None = None,
-        *,
-        scale: ScaleChoice = "layer",
-        mode: Mode = "auto",
-        page: int = 0,
-    ) -> bytes:
-        """The maps as one PNG: a mosaic of the channels, or one channel at full resolution.
-
-        Args:
-            channel: draw this channel alone, one value a pixel.
-            scale: ``"layer"``: one colour scale for all channels; ``"map"``: each channel its own.
-            mode: ``"diverging"`` (zero-centred), ``"sequential"``, or ``"auto"``: by the sign of the values.
-            page: which page, where the layer has more channels than one picture holds; see :meth:`pages`.
-
-        Raises:
-            ChannelError: no such channel or page.
-        """
-        for number, picture in enumerate(self.pages(channel, scale=scale, mode=mode)):
-            if number == page:
-                return picture
-        raise ChannelError(f"{self.name} has no page {page}", expected=f"pages 0 to {number}", received=str(page))
-
-    def _canvases(self, channel: int | None, scale: ScaleChoice, mode: Mode) -> Iterator[Canvas]:
-        if channel is None:
-            return draw_layer_pages(self.array, Words(self.title, self.caption), scale=scale, mode=mode)
-        words = Words(f"{self.title}  channel {channel}", self.caption, numbers=False)
-        alone = self.channel(channel)
-        if alone.ndim == 2:
-            return iter([draw_map(alone, words, mode=mode, enlarge="auto")])
-        return draw_layer_pages(alone[None], words, mode=mode)
-
-    def plot(
-        self,
-        channels: Sequence[int] | None = None,
-        *,
-        ax: Axes | None = None,
-        scale: ScaleChoice = "layer",
-        mode: Mode = "auto",
-    ) -> Figure:
-        """A matplotlib Figure of all channels, or of ``channels``, for papers; needs the extra ``plot``.
-
-        Raises:
-            ChannelError, MissingDependencyError
-        """
-        for number in channels or ():
-            self.channel(number)
-        return draw.plot_maps(self.array, channels=channels, ax=ax, scale=scale, mode=mode, title=self.title)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The layer's facts and statistics as plain data."""
-        return {"name": self.name, "op": self.layer.op, "shape": list(self.shape), **asdict(self.statistics)}
-
-    def __repr__(self) -> str:
-        found = self.statistics
-        span = "no finite value" if found.minimum is None else f"{found.minimum:.4g} to {found.maximum:.4g}"
-        odd = "".join(f", {n} {word}" for n, word in ((found.nan, "NaN"), (found.infinite, "infinite")) if n)
-        return f"FeatureMap({self.name!r}, {self.layer.op}: {' x '.join(str(n) for n in self.shape)}, {span}{odd})"
-
-    def _repr_png_(self) -> bytes:
-        return self.png()
 
 
 class FeatureMaps(Mapping[str, FeatureMap]):
@@ -214,27 +49,86 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         self.recipe = recipe
         self.prediction = prediction
         self._feed = feed
-        caption = str(recipe) if recipe is not None else "fed untouched"
-        self._maps = {name: FeatureMap(network[name], array, caption=caption) for name, array in arrays.items()}
+        self._arrays = arrays
+        self._sources: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> FeatureMap:
-        try:
-            return self._maps[name]
-        except KeyError:
-            if name in self.network:
-                raise LayerNotFoundError(
-                    f"The maps of {name!r} were not kept",
-                    expected="one of " + ", ".join(list(self._maps)[:5]),
-                    received=repr(name),
-                    hint="Run feature_maps again with this layer in layers=[...].",
-                ) from None
-            raise LayerNotFoundError.among(name, self._maps) from None
+        # A FeatureMap holds on to its maps; it is made when asked for, so that nothing holds itself alive in a circle.
+        if name in self._arrays:
+            array = self._arrays[name] = np.ascontiguousarray(self._arrays[name])
+            caption = str(self.recipe) if self.recipe is not None else "fed untouched"
+            return FeatureMap(self.network[name], array, caption=caption, maps=self)
+        if name in self.network:
+            raise LayerNotFoundError(
+                f"The maps of {name!r} were not kept",
+                expected="one of " + ", ".join(list(self._arrays)[:5]),
+                received=repr(name),
+                hint="Run feature_maps again with this layer in layers=[...].",
+            )
+        raise LayerNotFoundError.among(name, self._arrays)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._maps)
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._maps)
+        return len(self._arrays)
+
+    @overload
+    def explain(self, layer: str, index: Shape) -> Explanation: ...
+
+    @overload
+    def explain(self, layer: str, index: Shape, *, anywhere: Literal[True]) -> Explanation | PictureValue: ...
+
+    def explain(self, layer: str, index: Shape, *, anywhere: bool = False) -> Explanation | PictureValue:
+        """How the value at ``index`` (channels first, batchless) of a layer came about.
+
+        With ``anywhere`` the name may be that of a network input, where every trace ends.
+        """
+        if layer in self.network:
+            value = float(self._value(layer)[index])
+            sources, weights = self._reads(layer)
+            return Explanation(
+                self, self.network[layer], index, value, explain(self.network[layer], index, sources, weights)
+            )
+        if anywhere and any(given.name == layer for given in self.network.inputs):
+            return PictureValue(layer, index, float(self._value(layer)[index]))
+        raise LayerNotFoundError.among(layer, [found.name for found in self.network])
+
+    def explain_all(self, layer: str, channel: int) -> SweptMap:
+        """Every value of one channel, worked out again and compared with the framework's.
+
+        Raises:
+            ConvlensError: the layer's arithmetic isn't known.
+        """
+        found = self.network[layer]
+        swept = explain_all(found, channel, *self._reads(layer))
+        if swept is None:
+            raise ConvlensError(f"convlens doesn't know the arithmetic of {found.op}, so {layer} can't be worked out")
+        theirs = self._value(layer)[channel].astype(np.float64)
+        same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
+        return SweptMap(swept.total, np.where(same, 0.0, theirs - swept.total), swept.tolerance)
+
+    def _reads(self, layer: str) -> tuple[list[Array], Mapping[str, Array]]:
+        found = self.network[layer]
+        missing = [name for name in (*found.inputs, layer) if name in self.network and name not in self._arrays]
+        self._fetch([name for name in missing if name not in self._sources])
+        return [self._value(name) for name in found.inputs], self.lens.weights(layer)
+
+    def _value(self, name: str) -> Array:
+        """A layer's array, or a network input's, channels first and batchless."""
+        if name in self._arrays:
+            return self._arrays[name]
+        if name not in self._sources:
+            if name in self.network:
+                self._fetch([name])
+            else:
+                self._sources[name] = self.lens.as_input(name, self._feed[name])
+        return self._sources[name]
+
+    def _fetch(self, names: Sequence[str]) -> None:
+        """Run once more for layers that weren't kept, yet explain one that was."""
+        if names:
+            self._sources |= self.lens.capture(self._feed, names)
 
     def verify(self) -> dict[str, float]:
         """Run the untouched model once more, without looking inside; output name -> largest difference to what is
@@ -244,8 +138,8 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         """
         plain = self.lens.predict(self._feed)
         differences = {}
-        for name in (name for name in plain if name in self._maps):
-            ours, theirs = self._maps[name].array, plain[name]
+        for name in (name for name in plain if name in self._arrays):
+            ours, theirs = self._arrays[name], plain[name]
             same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
             differences[name] = float(np.abs(np.where(same, 0, ours - theirs)).max(initial=0))
         return differences
@@ -272,15 +166,6 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         rows = "".join(_html_row(found) for found in self.values())
         head = "<tr><th>layer</th><th>op</th><th>shape</th><th>strongest map</th></tr>"
         return f"<p>{escape(repr(self))}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-
-
-def check_channel(layer: str, shape: tuple[int, ...], number: int) -> None:
-    """Raise :class:`ChannelError` where a layer of this shape has no such channel."""
-    count = shape[0] if shape else 0
-    if not 0 <= number < count:
-        raise ChannelError(
-            f"{layer} has no channel {number}", expected=f"a channel from 0 to {count - 1}", received=str(number)
-        )
 
 
 def run_facts(

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from convlens import draw, geometry, pictures
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
@@ -248,6 +250,22 @@ class Lens:
         axis."""
         return self._engine.predict(feed)
 
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The effective weights of a layer as they are now, float32, by role; see ``engines.base.Engine.weights``."""
+        return self._engine.weights(layer)
+
+    def capture(self, feed: Feed, layers: Iterable[str]) -> dict[str, Array]:
+        """Run once more and keep the arrays of these layers."""
+        arrays: dict[str, Array] = {}
+        self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
+        return arrays
+
+    def as_input(self, name: str, value: Any) -> Array:
+        """What an input was fed with, as everything else is shown: float32, channels first, without batch axis."""
+        given = next(found for found in self.inputs if found.name == name)
+        array = np.asarray(value)[0].astype(np.float32)
+        return np.moveaxis(array, -1, 0) if given.layout == "channels_last" and array.ndim > 1 else array
+
     def diagram(self) -> str:
         """The network drawn as an SVG: layers as nodes, branches and residuals as edges with their shapes."""
         return draw.diagram_svg(self.network)
@@ -287,7 +305,7 @@ class Lens:
 
     def _bound(self, given: Input) -> Input:
         """The input with the shape that the user gave for it."""
-        if self._input_shape is None or given is not self.inputs[0]:
+        if self._input_shape is None or given.name != self.inputs[0].name:
             return given
         return replace(given, shape=self._input_shape, rank_known=True)
 

@@ -1,0 +1,312 @@
+"""The maps of one layer: the numbers, their pictures, and why each of them is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convlens import draw, receptive
+from convlens.draw import Mode, ScaleChoice
+from convlens.draw.canvas import Canvas
+from convlens.draw.layers import draw_layer_pages
+from convlens.draw.mosaic import draw_map
+from convlens.draw.page import Words
+from convlens.draw.saving import picture_bytes
+from convlens.engines.base import Array
+from convlens.errors import ChannelError, ConvlensError, InputError
+from convlens.network import Layer, Shape
+
+if TYPE_CHECKING:
+    from convlens.draw.figures import Axes, Figure
+    from convlens.lens.explanation import Explanation
+    from convlens.lens.maps import FeatureMaps
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Facts about the finite values of an array; NaN and infinities are counted apart. ``None`` where none is finite.
+
+    ``zeros`` is the share of values that are exactly zero, 0..1.
+    """
+
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    deviation: float | None
+    zeros: float
+    nan: int
+    infinite: int
+    constant: bool
+
+    @classmethod
+    def of(cls, array: Array) -> Statistics:
+        """Measure an array of any shape, summing in float64.
+
+        >>> Statistics.of(np.array([0.0, 2.0, np.nan], np.float32)).mean
+        1.0
+        """
+        finite = np.isfinite(array)
+        values = array[finite] if not finite.all() else array
+        nan = int(np.isnan(array).sum()) if values.size != array.size else 0
+        infinite = array.size - values.size - nan
+        if values.size == 0:
+            return cls(None, None, None, None, 0.0, nan, infinite, False)
+        low, high = float(values.min()), float(values.max())
+        mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+        zeros = 1.0 - np.count_nonzero(values) / values.size
+        return cls(low, high, mean, deviation, zeros, nan, infinite, low == high and values.size == array.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A receptive field's box in the picture: (first, last) pixel an axis, both inside.
+
+    ``unclipped`` may reach outside the picture, into the padding; ``clipped`` is the part inside. ``exact`` is false
+    where the box is only a bound.
+    """
+
+    unclipped: tuple[tuple[int, int], ...]
+    clipped: tuple[tuple[int, int], ...]
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SweptMap:
+    """Every value of one channel, worked out in float64 and compared with the framework's.
+
+    ``total``, ``residual`` (framework - total) and ``tolerance`` have the map's shape; ``agrees`` says whether all do.
+    """
+
+    total: Array
+    residual: Array
+    tolerance: Array
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every value differs by no more than rounding can explain."""
+        return bool((np.abs(self.residual) <= self.tolerance).all())
+
+
+class FeatureMap:
+    """The maps of one layer.
+
+    ``layer`` holds its facts. ``array`` is float32, channels first, without batch axis: (channels, rows, columns);
+    (channels, length) and (channels, depth, rows, columns) in 1-D and 3-D; (features,) for a vector.
+    """
+
+    def __init__(self, layer: Layer, array: Array, *, caption: str = "", maps: FeatureMaps | None = None) -> None:
+        self.layer = layer
+        self.caption = caption
+        self._array = array
+        self._maps = maps
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @property
+    def array(self) -> Array:
+        """The values; one map is one contiguous picture."""
+        if not self._array.flags.c_contiguous:
+            self._array = np.ascontiguousarray(self._array)
+        return self._array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of ``array``."""
+        return tuple(self._array.shape)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Minimum, maximum, mean, deviation, share of zeros, NaN and infinite values over all channels."""
+        return Statistics.of(self._array)
+
+    @property
+    def title(self) -> str:
+        """One line: the layer, its op, its shape."""
+        return f"{self.name} · {self.layer.op} · {' x '.join(str(n) for n in self.shape)}"
+
+    def channel(self, number: int) -> Array:
+        """One channel's values.
+
+        Raises:
+            ChannelError: the layer doesn't have it.
+        """
+        check_channel(self.name, self.shape, number)
+        return self.array[number]
+
+    def pages(
+        self, channel: int | None = None, *, scale: ScaleChoice = "layer", mode: Mode = "auto", format: str = "png"
+    ) -> Iterator[bytes]:
+        """All channels as pictures, one page after the other, none left out; or one channel, one value a pixel.
+
+        ``format`` is ``"png"``, ``"webp"``, ``"svg"`` or ``"pdf"``.
+
+        Raises:
+            ChannelError: no such channel.
+        """
+        for canvas in self._canvases(channel, scale, mode):
+            yield picture_bytes(canvas, f"page.{format}")
+
+    def png(
+        self,
+        channel: int | None = None,
+        *,
+        scale: ScaleChoice = "layer",
+        mode: Mode = "auto",
+        page: int = 0,
+    ) -> bytes:
+        """The maps as one PNG: a mosaic of the channels, or one channel at full resolution.
+
+        Args:
+            channel: draw this channel alone, one value a pixel.
+            scale: ``"layer"``: one colour scale for all channels; ``"map"``: each channel its own.
+            mode: ``"diverging"`` (zero-centred), ``"sequential"``, or ``"auto"``: by the sign of the values.
+            page: which page, where the layer has more channels than one picture holds; see :meth:`pages`.
+
+        Raises:
+            ChannelError: no such channel or page.
+        """
+        for number, picture in enumerate(self.pages(channel, scale=scale, mode=mode)):
+            if number == page:
+                return picture
+        raise ChannelError(f"{self.name} has no page {page}", expected=f"pages 0 to {number}", received=str(page))
+
+    def _canvases(self, channel: int | None, scale: ScaleChoice, mode: Mode) -> Iterator[Canvas]:
+        if channel is None:
+            return draw_layer_pages(self.array, Words(self.title, self.caption), scale=scale, mode=mode)
+        words = Words(f"{self.title} · channel {channel}", self.caption, numbers=False)
+        alone = self.channel(channel)
+        if alone.ndim == 2:
+            return iter([draw_map(alone, words, mode=mode, enlarge="auto")])
+        return draw_layer_pages(alone[None], words, mode=mode)
+
+    def plot(
+        self,
+        channels: Sequence[int] | None = None,
+        *,
+        ax: Axes | None = None,
+        scale: ScaleChoice = "layer",
+        mode: Mode = "auto",
+    ) -> Figure:
+        """A matplotlib Figure of all channels, or of ``channels``, for papers; needs the extra ``plot``.
+
+        Raises:
+            ChannelError, MissingDependencyError
+        """
+        for number in channels or ():
+            self.channel(number)
+        return draw.plot_maps(self.array, channels=channels, ax=ax, scale=scale, mode=mode, title=self.title)
+
+    def explain(
+        self,
+        channel: int = 0,
+        row: int | None = None,
+        column: int | None = None,
+        *,
+        depth: int | None = None,
+    ) -> Explanation:
+        """Why is this value what it is: the terms that make it, their sum, the framework's own value, the difference.
+
+        A vector needs only ``channel``; a 1-D map ``channel`` and ``column``, a 3-D one ``depth`` too.
+
+        Raises:
+            ChannelError, InputError: no such channel or place.
+            ConvlensError: the map came from a walk, which keeps no other layer to explain it with.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 3 3x3 | relu", input_shape=(3, 8, 8), seed=0)
+        >>> maps = lens.feature_maps(np.full((8, 8, 3), 100, np.uint8))
+        >>> found = maps["conv"].explain(channel=0, row=2, column=3)
+        >>> found.agrees, found.window.shape, float(found.channel_sums.sum() + found.bias) == found.total
+        (True, (3, 3, 3), True)
+        """
+        return self._kept().explain(self.name, self._index(channel, depth, row, column))
+
+    def explain_all(self, channel: int) -> SweptMap:
+        """Every value of one channel, worked out again and compared.
+
+        Raises:
+            ChannelError: no such channel.
+            ConvlensError: the layer's arithmetic isn't known.
+        """
+        self.channel(channel)
+        return self._kept().explain_all(self.name, channel)
+
+    def receptive_field(self, row: int | None = None, column: int | None = None, *, depth: int | None = None) -> Box:
+        """The box of the picture that can reach the value at this place: unclipped, and clipped to the picture.
+
+        Raises:
+            InputError: no such place.
+            ConvlensError: the layer doesn't read the picture.
+        """
+        maps = self._kept()
+        field = self.layer.receptive_field
+        picture = next((given for given in maps.network.inputs if len(given.shape) >= 2), None)
+        if field is None or picture is None:
+            raise ConvlensError(f"{self.name} doesn't read the picture, so it has no receptive field")
+        place = self._index(0, depth, row, column)[1:] if row is not None or column is not None else ()
+        unclipped = receptive.box(field, place)
+        sizes = tuple(size for size in picture.shape[1:] if size is not None)
+        return Box(unclipped, receptive.clip(unclipped, sizes), field.exact)
+
+    def _kept(self) -> FeatureMaps:
+        if self._maps is None:
+            raise ConvlensError(
+                f"This map of {self.name} came alone",
+                expected="maps that stand together, from lens.feature_maps(picture)",
+                received="one map of a walk",
+                hint=f"Type lens.feature_maps(picture)[{self.name!r}].",
+            )
+        return self._maps
+
+    def _index(self, channel: int, depth: int | None, row: int | None, column: int | None) -> Shape:
+        """The place as an index into the array; what the layer has no axis for must not be given."""
+        check_channel(self.name, self.shape, channel)
+        names = {0: (), 1: (), 2: ("column",), 3: ("row", "column"), 4: ("depth", "row", "column")}.get(len(self.shape))
+        given = {"depth": depth, "row": row, "column": column}
+        if names is None:
+            raise InputError(f"{self.name} has {len(self.shape)} axes", expected="at most 4", received=str(self.shape))
+        if len(names) == 1 and column is None:
+            given |= {"column": row, "row": None}
+        said = {name: value for name, value in given.items() if value is not None}
+        if set(said) != set(names):
+            raise InputError(
+                f"A value of {self.name} has another address",
+                expected="channel" + "".join(f", {name}" for name in names),
+                received="channel" + "".join(f", {name}" for name in said),
+            )
+        for name, size in zip(names, self.shape[1:], strict=True):
+            if not 0 <= said[name] < size:
+                raise InputError(
+                    f"{self.name} has no {name} {said[name]}",
+                    expected=f"a {name} from 0 to {size - 1}",
+                    received=str(said[name]),
+                )
+        return (channel, *(said[name] for name in names)) if self.shape else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The layer's facts and statistics as plain data."""
+        return {"name": self.name, "op": self.layer.op, "shape": list(self.shape), **asdict(self.statistics)}
+
+    def __repr__(self) -> str:
+        found = self.statistics
+        span = "no finite value" if found.minimum is None else f"{found.minimum:.4g} to {found.maximum:.4g}"
+        odd = "".join(f", {n} {word}" for n, word in ((found.nan, "NaN"), (found.infinite, "infinite")) if n)
+        return f"FeatureMap({self.name!r}, {self.layer.op}: {' x '.join(str(n) for n in self.shape)}, {span}{odd})"
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+
+def check_channel(layer: str, shape: tuple[int, ...], number: int) -> None:
+    """Raise :class:`ChannelError` where a layer of this shape has no such channel."""
+    count = shape[0] if shape else 0
+    if not 0 <= number < count:
+        raise ChannelError(
+            f"{layer} has no channel {number}", expected=f"a channel from 0 to {count - 1}", received=str(number)
+        )
