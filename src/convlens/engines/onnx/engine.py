@@ -2,95 +2,283 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
-from convlens.engines.base import Array, Feed, Sink, as_float32
-from convlens.engines.onnx.graph import Graph, constant_of
-from convlens.engines.onnx.layers import LayerBuilder
+from convlens.engines.base import Array, Feed, Sink
+from convlens.engines.onnx import feeding
+from convlens.engines.onnx.constants import Constants
+from convlens.engines.onnx.graph import Graph
+from convlens.engines.onnx.layers import LayerBuilder, Presentation
 from convlens.engines.onnx.reading import Source, read
-from convlens.engines.onnx.running import run_all, session
+from convlens.engines.onnx.running import RefusedError, Runner, reason, to_array
 from convlens.engines.onnx.shapes import Value, infer
+from convlens.engines.onnx.walking import PIECE, Walker
+from convlens.engines.onnx.weights import weights_of
+from convlens.errors import ConvlensError, InputError, LayerNotFoundError, ModelError
 from convlens.network import Input, Network, Shape
+
+Shapes = Mapping[str, Shape]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The network for one set of input shapes, with what is known of its values."""
+
+    shapes: dict[str, Shape]
+    network: Network
+    values: dict[str, Value]
+    presentations: dict[str, Presentation]
 
 
 class OnnxEngine:
-    """One opened ONNX model."""
+    """One opened ONNX model. The file, or the live ``ModelProto``, is never changed."""
 
     name = "onnx"
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._graph = Graph(source.proto)
-        self._inputs = tuple(_input(i) for i in self._graph.inputs)
+        self._slots = feeding.slots(self._graph)
+        self._constants = Constants(source, self._graph)
+        self._traced: Traced | None = None
+        self._walker: tuple[object, Walker] | None = None
+        self._plain: Runner | None = None
+        self._fed: dict[str, Array] = {}
+        self._refusal = ""
+        self.piece_bytes = PIECE
 
     @classmethod
     def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
-        """Open a path ending in .onnx or a live ``onnx.ModelProto``."""
-        return cls(read(model))
+        """Open a path ending in .onnx or a live ``onnx.ModelProto``.
+
+        ``trust`` changes nothing: an ONNX file holds no code. ``input_shape`` (channels first, no batch) is taken for a
+        first input whose file doesn't state its shape.
+
+        Raises:
+            ModelError: the file is missing, broken or not ONNX; weights are missing; the graph is not one to run.
+        """
+        engine = cls(read(model))
+        if input_shape is not None:
+            engine._assume(input_shape)
+        return engine
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """What the network reads."""
-        return self._inputs
+        """What the network reads, as far as the file says it."""
+        return tuple(slot.as_input() for slot in self._slots)
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """Facts that the file states about itself."""
+        """Facts that the file states about itself: producer, opset, and its metadata properties under their names."""
         return self._graph.metadata()
 
-    def trace(self, shapes: Mapping[str, Shape]) -> Network:
-        """The network for inputs of these shapes."""
-        elements = {i.name: i.type.tensor_type.elem_type for i in self._graph.inputs}
-        values = infer(self._graph, {n: Value(elements[n], tuple(s)) for n, s in shapes.items()})
-        batch = next(iter(shapes.values()))[0]
-        return LayerBuilder(self._graph, self._constant, values, batch).network(self._source.name, self._inputs, ())
+    def trace(self, shapes: Shapes) -> Network:
+        """The network for inputs of these shapes (batch included, the file's own layout).
+
+        Sizes come from ONNX's shape inference; where that can't tell, from a run on zeros.
+
+        Raises:
+            InputError: shapes that the network can't take.
+            ModelError: a model that neither ONNX Runtime nor the reference evaluator can run.
+        """
+        return self._trace(feeding.bind(self._slots, shapes), None).network
 
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
-        """One forward pass; kept layers go to ``sink``."""
-        arrays = {name: np.asarray(value) for name, value in feed.items()}
-        network = self.trace({n: a.shape for n, a in arrays.items()})
-        wanted = {v: n for v, n in self._graph.layers.items() if keep is None or n in keep}
-        made = run_all(self._graph, list(wanted), arrays)
-        for value, name in wanted.items():
-            layer = network[name]
-            array = made[value]
-            sink(layer, as_float32(array[0] if array.ndim > len(layer.output_shape) else array))
-        return network
+        """One forward pass; every layer in ``keep`` (``None``: all) goes to ``sink``, in the order of the file.
+
+        Only what the kept layers need is computed, in pieces: a sink that drops its arrays bounds the memory. Of a batch,
+        the first picture's maps are given.
+        """
+        batch = _batch_of(feed)
+        arrays = feeding.arrays(self._slots, feed)
+        traced, walker = self._ready(arrays, keep)
+        self._fed = {n: a for n, a in arrays.items() if n in self._weight_inputs()}
+        filled = _batch_of(arrays) != batch
+        for value, array in _told(walker.walk(arrays), arrays):
+            if array.shape != traced.values[value].shape:
+                traced = self._corrected(traced, value, array.shape)
+            layer = traced.network[self._graph.layers[value]]
+            sink(layer, traced.presentations[value].array(array, own=filled))
+            del array
+        return traced.network
 
     def predict(self, feed: Feed) -> dict[str, Array]:
-        """The plain forward pass of the untouched model."""
-        arrays = {name: np.asarray(value) for name, value in feed.items()}
-        made = session(self._source.proto.SerializeToString()).run(None, arrays)
-        return {self._graph.layers.get(o, o): as_float32(a[0]) for o, a in zip(self._graph.outputs, made, strict=True)}
+        """The plain forward pass of the untouched model, at the runtime's fastest setting."""
+        arrays = feeding.arrays(self._slots, feed)
+        try:
+            runner = self._plain_runner()
+        except RefusedError as refused:
+            self._refuse(str(refused))
+            runner = self._plain_runner()
+        traced = self._trace({n: a.shape for n, a in arrays.items()}, arrays)
+        outputs = [o for o in self._graph.outputs if o in traced.presentations]
+        found = _told(runner.run_plain(arrays, outputs), arrays)
+        return {self._graph.layers[o]: traced.presentations[o].array(np.asarray(a)) for o, a in found}
 
     def weights(self, layer: str) -> Mapping[str, Array]:
-        """The effective weights of a layer."""
-        index = next(self._graph.maker[v] for v, n in self._graph.layers.items() if n == layer)
-        node = self._graph.nodes[index]
-        roles = {"Conv": {1: "kernel", 2: "bias"}, "Gemm": {1: "weight", 2: "bias"}}.get(node.op_type, {})
+        """The effective weights of a layer, float32, by role; weights that are fed as inputs are those of the last run.
+
+        Raises:
+            LayerNotFoundError: no layer has this name.
+        """
+        for value, name in self._graph.layers.items():
+            if name == layer:
+                node = self._graph.nodes[self._graph.maker[value]]
+                return weights_of(node, lambda place: self._weight_at(node, place))
+        raise LayerNotFoundError.among(layer, self._graph.layers.values())
+
+    def _weight_at(self, node: onnx.NodeProto, place: int) -> Array | None:
+        name = node.input[place] if place < len(node.input) else ""
+        fed = self._fed.get(name)
+        return self._constants.value(name) if fed is None else fed
+
+    def _weight_inputs(self) -> frozenset[str]:
+        """Inputs that stand where an operator has its weights: not the picture."""
+        return frozenset(name for node in self._graph.nodes for name in node.input[1:])
+
+    def _assume(self, input_shape: Shape) -> None:
+        first, *rest = self._slots
+        if first.sizes is None:
+            order = (*input_shape[1:], input_shape[0]) if first.channels_last else input_shape
+            self._slots = (feeding.Slot(first.name, first.element, (None, *order), first.channels_last), *rest)
+
+    def _trace(self, shapes: dict[str, Shape], feed: dict[str, Array] | None) -> Traced:
+        if self._traced is None or self._traced.shapes != shapes:
+            bound = {slot.name: Value(slot.element, shapes[slot.name]) for slot in self._slots}
+            values = infer(self._graph, bound)
+            unknown = [v for v in self._graph.layers if v not in values]
+            sizes: dict[str, Array] = {}
+            if unknown:
+                values |= self._measured(bound, feed, unknown, sizes)
+            sizes |= self._constants.sizes(values)
+            self._traced = self._described(shapes, values, sizes)
+        return self._traced
+
+    def _described(self, shapes: dict[str, Shape], values: dict[str, Value], sizes: dict[str, Array]) -> Traced:
+        first = next(iter(shapes.values()), ())
+        builder = LayerBuilder(self._graph, self._constants, values, sizes, first[0] if first else 1)
+        inputs = tuple(slot.as_input(shapes[slot.name]) for slot in self._slots)
+        network = builder.network(self._source.name, inputs, self._notes())
+        return Traced(shapes, network, values, builder.presentations)
+
+    def _corrected(self, traced: Traced, value: str, shape: Shape) -> Traced:
+        """The same with a size that only the real run could tell."""
+        values = traced.values | {value: Value(traced.values[value].element, shape)}
+        self._traced = self._described(traced.shapes, values, self._constants.sizes(values))
+        return self._traced
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self._refusal:
+            return ()
+        return (f"Run by ONNX's reference evaluator, slowly, since ONNX Runtime refuses: {self._refusal}",)
+
+    def _measured(
+        self, bound: dict[str, Value], feed: dict[str, Array] | None, unknown: list[str], sizes: dict[str, Array]
+    ) -> dict[str, Value]:
+        """Types and sizes that inference couldn't tell, from a run on the feed, or on zeros.
+
+        What is no tensor stays absent. ``sizes`` receives what the plumbing gave.
+        """
+        if feed is None:
+            feed = {n: np.zeros(v.shape, helper.tensor_dtype_to_np_dtype(v.element)) for n, v in bound.items()}
+        walker = self._loaded(unknown, bound)
         found = {}
-        for place, role in roles.items():
-            value = self._constant(node.input[place]) if place < len(node.input) else None
-            if value is not None:
-                found[role] = as_float32(value)
+        for value, made in _told(walker.raw(feed), feed):
+            seen = _value_of(made)
+            if seen is None:
+                continue
+            found[value] = seen
+            if self._graph.maker[value] in self._graph.plumbing:
+                sizes[value] = to_array(made)
         return found
 
-    def _constant(self, value: str) -> Array | None:
-        tensor = self._graph.initializers.get(value)
-        if tensor is not None:
-            return numpy_helper.to_array(tensor)
-        if value in self._graph.maker:
-            return constant_of(self._graph.nodes[self._graph.maker[value]])
-        return None
+    def _ready(self, arrays: dict[str, Array], keep: frozenset[str] | None) -> tuple[Traced, Walker]:
+        """What is known for these inputs, and the pieces that make what is kept; the last ones are used again."""
+        shapes = {n: a.shape for n, a in arrays.items()}
+        while True:
+            refusal = self._refusal
+            traced = self._trace(shapes, arrays)
+            layers = self._graph.layers
+            wanted = [v for v in traced.presentations if keep is None or layers[v] in keep]
+            key = (wanted, shapes, self.piece_bytes)
+            if self._walker is None or self._walker[0] != key:
+                self._walker = None  # the old pieces' memory goes before the new ones' comes
+                walker = self._loaded(wanted, traced.values)
+                if self._refusal != refusal:
+                    continue  # the network's notes say from now on who runs it
+                self._walker = (key, walker)
+            return traced, self._walker[1]
+
+    def _loaded(self, wanted: list[str], values: dict[str, Value]) -> Walker:
+        def load() -> Walker:
+            reference = bool(self._refusal)
+            return Walker(self._source, self._graph, wanted, values, reference=reference, limit=self.piece_bytes)
+
+        try:
+            return load()
+        except RefusedError as refused:
+            self._refuse(str(refused))
+            return load()
+
+    def _plain_runner(self) -> Runner:
+        if self._plain is None:
+            live, path = self._source.live, self._source.path
+            model = str(path) if path else live
+            assert model is not None
+            self._plain = Runner(model, self._source, reference=bool(self._refusal), plain=True)
+        return self._plain
+
+    def _refuse(self, text: str) -> None:
+        """Go on with the reference evaluator, or say why nothing can run this model."""
+        if self._refusal:
+            versions = ", ".join(f"{domain} {version}" for domain, version in self._graph.opsets.items())
+            raise ModelError(
+                "Neither ONNX Runtime nor ONNX's reference evaluator can run this model",
+                expected="operators and versions that the installed packages know",
+                received=f"opset {versions}, IR version {self._graph.proto.ir_version} ({text})",
+                hint="Type: pip install -U onnxruntime onnx",
+            ) from None
+        self._refusal, self._traced, self._walker, self._plain = text, None, None, None
 
 
-def _input(info: onnx.ValueInfoProto) -> Input:
-    tensor = info.type.tensor_type
-    sizes = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim]
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
-    return Input(info.name, tuple(sizes[1:]), dtype, batch=sizes[0] if sizes else None)
+def _told(items: Iterator[Item], arrays: Mapping[str, Array]) -> Iterator[Item]:
+    """The items; what the runtime raises becomes one line that names what was fed."""
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        except (ConvlensError, RefusedError):
+            raise
+        except Exception as error:
+            fed = ", ".join(f"{n!r} {a.shape} {a.dtype}" for n, a in arrays.items())
+            raise InputError(
+                "The network can't be run on this input",
+                expected="shapes that fit through every layer",
+                received=f"{fed} ({reason(error)})",
+            ) from None
+        yield item
+        del item
+
+
+def _batch_of(feed: Mapping[str, Any]) -> int:
+    first = next(iter(feed.values()), None)
+    shape = getattr(first, "shape", None)
+    return int(shape[0]) if shape else 1
+
+
+def _value_of(made: Any) -> Value | None:
+    """Type and size of what a run gave; ``None`` for sequences, maps and text."""
+    if hasattr(made, "is_tensor"):
+        known = made.is_tensor() and made.element_type() != onnx.TensorProto.STRING
+        return Value(made.element_type(), tuple(made.shape())) if known else None
+    if isinstance(made, np.ndarray) and made.dtype.kind in "fiubV":
+        return Value(helper.np_dtype_to_tensor_dtype(made.dtype), made.shape)
+    return None

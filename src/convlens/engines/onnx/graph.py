@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cached_property
 
-import numpy as np
 import onnx
-from onnx import numpy_helper
 
-from convlens.engines.base import Array
+from convlens.engines.onnx.layouts import channels_last_inputs
 from convlens.engines.onnx.naming import Names, layer_name
 
 _RANDOM = frozenset(
     ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli")
 )
-_MEASURES = frozenset(("Shape", "Size"))
+MEASURES = frozenset(("Shape", "Size"))
+"""Operators that tell a size."""
 
 
 class Graph:
@@ -34,6 +33,7 @@ class Graph:
         self.maker: dict[str, int] = {o: i for i, node in enumerate(self.nodes) for o in node.output if o}
         self.constant_values: frozenset[str] = self._constants()
         self.plumbing: frozenset[int] = self._plumbing()
+        self.channels_last_inputs = channels_last_inputs(self.nodes, [i.name for i in self.inputs])
 
     def _constants(self) -> frozenset[str]:
         """Values that no input can change: initializers, and what nodes compute from them alone."""
@@ -49,7 +49,7 @@ class Graph:
         found = set()
         for index, (node, reads) in enumerate(zip(self.nodes, self.reads, strict=True)):
             moving = [r for r in reads if r not in self.constant_values]
-            if node.op_type in _MEASURES or (moving and sizes.issuperset(moving)):
+            if node.op_type in MEASURES or (moving and sizes.issuperset(moving)):
                 sizes.update(node.output)
                 found.add(index)
         return frozenset(found)
@@ -91,11 +91,21 @@ class Graph:
             value = reads[0]
         return value
 
-    def sources(self, index: int) -> tuple[str, ...]:
-        """The layers and inputs that a node reads, by name, constants left out."""
+    def sources(self, index: int, shown: Container[str]) -> tuple[str, ...]:
+        """The layers and inputs that a node reads, by name and in its order; constants are left out.
+
+        What is no layer (a sequence of tensors, say) is replaced by what it was made of.
+        """
         inputs = {i.name for i in self.inputs}
-        named = (r if r in inputs else self.layers.get(r) for r in self.reads[index])
-        return tuple(dict.fromkeys(n for n in named if n is not None))
+        found: list[str] = []
+        for read in self.reads[index]:
+            if read in inputs:
+                found.append(read)
+            elif read in self.layers and read in shown:
+                found.append(self.layers[read])
+            elif read in self.maker and read not in self.constant_values:
+                found.extend(self.sources(self.maker[read], shown))
+        return tuple(found)
 
     def metadata(self) -> Mapping[str, str]:
         """Facts that the file states about itself, as text."""
@@ -125,27 +135,9 @@ def _reads(node: onnx.NodeProto) -> tuple[str, ...]:
 def captured(graph: onnx.GraphProto) -> list[str]:
     """The outer values that an inner graph (a branch, a loop's body) reads."""
     own = {i.name for i in graph.input} | {t.name for t in graph.initializer}
-    found = []
+    found: list[str] = []
     for node in graph.node:
         found.extend(r for r in _reads(node) if r not in own)
         own.update(node.output)
     found.extend(o.name for o in graph.output if o.name not in own)
     return found
-
-
-def constant_of(node: onnx.NodeProto) -> Array | None:
-    """The value of a Constant node, whatever attribute holds it."""
-    for attribute in node.attribute:
-        value = onnx.helper.get_attribute_value(attribute)
-        match attribute.name:
-            case "value":
-                return numpy_helper.to_array(value)
-            case "value_float":
-                return np.asarray(value, np.float32)
-            case "value_int":
-                return np.asarray(value, np.int64)
-            case "value_floats":
-                return np.asarray(value, np.float32)
-            case "value_ints":
-                return np.asarray(value, np.int64)
-    return None

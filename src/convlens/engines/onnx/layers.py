@@ -2,76 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import prod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper
 
-from convlens.engines.base import Array
+from convlens.engines.base import Array, as_float32
+from convlens.engines.onnx.constants import Constants
+from convlens.engines.onnx.feeding import dtype_name
 from convlens.engines.onnx.graph import Graph
+from convlens.engines.onnx.layouts import KEEPING, order_of, to_first, to_last
 from convlens.engines.onnx.naming import scope_of
 from convlens.engines.onnx.operations import Call, describe
+from convlens.engines.onnx.parameters import Parameters
 from convlens.engines.onnx.shapes import Value
-from convlens.network import Input, Kind, Layer, Network
+from convlens.network import Input, Kind, Layer, Network, Shape
 
-WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
-    "Conv": (1, 2),
-    "FusedConv": (1, 2),
-    "ConvTranspose": (1, 2),
-    "ConvInteger": (1,),
-    "QLinearConv": (3, 8),
-    "Gemm": (0, 1, 2),
-    "FusedGemm": (0, 1, 2),
-    "MatMul": (0, 1),
-    "MatMulInteger": (0, 1),
-    "QLinearMatMul": (0, 3),
-    "BatchNormalization": (1, 2, 3, 4),
-    "InstanceNormalization": (1, 2),
-    "GroupNormalization": (1, 2),
-    "LayerNormalization": (1, 2),
-    "SimplifiedLayerNormalization": (1,),
-    "RMSNormalization": (1,),
-    "PRelu": (1,),
-    "LSTM": (1, 2, 3, 7),
-    "GRU": (1, 2, 3),
-    "RNN": (1, 2, 3),
-    "Gather": (0,),
+_SCALES: Mapping[str, tuple[int, int]] = {
+    "QuantizeLinear": (1, 2),
+    "QLinearConv": (6, 7),
+    "QLinearMatMul": (6, 7),
+    "QLinearAdd": (6, 7),
+    "QLinearMul": (6, 7),
+    "QLinearSigmoid": (3, 4),
+    "QLinearLeakyRelu": (3, 4),
+    "QLinearGlobalAveragePool": (3, 4),
+    "QLinearAveragePool": (3, 4),
 }
-"""Where an operator's parameters stand."""
-SETTINGS = frozenset(
-    "Clip Resize Upsample Pad Slice Split Reshape Expand Tile Dropout QuantizeLinear DequantizeLinear Pow Unsqueeze Squeeze"
-    " ReduceMean ReduceSum ReduceMax ReduceMin Cast Constant ConstantOfShape".split()
-)
-"""Operators whose constant inputs are settings, not parameters."""
+"""Where quantised operators have the scale and zero point of their output."""
+_INTEGERS = frozenset(("int8", "uint8", "int16", "uint16"))
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How a value of the file becomes a map: the batch axis dropped, channels brought to the front."""
+
+    batched: bool
+    channels_last: bool
+
+    def shape(self, shape: Shape) -> Shape:
+        """The map's shape."""
+        shape = shape[1:] if self.batched else shape
+        return (shape[-1], *shape[:-1]) if self.channels_last else shape
+
+    def array(self, array: Array, *, own: bool = False) -> Array:
+        """The map, float32, of the first picture in the batch; ``own``: not a view of the whole batch."""
+        if self.batched:
+            array = array[0].copy() if own and len(array) > 1 else array[0]
+        return as_float32(np.moveaxis(array, -1, 0) if self.channels_last else array)
 
 
 class LayerBuilder:
     """Makes the layers of one run, in the order of the file."""
 
     def __init__(
-        self, graph: Graph, constant: Callable[[str], Array | None], values: Mapping[str, Value], batch: int
+        self,
+        graph: Graph,
+        constants: Constants,
+        values: Mapping[str, Value],
+        sizes: Mapping[str, Array],
+        batch: int,
     ) -> None:
         self._graph = graph
-        self._constant = constant
+        self._constants = constants
         self._values = values
+        self._sizes = sizes
         self._batch = batch
-        self._counted: dict[str, str] = {}
+        self._parameters = Parameters(graph, constants)
+        self._last: set[str] = set(graph.channels_last_inputs)
+        self._scale_notes: dict[str, str] = {}
+        self.presentations: dict[str, Presentation] = {}
 
     def network(self, name: str, inputs: tuple[Input, ...], notes: tuple[str, ...]) -> Network:
         """All layers, in the order of the file."""
         graph = self._graph
         layers = []
         for index, node in enumerate(graph.nodes):
+            self._follow_layout(node)
             first = True
             for place, output in enumerate(node.output):
                 if output in graph.layers and output in self._values:
                     layers.append(self._layer(index, place, output, first))
                     first = False
         given = {i.name for i in graph.inputs}
-        outputs = tuple(graph.layers.get(o, o) for o in graph.outputs if o in graph.layers or o in given)
+        shown = {layer.name for layer in layers}
+        named = [graph.layers.get(o, o) for o in graph.outputs]
+        outputs = tuple(dict.fromkeys(n for n in named if n in shown or n in given))
         total = sum(layer.parameters for layer in layers)
         return Network(name, "onnx", inputs, tuple(layers), outputs, total, notes)
 
@@ -81,102 +100,94 @@ class LayerBuilder:
         name = graph.layers[output]
         plumbing = index in graph.plumbing or output in graph.constant_values
         batched = not plumbing and is_batched(value, self._batch)
+        presentation = Presentation(batched, output in self._last and not plumbing)
+        self.presentations[output] = presentation
         kind, operation = Kind.PLUMBING, None
         if not plumbing:
             kind, operation = describe(self._call(node, place, value, batched))
-        parameters, shares = self._parameters(index, name) if first else (0, None)
-        notes = () if batched or plumbing else ("This value has no batch axis; it is shown whole.",)
+        parameters, shares = self._parameters.first_used_by(index, name) if first else (0, None)
         return Layer(
             name=name,
             op=node.op_type,
             kind=kind,
-            inputs=graph.sources(index),
-            output_shape=value.shape[1:] if batched else value.shape,
+            inputs=graph.sources(index, self._values),
+            output_shape=presentation.shape(value.shape),
             operation=operation,
             parameters=parameters,
-            dtype=element_name(value.element),
+            dtype=dtype_name(value.element),
             scope=scope_of(name),
             shares=shares,
-            notes=notes,
+            notes=self._notes(node, output, batched or plumbing),
         )
 
+    def _notes(self, node: onnx.NodeProto, output: str, as_usual: bool) -> tuple[str, ...]:
+        notes = [] if as_usual else ["This value has no batch axis; it is shown whole."]
+        if dtype_name(self._values[output].element) in _INTEGERS:
+            scale = self._scale_note(node)
+            if scale:
+                self._scale_notes[output] = scale
+                notes.append(scale)
+        return tuple(notes)
+
+    def _scale_note(self, node: onnx.NodeProto) -> str:
+        """What the integers of this output mean, or of the input that it only moves around."""
+        if node.op_type not in _SCALES:
+            return next((self._scale_notes[i] for i in node.input if i in self._scale_notes), "")
+        scale, zero_point = (self._at(node, place) for place in _SCALES[node.op_type])
+        if scale is None:
+            return ""
+        if scale.size > 1:
+            return f"Integers, with a scale for each of {scale.size} channels."
+        zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
+        return f"Integers: real value = {float(scale.reshape(-1)[0]):.9g} * (integer - {zero})."
+
+    def _at(self, node: onnx.NodeProto, place: int) -> Array | None:
+        name = node.input[place] if place < len(node.input) else ""
+        found = self._sizes.get(name)
+        return self._constants.value(name) if found is None and name else found
+
+    def _follow_layout(self, node: onnx.NodeProto) -> None:
+        """Carry over which values have their channels last."""
+        moving = [i for i in node.input if i and i not in self._graph.constant_values]
+        output = node.output[0] if node.output else ""
+        if not moving or output not in self._values:
+            return
+        rank = len(self._values[output].shape)
+        if node.op_type == "Transpose":
+            order = order_of(node)
+            back = to_last(order) and (rank > 3 or not to_first(order))
+            if (moving[0] in self._last) != to_first(order) and back:
+                self._last.add(output)
+        elif node.op_type in KEEPING and rank >= 3:
+            read = [i for i in moving if i in self._values and len(self._values[i].shape) == rank]
+            if read and all(i in self._last for i in read):
+                self._last.update(o for o in node.output if o)
+
     def _call(self, node: onnx.NodeProto, place: int, value: Value, batched: bool) -> Call:
-        def shape(name: str) -> tuple[int, ...] | None:
+        def shape(name: str) -> Shape | None:
             if not name:
                 return None
             known = self._values.get(name)
-            if known is not None:
-                return known.shape
-            constant = self._constant(name)
-            return None if constant is None else constant.shape
+            return known.shape if known is not None else self._constants.shape(name)
+
+        def constant(index: int) -> Array | None:
+            return self._at(node, index)
 
         attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         return Call(
             op=node.op_type,
             attributes=attributes,
-            shapes=tuple(shape(i) for i in node.input),
-            output=value.shape,
+            inputs=tuple(shape(i) for i in node.input),
+            result=value.shape,
             moving=tuple(bool(i) and i not in self._graph.constant_values for i in node.input),
-            constant=lambda i: self._constant(node.input[i]) if i < len(node.input) and node.input[i] else None,
+            constant=constant,
             opset=self._graph.opsets.get(node.domain or "ai.onnx", 1),
             batched=batched,
+            channels_last=node.op_type in KEEPING and node.output[place] in self._last,
             output_index=place,
         )
-
-    def _parameters(self, index: int, name: str) -> tuple[int, str | None]:
-        """How many parameters this layer is the first to use, and the layer that it takes its main weights from."""
-        graph = self._graph
-        count, shares = 0, None
-        for place, value in enumerate(self.weight_values(index)):
-            root = graph.root(value) or value
-            if root in self._counted:
-                if place == 0 and self._counted[root] != name:
-                    shares = self._counted[root]
-                continue
-            self._counted[root] = name
-            known = self._values.get(value)
-            if known is None:
-                constant = self._constant(value)
-                count += 0 if constant is None else constant.size
-            else:
-                count += prod(known.shape)
-        return count, shares
-
-    def weight_values(self, index: int) -> list[str]:
-        """The constants that are this node's parameters.
-
-        Where the operator has places for weights, what stands there; else every constant of floats with more than one
-        element, unless the operator's constants are settings (limits, sizes, scales).
-        """
-        graph, node = self._graph, self._graph.nodes[index]
-        if index in graph.plumbing:
-            return []
-        if node.op_type in WEIGHT_INPUTS:
-            places = WEIGHT_INPUTS[node.op_type]
-            return [node.input[p] for p in places if p < len(node.input) and node.input[p] in graph.constant_values]
-        if node.op_type in SETTINGS:
-            return []
-        found = []
-        for read in graph.reads[index]:
-            if read in graph.constant_values:
-                constant = self._constant(read)
-                if constant is not None and constant.dtype.kind == "f" and constant.size > 1:
-                    found.append(read)
-        return found
 
 
 def is_batched(value: Value, batch: int) -> bool:
     """Whether axis 0 of a value is the batch axis: it is as long as the batch."""
     return bool(value.shape) and value.shape[0] == batch
-
-
-def element_name(element: int) -> str:
-    """The name of an ONNX element type as NumPy would say it.
-
-    >>> element_name(onnx.TensorProto.FLOAT), element_name(onnx.TensorProto.BFLOAT16)
-    ('float32', 'bfloat16')
-    """
-    try:
-        return np.dtype(helper.tensor_dtype_to_np_dtype(element)).name
-    except (KeyError, TypeError, ValueError):
-        return onnx.TensorProto.DataType.Name(element).lower()

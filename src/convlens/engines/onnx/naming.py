@@ -9,9 +9,28 @@ from collections.abc import Iterable
 import onnx
 
 WEIGHTED = frozenset(
-    "Conv ConvTranspose ConvInteger QLinearConv Gemm MatMul QLinearMatMul MatMulInteger BatchNormalization PRelu"
-    " InstanceNormalization GroupNormalization LayerNormalization SimplifiedLayerNormalization RMSNormalization"
-    " LSTM GRU RNN FusedConv FusedGemm".split()
+    [
+        "Conv",
+        "ConvTranspose",
+        "ConvInteger",
+        "QLinearConv",
+        "Gemm",
+        "MatMul",
+        "QLinearMatMul",
+        "MatMulInteger",
+        "BatchNormalization",
+        "PRelu",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "LayerNormalization",
+        "SimplifiedLayerNormalization",
+        "RMSNormalization",
+        "LSTM",
+        "GRU",
+        "RNN",
+        "FusedConv",
+        "FusedGemm",
+    ]
 )
 """Operators whose weights identify them: a weight's path is the layer's path."""
 

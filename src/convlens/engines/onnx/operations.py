@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from convlens.engines.base import Array
+from convlens.engines.onnx.layouts import to_first, to_last
 from convlens.engines.onnx.windows import explicit_pads, transposed_pads
 from convlens.network import (
     Activation,
@@ -37,26 +38,43 @@ class Call:
 
     op: str
     attributes: Mapping[str, Any]
-    shapes: tuple[Shape | None, ...]
-    output: Shape
+    inputs: tuple[Shape | None, ...]
+    result: Shape
     moving: tuple[bool, ...]
     """Which inputs the network's input can change: all others are constants or absent."""
     constant: Callable[[int], Array | None]
     """The value of an input that is known beforehand, else ``None``."""
     opset: int
     batched: bool
+    channels_last: bool = False
     output_index: int = 0
 
     def shape(self, index: int) -> Shape:
-        """The shape of an input that the operator must have."""
-        found = self.shapes[index]
+        """The shape of an input that the operator must have, channels first, batch included."""
+        found = self.inputs[index]
         if found is None:
             raise LookupError(f"{self.op} has no input {index}")
-        return found
+        return self._channels_first(found)
+
+    @property
+    def output(self) -> Shape:
+        """The shape of the output, channels first, batch included."""
+        return self._channels_first(self.result)
+
+    def _channels_first(self, shape: Shape) -> Shape:
+        turned = self.channels_last and len(shape) == len(self.result) and len(shape) > 2
+        return (shape[0], shape[-1], *shape[1:-1]) if turned else shape
+
+    def axis(self, axis: int, rank: int) -> int:
+        """An axis as the file counts it, as an axis of the channels-first shape, batch included."""
+        axis = axis % rank if rank else axis
+        if not self.channels_last or axis == 0:
+            return axis
+        return 1 if axis == rank - 1 else axis + 1
 
     def has(self, index: int) -> bool:
         """Whether this optional input is given."""
-        return index < len(self.shapes) and self.shapes[index] is not None
+        return index < len(self.inputs) and self.inputs[index] is not None
 
     def number(self, index: int, attribute: str, default: float) -> float:
         """A setting that newer opsets have as an input and older ones as an attribute."""
@@ -71,8 +89,8 @@ class Call:
         return None if value is None else tuple(int(v) for v in np.asarray(value).reshape(-1))
 
     def batchless(self, axis: int, rank: int) -> int:
-        """An axis of a value of this rank, counted without the batch axis."""
-        return (axis % rank if rank else axis) - (1 if self.batched else 0)
+        """An axis as the file counts it, as an axis of the map."""
+        return self.axis(axis, rank) - (1 if self.batched else 0)
 
 
 Described = tuple[Kind, Operation | None]
@@ -207,7 +225,7 @@ def _reduction(function: str) -> Callable[[Call], Described]:
             if call.attributes.get("noop_with_empty_axes"):
                 return Kind.ARITHMETIC, Pointwise(function)
             axes = tuple(range(rank))
-        reduced = {a % rank for a in axes}
+        reduced = {call.axis(a, rank) for a in axes}
         if rank > 2 and reduced == set(range(2, rank)) and function in ("mean", "max"):
             return Kind.POOLING, _over_the_map("average" if function == "mean" else "max", shape[2:])
         if rank > 2 and reduced == {1}:
@@ -236,7 +254,7 @@ def _layer_normalisation(mode: str) -> Callable[[Call], Described]:
     def read(call: Call) -> Described:
         rank = len(call.shape(0))
         first = int(call.attributes.get("axis", -1)) % rank
-        axes = tuple(call.batchless(a, rank) for a in range(first, rank))
+        axes = tuple(sorted(call.batchless(a, rank) for a in range(first, rank)))
         return Kind.NORMALISATION, Normalisation(mode, float(call.attributes.get("epsilon", 1e-5)), axes=axes)
 
     return read
@@ -318,7 +336,7 @@ def _pad(call: Call) -> Described:
         return Kind.PADDING, Whole("pad")
     each = dict.fromkeys(range(rank), (0, 0))
     for place, axis in enumerate(axes):
-        each[axis % rank] = (int(pads[place]), int(pads[place + len(axes)]))
+        each[call.axis(axis, rank)] = (int(pads[place]), int(pads[place + len(axes)]))
     if any(each[axis] != (0, 0) for axis in range(min(2, rank))):
         return Kind.PADDING, Whole("pad")
     value = call.number(2, "value", 0.0)
@@ -356,16 +374,17 @@ def _slice(call: Call) -> Described:
     steps = steps or (1,) * len(starts)
     start, step = [0] * rank, [1] * rank
     for axis, first, stride in zip(axes, starts, steps, strict=True):
-        size = shape[axis % rank]
+        place = call.axis(axis, rank)
+        size = shape[place]
         first = first + size if first < 0 else first
-        start[axis % rank] = min(max(first, 0), size - 1 if stride < 0 else size)
-        step[axis % rank] = stride
+        start[place] = min(max(first, 0), size - 1 if stride < 0 else size)
+        step[place] = stride
     return Kind.RESHAPE, Slice(tuple(start[2:]), tuple(step[2:]))
 
 
 def _split(call: Call) -> Described:
     rank = len(call.shape(0))
-    axis = int(call.attributes.get("axis", 0)) % rank
+    axis = call.axis(int(call.attributes.get("axis", 0)), rank)
     if axis < 2:
         return Kind.RESHAPE, Slice((0,) * max(0, rank - 2), (1,) * max(0, rank - 2))
     sizes = call.integers(1, "split")
@@ -394,7 +413,8 @@ def _transpose(call: Call) -> Described:
     rank = len(call.output)
     order = [int(a) for a in call.attributes.get("perm") or reversed(range(rank))]
     spatial = [a for a in order if a >= 2]
-    return Kind.RESHAPE, Reshape("transpose", aligned=order[:1] == [0] and spatial == sorted(spatial))
+    kept = order[:1] == [0] and spatial == sorted(spatial)
+    return Kind.RESHAPE, Reshape("transpose", aligned=kept or to_first(order) or to_last(order))
 
 
 def _block(function: str) -> Callable[[Call], Described]:
@@ -519,13 +539,51 @@ _READERS: dict[str, Callable[[Call], Described]] = {
     "GroupQueryAttention": _whole("attention", Kind.ATTENTION),
     **{
         op: _pointwise(op.lower(), Kind.ARITHMETIC)
-        for op in (
-            "Abs Neg Exp Log Sqrt Reciprocal Floor Ceil Round Sign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh"
-            " Not IsNaN IsInf Shrink BitwiseNot"
-        ).split()
+        for op in [
+            "Abs",
+            "Neg",
+            "Exp",
+            "Log",
+            "Sqrt",
+            "Reciprocal",
+            "Floor",
+            "Ceil",
+            "Round",
+            "Sign",
+            "Sin",
+            "Cos",
+            "Tan",
+            "Asin",
+            "Acos",
+            "Atan",
+            "Sinh",
+            "Cosh",
+            "Asinh",
+            "Acosh",
+            "Atanh",
+            "Not",
+            "IsNaN",
+            "IsInf",
+            "Shrink",
+            "BitwiseNot",
+        ]
     },
     **{
         op: _merge(op.lower(), Kind.ARITHMETIC)
-        for op in "Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Mod BitShift BitwiseAnd BitwiseOr BitwiseXor".split()
+        for op in [
+            "Equal",
+            "Greater",
+            "GreaterOrEqual",
+            "Less",
+            "LessOrEqual",
+            "And",
+            "Or",
+            "Xor",
+            "Mod",
+            "BitShift",
+            "BitwiseAnd",
+            "BitwiseOr",
+            "BitwiseXor",
+        ]
     },
 }
