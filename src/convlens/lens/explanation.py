@@ -58,7 +58,8 @@ class Explanation:
 
     ``framework_value`` is what the framework computed, ``total`` what the terms add up to in float64, ``residual``
     their difference, ``tolerance`` the most that rounding can explain, ``agrees`` whether it does. ``window``,
-    ``kernel`` and ``products`` have one shape: (channels, rows, columns) for a convolution; ``None`` where there are none.
+    ``kernel`` and ``products`` have one shape: (channels, rows, columns) for a convolution; ``None`` where there are
+    none.
 
     Where a layer's arithmetic isn't known, ``explained`` is false, ``total`` is NaN and ``agrees`` false: nothing is
     guessed.

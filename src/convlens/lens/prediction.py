@@ -40,7 +40,7 @@ def class_scores(network: Network) -> Layer | None:
     That is a vector of at least two values that comes from a dense layer, from a global pooling, or from a softmax or
     sigmoid; reshapes between are looked through.
 
-    >>> from convlens.network import Input
+    >>> from convlens.network import Dense, Input
     >>> dense = Layer("fc", "Gemm", Kind.DENSE, ("x",), (10,), Dense(64, 10))
     >>> class_scores(Network("n", "onnx", (Input("x", (64,)),), (dense,), ("fc",), 650)).name
     'fc'
