@@ -13,6 +13,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
+_BEYOND_ASCII = "±°·…"  # what the font has beside it
+
 # The font that Pillow carries knows little beyond ASCII; these keep their meaning when spelt so.
 _SPELT = str.maketrans(
     {
@@ -78,7 +80,7 @@ def drawable(text: str) -> str:
     spelt = one_line(text).translate(_SPELT)
     return "".join(
         c
-        if c.isascii() or c in "±°·…"
+        if c.isascii() or c in _BEYOND_ASCII
         else "".join(d for d in unicodedata.normalize("NFKD", c) if not unicodedata.combining(d))
         for c in spelt
     )
@@ -121,6 +123,11 @@ def text_coverage(text: str, size: int) -> tuple[npt.NDArray[np.uint8], int, int
         columns = slice(left - first, left - first + bitmap.shape[1])
         np.maximum(coverage[rows, columns], bitmap, out=coverage[rows, columns])
     return coverage, first, highest
+
+
+def known(text: str) -> bool:
+    """Return whether the picture font has every sign of ``text``, as it is or spelt out, so that its width is right."""
+    return all(character.isascii() or character in _BEYOND_ASCII for character in drawable(text))
 
 
 def wrap(text: str, size: int, width: int) -> list[str]:

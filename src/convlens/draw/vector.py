@@ -10,7 +10,7 @@ import numpy as np
 
 from convlens.draw import theme
 from convlens.draw.canvas import Canvas, Text, encode
-from convlens.draw.lettering import drawable, font_file, text_width
+from convlens.draw.lettering import drawable, font_file, known, text_width
 
 _FIRST, _LAST = 32, 255
 _FONT_UNITS = 1000
@@ -44,9 +44,10 @@ def svg(canvas: Canvas) -> str:
     for text in canvas.texts:
         if text.string:
             colour = theme.hexadecimal(text_colour(text))
+            fitted = f' textLength="{text_width(text.string, text.size)}" lengthAdjust="spacingAndGlyphs"'
             lines.append(
                 f'<text x="{text.x}" y="{text.y}" font-size="{text.size}" fill="{colour}" '
-                f'text-anchor="{text.anchor}">{escape(text.string)}</text>'
+                f'text-anchor="{text.anchor}"{fitted if known(text.string) else ""}>{escape(text.string)}</text>'
             )
     return "\n".join([*lines, "</svg>", ""])
 
