@@ -80,9 +80,13 @@ def _npz(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
 
 
 def _safetensors(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    save_file(dict(_named(maps)), path, metadata={"convlens": about})
+    try:
+        save_file(dict(_named(maps)), path, metadata={"convlens": about})
+    except SafetensorError as error:  # its own class for a full disk, too
+        raise OSError(str(error)) from error
 
 
 def _zarr(maps: Iterable[FeatureMap], path: Path, about: str) -> None:

@@ -12,8 +12,8 @@ from convlens import draw, geometry, pictures
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
 from convlens.errors import ConvlensError, InputError
+from convlens.lens import fitting, prediction, stream
 from convlens.lens import memory as memory_budget
-from convlens.lens import prediction, stream
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.summary import Summary
@@ -326,7 +326,9 @@ class Lens:
     def _trace(self, shapes: Mapping[str, Shape]) -> Network:
         key = tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
         if key not in self._traced:
-            self._traced[key] = geometry.annotate(self._engine.trace(shapes))
+            traced = self._engine.trace(shapes)
+            fitting.check(traced)
+            self._traced[key] = geometry.annotate(traced)
         return self._traced[key]
 
     def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:

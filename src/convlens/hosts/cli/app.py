@@ -85,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at its end
         return _PIPE_CLOSED
+    except OSError as error:  # a full disk behind stdout, above all
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        terminal.complain(f"convlens: {error.strerror or error}: {error.filename or 'writing the output'}")
+        return _WRONG
     except Exception as error:
         return _answer(error)
 
