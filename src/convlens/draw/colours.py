@@ -170,6 +170,16 @@ def index(array: npt.ArrayLike, scale: Scale) -> Bytes:
     return indices
 
 
+def index_each(maps: Floats, scales: list[Scale]) -> Bytes:
+    """Return the palette indices of ``maps`` (channels, ...): each on its own scale, or all on the only one."""
+    if len(scales) == 1:
+        return index(maps, scales[0])
+    indices = np.empty(maps.shape, np.uint8)
+    for channel, (one, own) in enumerate(zip(maps, scales, strict=True)):
+        indices[channel] = index(one, own)
+    return indices
+
+
 def from_oklab(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the sRGB colours, 0 to 1, of OKLab colours (..., 3). Björn Ottosson, "A perceptual color space", 2020."""
     lightness, a, b = np.moveaxis(lab, -1, 0)

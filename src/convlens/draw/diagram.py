@@ -70,7 +70,9 @@ def diagram_svg(network: Network) -> str:
     edges = [(source, layer.name) for layer in network.layers for source in layer.inputs if source in cards]
     boxes = {name: Box(_BOX_WIDTH, card.height) for name, card in cards.items()}
     for output in outputs:
-        key = f"\0output\0{output}"  # no layer's name: a mark for where the network ends
+        key = f"output: {output}"  # a mark for where the network ends, under a name that nothing has
+        while key in boxes:
+            key += " "
         boxes[key] = Box(12, 12)
         edges.append((output, key))
     layout = lay_out(boxes, edges, between=_BETWEEN)
@@ -223,7 +225,9 @@ def _document(
     margin = 2 * theme.MARGIN
     title = one_line(network.name)
     count, total = len(network.layers), network.parameters
-    subtitle = f"{count:,} layer{'s' * (count != 1)} · {total:,} parameter{'s' * (total != 1)} · {network.engine}"
+    subtitle = (
+        f"{count:,} layer{'s' * (count != 1)} · {total:,} parameter{'s' * (total != 1)} · {one_line(network.engine)}"
+    )
     header = 56.0
     needed = max(text_width(title, 17), text_width(subtitle, 13)) * _WIDER + 2 * theme.MARGIN
     width = max(layout.right - layout.left + 2 * margin, min(needed, 720.0))

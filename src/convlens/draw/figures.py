@@ -12,6 +12,7 @@ import numpy.typing as npt
 from convlens.draw import colours, theme
 from convlens.draw.colours import Floats, Mode, Scale, scale_for
 from convlens.draw.mosaic import ScaleChoice, as_float32, check_scale, grid_columns, own_scales, range_texts
+from convlens.draw.page import swatches
 from convlens.draw.survey import Survey, survey
 from convlens.errors import DrawingError, MissingDependencyError
 
@@ -26,6 +27,7 @@ MOST_MAPS = 64
 _WIDTH, _HEIGHT = 7.0, 8.5  # inches: a page's text area
 _LARGEST_CELL, _LABEL_INCHES = 2.6, 0.2
 _TITLE_POINTS, _TEXT_POINTS, _LABEL_POINTS = 11, 8, 7
+_DIAGONAL = ([0, 1], [0, 1])  # through a constant map, as in every other picture
 _INK, _FRAME = theme.hexadecimal(theme.INK), theme.hexadecimal(theme.FRAME)
 
 
@@ -61,7 +63,7 @@ def plot_map(
         ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left")
     if colour_bar and image is not None:
         _colour_bar(ax.figure, image, [ax], shown, found)
-    if remarks := found.sentence():
+    if remarks := _sentence(found, "map"):
         ax.annotate(
             remarks, (0, 0), (0, -34), "axes fraction", "offset points", fontsize=_LABEL_POINTS, color=_INK, va="top"
         )
@@ -191,6 +193,8 @@ def _show(ax: Axes, values: Floats, scale: Scale) -> ScalarMappable | None:
     image = ax.imshow(
         np.ma.masked_invalid(values), cmap=_colour_map(scale.diverging), norm=_normalise(scale), interpolation="nearest"
     )
+    if values.size > 1 and values.min() == values.max():
+        ax.plot(*_DIAGONAL, transform=ax.transAxes, color=theme.hexadecimal(theme.STRIKE), linewidth=0.5)
     if not np.isfinite(values).all():
         overlay = np.zeros((*values.shape, 4), np.uint8)
         for where, colour in (
@@ -230,6 +234,15 @@ def _shown_note(shown: int, count: int, noun: str, asked: bool) -> str:
     if shown == count or asked:
         return ""
     return f"The first {shown} of {count:,} {noun}s are shown."
+
+
+def _sentence(found: Survey, noun: str) -> str:
+    meaning = {
+        colours.NOT_A_NUMBER: "NaN is pink.",
+        colours.PLUS_INFINITY: "+inf is green.",
+        colours.MINUS_INFINITY: "-inf is black.",
+    }
+    return " ".join([found.sentence(noun), *(meaning[colour] for colour, _ in swatches(found))]).strip()
 
 
 def _scales(values: Floats, found: Survey, scale: ScaleChoice, mode: Mode) -> list[Scale]:
@@ -278,7 +291,7 @@ def _grid(
             for spine in one.spines.values():
                 spine.set_color(theme.hexadecimal(theme.NOT_A_NUMBER))
                 spine.set_linewidth(1.2)
-    remarks = [note, found.sentence(noun)]
+    remarks = [note, _sentence(found, noun)]
     if len(scales) > 1:
         remarks.insert(1, f"Each {noun} on its own scale.")
     elif image is not None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from convlens.draw import colours, theme
 from convlens.draw.canvas import Canvas
 from convlens.draw.colour_kernels import draw_in_colour
-from convlens.draw.colours import Bytes, Floats, Mode, Scale, index, scale_for
+from convlens.draw.colours import Bytes, Floats, Mode, Scale, index_each, scale_for
 from convlens.draw.lettering import text_width
 from convlens.draw.mosaic import as_float32, check_scale, draw_mosaic, every, mark, range_texts
 from convlens.draw.page import Legend, Words, compose, swatches
@@ -205,11 +205,10 @@ def _draw_table(values: Floats, words: Words, scale: KernelScale, mode: Mode, fi
     ranges = []
     if scale == "map":
         scales = [scale_for(one, mode="diverging") for one in values]
-        indices = np.stack([index(one, own) for one, own in zip(values, scales, strict=True)])
         ranges = range_texts(scales, found)
     else:
         scales = [scale if isinstance(scale, Scale) else scale_for(values, mode=mode)]
-        indices = index(values, scales[0])
+    indices = index_each(values, scales)
     table = _Table(values, words, first, ranges)
     what = f"{_counted(filters, 'filter')} (rows) × {_counted(channels, 'channel')} (columns) of {rows} × {columns}"
     canvas, x, y = compose(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from convlens.draw import colours, theme
 from convlens.draw.canvas import Canvas, Text
 from convlens.draw.canvas import enlarge as enlarge_pixels
-from convlens.draw.colours import Bytes, Floats, Mode, Scale, index, scale_for
+from convlens.draw.colours import Bytes, Floats, Mode, Scale, index, index_each, scale_for
 from convlens.draw.lettering import format_value, text_width
 from convlens.draw.page import Legend, Words, compose, swatches
 from convlens.draw.survey import Survey, survey
@@ -346,11 +346,7 @@ def _own_legend(scales: list[Scale], found: Survey, noun: str) -> Legend:
 
 
 def _tiles(values: Floats, scales: list[Scale], factor: int, step: int) -> Bytes:
-    small = shrink(values, step)
-    if len(scales) == 1:
-        indices = index(small, scales[0])
-    else:
-        indices = np.stack([index(one, own) for one, own in zip(small, scales, strict=True)])
+    indices = index_each(shrink(values, step), scales)
     return indices if factor == 1 else indices.repeat(factor, axis=2).repeat(factor, axis=1)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from convlens.draw import colours, theme
 from convlens.draw.canvas import Canvas
 from convlens.draw.canvas import enlarge as enlarge_pixels
-from convlens.draw.colours import Floats, Mode, Scale, index, scale_for
+from convlens.draw.colours import Floats, Mode, Scale, index, index_each, scale_for
 from convlens.draw.lettering import format_value, one_line, text_width, wrap
 from convlens.draw.mosaic import (
     PER_PAGE,
@@ -66,21 +66,17 @@ def draw_strips(
     values = as_float32(maps, 2, "channels, length")
     channels, length = values.shape
     found = survey(values)
-    if scale == "map":
+    if scale == "map" and channels:
         scales = own_scales(found, mode)
     else:
         scales = [scale if isinstance(scale, Scale) else layer_scale(found, mode)]
     step = math.ceil(length / _LONGEST) if length > _LONGEST else 1
     factor = max(1, min(_LARGEST_PIXEL, _LENGTH // max(length, 1)))
-    shown = _mean_along(values, step)
-    if len(scales) == 1:
-        indices = index(shown, scales[0])
-    else:
-        indices = np.stack([index(one, own) for one, own in zip(shown, scales, strict=True)])
+    indices = index_each(_mean_along(values, step), scales)
     pitch = max(_STRIP_HEIGHT[0], min(_STRIP_HEIGHT[1], _HEIGHT // max(channels, 1)))
     gap = 2 if pitch >= 8 else 0
     width = max(indices.shape[1] * factor, 1)
-    ranges = range_texts(scales, found) if scale == "map" else []
+    ranges = range_texts(scales, found) if scale == "map" and channels else []
     left = text_width(str(first + channels - 1), _SMALL) + theme.GAP if words.numbers else 0
     right = max((text_width(text, _SMALL) + theme.GAP for text in ranges), default=0)
     below = theme.LINE_HEIGHT[_SMALL] if words.numbers else 0
@@ -89,7 +85,7 @@ def draw_strips(
         size_note = f"shown at 1/{step}, each pixel the mean of {step} values"
     note = "Each map on its own scale; its range is written beside it." if scale == "map" else ""
     legend = Legend.of_scale(scales[0], found)
-    if scale == "map":
+    if scale == "map" and values.size:
         legend = Legend(scales[0].diverging, "lowest", "", "highest", note, swatches(found))
     canvas, x, y = compose(
         (left + width + right, max(channels * pitch - gap, 1) + below),
