@@ -182,6 +182,7 @@ class Lens:
         """
         shown, used, feed = self._prepared(picture, recipe)
         network = self._trace(_shapes(feed))
+        prediction.check_labels(network, self.labels)
         keep = self._chosen(network, layers)
         budget = memory_budget.parse(memory)
         memory_budget.Estimate.of(_kept(network, keep)).check(budget)
@@ -221,6 +222,7 @@ class Lens:
         """
         shown, used, feed = self._prepared(picture, recipe)
         network = self._trace(_shapes(feed))
+        prediction.check_labels(network, self.labels)
         wanted = None if layers is None else self._chosen(network, list(layers), with_scores=False)
         keep = self._chosen(network, wanted)
         budget = memory_budget.parse(memory)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.errors import InputError
 from convlens.network import Activation, Kind, Layer, Network
 
 
@@ -56,6 +58,25 @@ def class_scores(network: Network) -> Layer | None:
         if squashed or source.kind in (Kind.DENSE, Kind.POOLING) or (source.kind == Kind.CONVOLUTION):
             return layer
     return None
+
+
+def check_labels(network: Network, labels: Sequence[str] | None) -> None:
+    """Refuse class names that aren't as many as the network's classes: a name beside the wrong score is a lie.
+
+    Raises:
+        InputError
+    """
+    scores = class_scores(network)
+    if labels is None or scores is None:
+        return
+    count = prod(scores.output_shape)
+    if len(labels) != count:
+        raise InputError(
+            "The labels don't fit the network",
+            expected=f"{count:,} class names, one for each score of {scores.name}",
+            received=f"{len(labels):,}",
+            hint="Give one name a line, in the order of the scores, with no heading and no empty line.",
+        )
 
 
 def predict(layer: Layer, scores: NDArray[Any], labels: Sequence[str] | None = None) -> Prediction:

@@ -6,38 +6,21 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from convlens.errors import ConvlensError
 from convlens.hosts.cli import facts, files, looking, showing, terminal
+from convlens.hosts.cli.command import PipeClosedError
 from convlens.hosts.cli.options import examples
 
 _WRONG, _BUG, _SUCCESS = 2, 1, 0
 _PIPE_CLOSED = 141  # 128 + SIGPIPE, as a shell reports it for every other tool
 
 
-class InterruptedRunError(ConvlensError):
-    """The person pressed Ctrl-C."""
-
-
-class Commands(TyperGroup):
-    """Runs a command with stdout kept for its facts; Ctrl-C is one more thing that can be said in one line."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that the line names."""
-        try:
-            with terminal.stdout_for_facts():
-                return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise InterruptedRunError("Interrupted", hint="Nothing half-written remains.") from None
-
-
 app = typer.Typer(
     name="convlens",
-    cls=Commands,
     help="See inside a convolutional network: its kernels, its feature maps, its arithmetic.",
     rich_markup_mode="rich" if terminal.RICH_HELP else None,
     invoke_without_command=True,
@@ -82,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         terminal.complain("convlens: Interrupted. Nothing half-written remains.")
         return _WRONG
-    except BrokenPipeError:
+    except (BrokenPipeError, PipeClosedError):
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at its end
         return _PIPE_CLOSED
     except OSError as error:  # a full disk behind stdout, above all

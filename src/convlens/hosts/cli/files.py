@@ -9,6 +9,7 @@ import typer
 
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
+from convlens.hosts.cli.command import Command
 from convlens.hosts.cli.opening import open_lens, read_free_shape, read_recipe
 from convlens.hosts.cli.options import examples
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
+        cls=Command,
         epilog=examples(
             ("every feature map, for NumPy", "convlens export model.onnx cat.jpg -o maps.npz"),
             ("two layers only", "convlens export model.onnx cat.jpg conv1 relu1 -o maps.safetensors"),
             ("more than memory holds", "convlens export model.onnx large.jpg -o maps.zarr --memory 1GB"),
-        )
+        ),
     )(export)
     app.command(
+        cls=Command,
         epilog=examples(
             ("a model in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
             ("an edge detector", 'convlens sketch "conv sobel-x" -o edges.onnx && convlens maps edges.onnx cat.jpg'),
@@ -33,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
                 "for grey pictures of 28x28",
                 'convlens sketch "conv 8 3 same | flatten | dense 10" --input-shape 1,28,28 -o d.onnx',
             ),
-        )
+        ),
     )(sketch)
 
 

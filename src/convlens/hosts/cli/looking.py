@@ -10,6 +10,7 @@ import typer
 
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
+from convlens.hosts.cli.command import Command
 from convlens.hosts.cli.opening import open_lens, read_recipe
 from convlens.hosts.cli.options import examples
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
+        cls=Command,
         epilog=examples(
             (
                 "the kernels of every convolution, a picture each, in the folder model-kernels",
@@ -31,9 +33,10 @@ def add_to(app: typer.Typer) -> None:
                 "every filter on its own colour scale, for a paper",
                 "convlens kernels model.onnx conv1 --scale map -o conv1.pdf",
             ),
-        )
+        ),
     )(kernels)
     app.command(
+        cls=Command,
         epilog=examples(
             ("every layer, a picture each, in the folder model-on-cat", "convlens maps model.onnx cat.jpg"),
             ("two layers, into a folder of your choice", "convlens maps model.onnx cat.jpg conv1 relu1 -o maps/"),
@@ -46,12 +49,13 @@ def add_to(app: typer.Typer) -> None:
                 "what the network sees in it",
                 "convlens maps model.onnx cat.jpg --labels imagenet.txt --json | jq .prediction",
             ),
-        )
+        ),
     )(maps)
     app.command(
+        cls=Command,
         epilog=examples(
             ("the network as a picture: layers, branches, shapes", "convlens diagram model.onnx -o model.svg"),
-        )
+        ),
     )(diagram)
 
 

@@ -11,16 +11,18 @@ from typing import Annotated
 import typer
 
 from convlens.hosts.cli import options, terminal
+from convlens.hosts.cli.command import Command
 from convlens.hosts.cli.options import examples
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
+        cls=Command,
         epilog=examples(
             ("into the folder convlens-demo, and open its page", "convlens demo"),
             ("somewhere else, and only write", "convlens demo -o cats --no-open"),
-        )
+        ),
     )(demo)
 
 

@@ -1,0 +1,32 @@
+"""What surrounds every command: stdout kept for its facts, and two ways to stop it that aren't errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+from convlens.errors import ConvlensError
+from convlens.hosts.cli import terminal
+
+
+class InterruptedRunError(ConvlensError):
+    """The person pressed Ctrl-C."""
+
+
+class PipeClosedError(Exception):
+    """Whoever read the output has left, as ``head`` does."""
+
+
+class Command(TyperCommand):
+    """A command of convlens."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, with whatever a framework prints going to stderr."""
+        try:
+            with terminal.stdout_for_facts():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise InterruptedRunError("Interrupted", hint="Nothing half-written remains.") from None
+        except BrokenPipeError:
+            raise PipeClosedError from None
