@@ -61,11 +61,14 @@ def to_numpy(value: Any) -> Array:
     return np.asarray(value)
 
 
-def guarded(arguments: Sequence[Any]) -> list[Any]:
-    """Copies of ``arguments`` for code that might write into them, as PyTorch code can."""
-    if NAME != "torch":
-        return list(arguments)
-    return [a.clone() if is_tensor(a) else a for a in arguments]
+def guarded(value: Any) -> Any:
+    """A copy for code that might write into it, as PyTorch code can; elsewhere the value itself."""
+    return value.clone() if NAME == "torch" else value
+
+
+def version(value: Any) -> int:
+    """How often the tensor was written to."""
+    return int(value._version) if NAME == "torch" and not value.is_inference() else 0
 
 
 def stateless(model: Any = None, values: Sequence[Any] = ()) -> Any:

@@ -12,8 +12,9 @@ import keras  # noqa: TID251
 from convlens.engines.base import Array, Feed, Sink, as_float32
 from convlens.engines.keras import backend, files
 from convlens.engines.keras.layout import channels_first, to_channels_first
-from convlens.engines.keras.patching import watching
+from convlens.engines.keras.patching import uncounted, watching
 from convlens.engines.keras.ports import Specs, arranged, effective, ports_of, specs, tensors
+from convlens.engines.keras.reasons import reason
 from convlens.engines.keras.recording import Recorder, Step
 from convlens.engines.keras.watching import Watch
 from convlens.engines.keras.weights import weights
@@ -154,7 +155,8 @@ class KerasEngine:
 
     def _plain(self, *given: Any) -> list[Any]:
         args, kwargs = arranged(self.model, self._ports, self._named(given))
-        output = self.model(*args, training=False, **kwargs)
+        with uncounted():
+            output = self.model(*args, training=False, **kwargs)
         return [value for value in keras.tree.flatten(output) if backend.is_tensor(value)]
 
     def _without_trace(self, scope: Any, given: tuple[Any, ...]) -> list[Any]:
@@ -233,13 +235,15 @@ class KerasEngine:
 
     def _run_eagerly(self, wanted: Specs, given: list[Any], keep: frozenset[str] | None, sink: Sink) -> _Run:
         batch = wanted[0][0][0]
+        stopped: list[Exception] = []
 
         def deliver(step: Step, value: Any) -> None:
             array = as_float32(to_channels_first(backend.to_numpy(value), batch, step.layout))
             try:
                 sink(recorder.layer(step), array)
             except Exception as error:
-                raise _SinkError(error) from error
+                stopped.append(error)
+                raise _Stopped from error
 
         recorder = Recorder(deliver, keep, hold=False)
 
@@ -249,21 +253,21 @@ class KerasEngine:
 
         try:
             found: _Run = self._called(run, given)
-        except _SinkError as error:
-            raise error.raised from None
+        except _Stopped:
+            raise stopped[0] from None
         self._runs[wanted] = found
         return found
 
     def _called(self, function: Callable[..., Any], given: list[Any]) -> Any:
         try:
             return function(*given)
-        except (ConvlensError, MemoryError, _SinkError):
+        except (ConvlensError, MemoryError):
             raise
         except Exception as error:
             shapes = ", ".join(f"{p.name} {tuple(v.shape)}" for p, v in zip(self._ports, given, strict=True))
             raise ModelError(
                 "The model doesn't run on this input",
-                received=f"{shapes}: {_first_line(error)}",
+                received=f"{shapes}: {reason(error)}",
                 hint="Does it run in Keras itself, as model(input, training=False)?",
             ) from error
 
@@ -283,12 +287,8 @@ class KerasEngine:
                 variable.assign(value)
 
 
-class _SinkError(Exception):
-    """Carries what the sink raised through the model's code, which must not swallow it."""
-
-    def __init__(self, raised: Exception) -> None:
-        super().__init__(str(raised))
-        self.raised = raised
+class _Stopped(BaseException):
+    """The sink has raised: out through the model's code and Keras's, which must neither swallow nor rewrite it."""
 
 
 def _discard(step: Step, value: Any) -> None:
@@ -305,8 +305,3 @@ def _zeros(wanted: Specs) -> list[Any]:
 
 def _specs(given: list[Any]) -> Specs:
     return tuple((tuple(value.shape), effective(value.dtype)) for value in given)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]

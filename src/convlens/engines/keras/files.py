@@ -10,6 +10,7 @@ from typing import Any
 
 import keras  # noqa: TID251
 
+from convlens.engines.keras.reasons import reason
 from convlens.errors import MissingDependencyError, ModelError, UntrustedModelError
 
 _RUNS_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
@@ -51,7 +52,7 @@ def _check_archive(path: Path, trust: bool) -> None:
     except KeyError:
         broken = "a zip archive without config.json"
     except (ValueError, OSError, EOFError) as error:
-        broken = _first_line(error)
+        broken = reason(error)
     if broken:
         raise ModelError(
             f"{path.name} is not a readable Keras model",
@@ -102,7 +103,7 @@ def _check_hdf5(path: Path, trust: bool) -> None:
         raise ModelError(
             f"{path.name} is not a readable HDF5 file",
             expected="a model saved by model.save()",
-            received=_first_line(error),
+            received=reason(error),
             hint="Save or download it again.",
         ) from error
     if not whole:
@@ -117,18 +118,11 @@ def _check_hdf5(path: Path, trust: bool) -> None:
 def _explained(path: Path, error: Exception) -> ModelError:
     text = str(error)
     if "safe_mode" in text or "unsafe" in text.lower():
-        return UntrustedModelError(
-            f"{path.name} could run code when it is opened", received=_first_line(error), hint=_TRUST
-        )
+        return UntrustedModelError(f"{path.name} could run code when it is opened", received=reason(error), hint=_TRUST)
     if "Could not locate" in text or "Unknown layer" in text or "register_keras_serializable" in text:
         return ModelError(
             f"{path.name} uses a class that Keras doesn't know",
-            received=_first_line(error),
+            received=reason(error),
             hint="Load it in Python with custom_objects, and open the live model: convlens.open(model).",
         )
-    return ModelError(f"Keras can't open {path.name}", received=_first_line(error), hint="Save or download it again.")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
+    return ModelError(f"Keras can't open {path.name}", received=reason(error), hint="Save or download it again.")

@@ -20,8 +20,7 @@ _watchers = 0
 
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
-    """Show every call that this thread makes to ``watch``; Keras is as it was afterwards, names it counts included."""
-    names = dict(global_state.get_global_attribute("object_name_uids") or {})
+    """Show every call that this thread makes to ``watch``; afterwards Keras's entry points are its own again."""
     _install()
     _active.watch = watch
     try:
@@ -29,6 +28,15 @@ def watching(watch: Watch) -> Iterator[None]:
     finally:
         _active.watch = None
         _uninstall()
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Give the counters back from which Keras names new layers: a run makes operations that nobody will see again."""
+    names = dict(global_state.get_global_attribute("object_name_uids") or {})
+    try:
+        yield
+    finally:
         counters = global_state.get_global_attribute("object_name_uids")
         if counters is not None:
             counters.clear()

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras  # noqa: TID251
 
-from convlens.engines.keras.backend import fresh, weakly
+from convlens.engines.keras.backend import fresh, version, weakly
 from convlens.engines.keras.calls import Call, Reading
 from convlens.engines.keras.layout import batchless, channels_first
 from convlens.engines.keras.reading import output_layout, read
@@ -53,9 +53,8 @@ class Recorder:
         self._pending: list[Step] = []
         self._calls: dict[str, int] = {}
         self._taken: set[str] = set()
-        self._sources: dict[int, tuple[Callable[[], Any], Step]] = {}
+        self._sources: dict[int, tuple[Callable[[], Any], Step, int]] = {}
         self._owners: dict[int, Step] = {}
-        self._kept_alive: list[Any] = []
         self._unproven = 0
 
     @property
@@ -72,12 +71,12 @@ class Recorder:
 
     def recognise(self, value: Any, step: Step) -> None:
         """From now on ``value`` is known to be what ``step`` made."""
-        self._sources[id(value)] = (weakly(value, self._hold), step)
+        self._sources[id(value)] = (weakly(value, self._hold), step, version(value))
 
     def source(self, value: Any) -> Step | None:
-        """Which step made ``value``; ``None`` where it wasn't seen."""
+        """Which step made ``value``; ``None`` where it wasn't seen, or was written to since."""
         known = self._sources.get(id(value))
-        return known[1] if known and known[0]() is value else None
+        return known[1] if known and known[0]() is value and known[2] == version(value) else None
 
     def record(self, call: Call, name: str, scope: tuple[str, ...], value: Any) -> tuple[Step, Any]:
         """Write down that ``call`` made ``value``. Returns the step, and the value to go on with.
@@ -158,10 +157,6 @@ class Recorder:
     def abandon(self) -> None:
         """What came since the last mark failed for good."""
         self._unproven -= 1
-
-    def hold(self, value: Any) -> None:
-        """Keep ``value`` alive as long as the run lasts."""
-        self._kept_alive.append(value)
 
     def proven(self) -> None:
         """What came since the last mark stands."""

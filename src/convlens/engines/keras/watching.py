@@ -70,13 +70,17 @@ class Watched(keras.KerasTensor):  # type: ignore[misc]
 
 @dataclass
 class Frame:
-    """A composite that is running: what it was given, and what has left the watched world in it."""
+    """A composite that is running, what it was given, and which values its code can have got at without being seen.
+
+    ``converted`` left the watched world since the last unseen step, ``loose`` were handed out plain; with ``plain`` all
+    values are.
+    """
 
     layer: Any
     given: tuple[tuple[Any, ...], dict[str, Any]]
     entering: list[Step] = field(default_factory=list)
     converted: list[Step] = field(default_factory=list)
-    latest: Step | None = None
+    loose: list[Step] = field(default_factory=list)
     plain: bool = True
 
 
@@ -106,11 +110,9 @@ class Watch:
                 output = layer_call(layer, *args, **kwargs)
             finally:
                 self.frames.pop()
-            if self.frames:
-                self.frames[-1].latest = self.recorder.steps[-1] if self.recorder.steps else None
         else:
             output = self._leaf(layer, args, kwargs)
-        return self._watched(output) if watched else output
+        return self._handed(output, watched)
 
     def enter(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A composite's own ``call`` begins, with inputs that Keras has converted."""
@@ -140,17 +142,17 @@ class Watch:
                 del self.frames[depth:]
                 self.recorder.rewind(mark)
                 self._unwatchable.add(id(layer))
-                frame.converted, frame.latest, frame.plain = [], None, True
-        args, kwargs = _map((args, kwargs), lambda value: self._guarded(value))
+                frame.converted, frame.loose, frame.plain = [], [], True
+        args, kwargs = _map((args, kwargs), self._guarded)
         return operation_call(layer, *args, **kwargs)
 
     def _guarded(self, value: Any) -> Any:
-        if not backend.is_tensor(value):
+        """The value for code that may write into it; what such code has changed is no longer recognised."""
+        source = self.recorder.source(value) if backend.is_tensor(value) else None
+        if source is None:
             return value
-        (copy,), source = backend.guarded([value]), self.recorder.source(value)
-        if source is not None and copy is not value:
-            self.recorder.recognise(copy, source)
-            self.recorder.hold(copy)
+        copy = backend.guarded(value)
+        self.recorder.recognise(copy, source)
         return copy
 
     def _leave(self, frame: Frame, first: int) -> None:
@@ -197,7 +199,7 @@ class Watch:
         variables = tuple(v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.Variable))
         call = Call(op, tuple(sources), plain_args, plain_kwargs, weights=variables)
         output = self._record(call, op.name if named else snake_case(type(op).__name__), output)
-        return self._watched(output) if watched else output
+        return self._handed(output, watched)
 
     def _leaf(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         sources = tuple(self._sources((args, kwargs)))
@@ -211,8 +213,8 @@ class Watch:
             return self._record(call, layer.name, output)
         before, function = observed
         step, _ = self.recorder.record(call, layer.name, self.scope, before)
-        self._after(step)
-        activation = Call(layer.activation, (step,), (), {}, part="activation", function=function)
+        weights = tuple(layer.activation.weights) if isinstance(layer.activation, keras.layers.Layer) else ()
+        activation = Call(layer.activation, (step,), (), {}, weights, part="activation", function=function)
         return self._record(activation, f"{layer.name}/{function}", output)
 
     def _depthwise_step(self, call: Call) -> Call:
@@ -245,15 +247,9 @@ class Watch:
                 return value
             count += 1
             own = name if count == 1 else f"{name}.{count}"
-            step, value = self.recorder.record(call.number(count - 1, len(tensors)), own, self.scope, value)
-            self._after(step)
-            return value
+            return self.recorder.record(call.number(count - 1, len(tensors)), own, self.scope, value)[1]
 
         return _map(output, write)
-
-    def _after(self, step: Step) -> None:
-        if self.frames:
-            self.frames[-1].latest = step
 
     def _sources(self, arguments: Any) -> list[Step]:
         """The steps that the tensors among ``arguments`` come from, in order, each once."""
@@ -275,7 +271,7 @@ class Watch:
         if is_keras_own(frame.layer):
             alike = [step for step in frame.entering if step.shape == shape] or frame.entering[:1]
             return alike[0] if alike else None
-        made_here = bool(frame.converted) if not frame.plain else True
+        made_here = frame.plain or frame.converted or frame.loose
         if not made_here or len(shape) < 2 or shape[0] != self.recorder.batch or value.dtype == bool:
             return None
         return self._unseen(frame, value)
@@ -283,7 +279,7 @@ class Watch:
     def _unseen(
         self, frame: Frame, value: Any, name: str = "", op: str = "", scope: tuple[str, ...] | None = None
     ) -> Step:
-        known = frame.converted if frame.converted else [*frame.entering, *([frame.latest] if frame.latest else [])]
+        known = [*(frame.entering if frame.plain else ()), *frame.converted, *frame.loose]
         inputs = tuple({id(step): step for step in known}.values())
         note = f"computed by {backend.TITLE} code that can't be followed"
         step = self.recorder.record_unseen(
@@ -296,7 +292,7 @@ class Watch:
             frame.layer,
         )
         frame.converted = []
-        self._after(step)
+        frame.loose.append(step)
         return step
 
     def _follow_conversions(self, frame: Frame, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -314,6 +310,16 @@ class Watch:
             return value if source is None else Watched(value, source, self)
 
         return _map(structure, watch)
+
+    def _handed(self, output: Any, watched: bool) -> Any:
+        """What a call gives back to the code around it: watched values for watched ones, else plain ones."""
+        if watched:
+            return self._watched(output)
+        if self.frames and not is_keras_own(self.frames[-1].layer):
+            sources = (self.recorder.source(v) for v in keras.tree.flatten(output) if backend.is_tensor(v))
+            self.frames[-1].loose += [source for source in sources if source is not None]
+            return _map(output, self._guarded)
+        return output
 
     def _sourced(self, watched: Watched) -> Any:
         """The plain value of a watched one; its own source wins, since plain values can be shared."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import prod
 
 from convlens import geometry
+from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading
 from convlens.network import Convolution, Kind, Pads, Pooling, Shape
 
@@ -107,16 +108,20 @@ def transposed(call: Call) -> Reading:
 
 
 def pooling(mode: str) -> Reader:
-    """Pooling layers and functions. Average pooling leaves the padding out of its divisor, on every backend."""
+    """Pooling layers and functions. Average pooling leaves the padding out of its divisor.
+
+    Keras on PyTorch differs where "same" needs unequal padding: it repeats the edge into the padding, and counts it.
+    """
 
     def reading(call: Call) -> Reading:
         op, rank = call.op, len(call.before)
         size = call.per_axis(op.pool_size, rank)
         stride = size if op.strides is None else call.per_axis(op.strides, rank)
         ones = (1,) * rank
-        return Reading(
-            Kind.POOLING, Pooling(mode, size, stride, ones, pads(op.padding, call.before, size, stride, ones))
-        )
+        padding = pads(op.padding, call.before, size, stride, ones)
+        repeats = backend.NAME == "torch" and mode == "average" and any(before != after for before, after in padding)
+        notes = ("the edge is repeated into the padding and counts in the average",) if repeats else ()
+        return Reading(Kind.POOLING, Pooling(mode, size, stride, ones, padding), notes=notes)
 
     return reading
 
