@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -55,7 +56,7 @@ class OnnxEngine:
         self.piece_bytes = PIECE
 
     @classmethod
-    def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
+    def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:  # noqa: ARG003
         """Open a path ending in .onnx or a live ``onnx.ModelProto``.
 
         ``trust`` changes nothing: an ONNX file holds no code. ``input_shape`` (channels first, no batch) is taken for a
@@ -93,8 +94,8 @@ class OnnxEngine:
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         """One forward pass; every layer in ``keep`` (``None``: all) goes to ``sink``, in the order of the file.
 
-        Only what the kept layers need is computed, in pieces: a sink that drops its arrays bounds the memory. Of a batch,
-        the first picture's maps are given.
+        Only what the kept layers need is computed, in pieces: a sink that drops its arrays bounds the memory. Of a
+        batch, the first picture's maps are given.
         """
         batch = _batch_of(feed)
         arrays = feeding.arrays(self._slots, feed)
@@ -131,7 +132,7 @@ class OnnxEngine:
         for value, name in self._graph.layers.items():
             if name == layer:
                 node = self._graph.nodes[self._graph.maker[value]]
-                return weights_of(node, lambda place: self._weight_at(node, place))
+                return weights_of(node, partial(self._weight_at, node))
         raise LayerNotFoundError.among(layer, self._graph.layers.values())
 
     def _weight_at(self, node: onnx.NodeProto, place: int) -> Array | None:

@@ -18,7 +18,7 @@ from convlens.network import Input, Shape
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One input as the file declares it: sizes in the file's own layout, ``None`` where free; no sizes at all if unsaid."""
+    """One input as the file declares it: sizes in the file's own layout, ``None`` where free or unsaid."""
 
     name: str
     element: int

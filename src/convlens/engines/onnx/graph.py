@@ -1,4 +1,4 @@
-"""What can be said of an ONNX graph before any input is known: constants, plumbing, names, which value is which layer."""
+"""What can be said of an ONNX graph before any input is known: constants, plumbing, names, layers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Graph:
         return found
 
     def root(self, value: str) -> str | None:
-        """The initializer (or Constant output) that a constant value is made of, mainly: the first input, followed up."""
+        """The initializer (or Constant output) that a constant value is mainly made of: first inputs, followed up."""
         if value not in self.constant_values:
             return None
         while value in self.maker:

@@ -14,7 +14,7 @@ from convlens.engines.base import Array, as_float32
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.feeding import dtype_name
 from convlens.engines.onnx.graph import Graph
-from convlens.engines.onnx.layouts import KEEPING, order_of, to_first, to_last
+from convlens.engines.onnx.layouts import KEEPING, order_of, to_last
 from convlens.engines.onnx.naming import scope_of
 from convlens.engines.onnx.operations import Call, describe
 from convlens.engines.onnx.parameters import Parameters
@@ -154,9 +154,7 @@ class LayerBuilder:
             return
         rank = len(self._values[output].shape)
         if node.op_type == "Transpose":
-            order = order_of(node)
-            back = to_last(order) and (rank > 3 or not to_first(order))
-            if (moving[0] in self._last) != to_first(order) and back:
+            if moving[0] not in self._last and to_last(order_of(node)) and (rank > 3 or self._last):
                 self._last.add(output)
         elif node.op_type in KEEPING and rank >= 3:
             read = [i for i in moving if i in self._values and len(self._values[i].shape) == rank]

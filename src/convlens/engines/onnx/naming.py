@@ -108,7 +108,7 @@ def scope_of(name: str) -> tuple[str, ...]:
 
 
 def _module_path(node: onnx.NodeProto) -> str:
-    """The path that PyTorch's exporter wrote down: the module for a module that is one operator, else module.function."""
+    """The path that PyTorch's exporter wrote down: the module, if it is one operator, else module.function."""
     properties = {p.key: p.value for p in node.metadata_props}
     scopes = _listed(properties.get("pkg.torch.onnx.name_scopes", ""))
     classes = _listed(properties.get("pkg.torch.onnx.class_hierarchy", ""))

@@ -260,7 +260,7 @@ def _layer_normalisation(mode: str) -> Callable[[Call], Described]:
     return read
 
 
-def _local_response(call: Call) -> Described:
+def _local_response(_: Call) -> Described:
     return Kind.NORMALISATION, Normalisation("local_response")
 
 
@@ -418,21 +418,21 @@ def _transpose(call: Call) -> Described:
 
 
 def _block(function: str) -> Callable[[Call], Described]:
-    def read(call: Call) -> Described:
+    def read(_: Call) -> Described:
         return Kind.RESHAPE, Reshape(function)
 
     return read
 
 
 def _pointwise(function: str, kind: Kind) -> Callable[[Call], Described]:
-    def read(call: Call) -> Described:
+    def read(_: Call) -> Described:
         return kind, Pointwise(function)
 
     return read
 
 
 def _whole(function: str, kind: Kind) -> Callable[[Call], Described]:
-    def read(call: Call) -> Described:
+    def read(_: Call) -> Described:
         return kind, Whole(function)
 
     return read

@@ -73,9 +73,9 @@ SETTINGS = frozenset(
 class Parameters:
     """Counts each weight once, at the layer that is the first to use it.
 
-    A file doesn't say which of its constants are parameters. Counted are: where the operator has places for weights, the
-    constants that stand there (a batch normalisation's mean and variance too); else constants of real numbers with more
-    than one element, unless the operator's constants are settings (limits, sizes, scales and zero points).
+    A file doesn't say which of its constants are parameters. Counted are: where the operator has places for weights,
+    the constants that stand there (a batch normalisation's mean and variance too); else constants of real numbers with
+    more than one element, unless the operator's constants are settings (limits, sizes, scales and zero points).
     """
 
     def __init__(self, graph: Graph, constants: Constants) -> None:

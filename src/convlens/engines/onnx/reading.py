@@ -11,11 +11,10 @@ from pathlib import Path
 
 import onnx
 import onnx.inliner
-from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from convlens.engines.base import Array
-from convlens.engines.onnx.wire import skeleton
+from convlens.engines.onnx.wire import DecodeError, skeleton
 from convlens.errors import ModelError
 
 _LARGE = 1024
