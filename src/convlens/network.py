@@ -116,24 +116,35 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Several values made one: add, subtract, multiply, divide, maximum, minimum, mean, concat (along ``axis``)."""
+    """Several values made one: add, subtract, multiply, divide, maximum, minimum, mean, concat and stack (along
+    ``axis``).
+
+    ``factor``: what the second value is multiplied by before it is added or subtracted (PyTorch's ``alpha``).
+    """
 
     function: str
     axis: int | None = None
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Values put around the spatial axes; negative padding crops."""
+    """Values put around the spatial axes, and before and after the ``channels``; negative padding crops."""
 
     padding: Pads
     mode: str = "zeros"  # zeros | constant | reflect | replicate | circular
     value: float = 0.0
+    channels: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Enlarged or reduced spatial axes, for example upsampling in a U-Net. ``scale`` is output size / input size."""
+    """Enlarged or reduced spatial axes, for example upsampling in a U-Net.
+
+    ``scale`` is output size / input size, or the factor that the coordinates are computed with where that is another.
+    ``coordinate_arithmetic``: frameworks compute coordinates in float32, where a position at the border of two pixels
+    can fall to either side. ``step`` multiplies by the rounded 1 / scale, ``scale`` divides by the rounded scale.
+    """
 
     mode: str  # nearest | linear | cubic
     scale: tuple[Fraction, ...]
@@ -141,6 +152,7 @@ class Resize:
     coordinates: str = "half_pixel"
     rounding: str = "round_prefer_floor"  # of nearest: round_prefer_floor | round_prefer_ceil | floor | ceil
     cubic_coefficient: float = -0.75
+    coordinate_arithmetic: str = "exact"  # exact | step | scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,7 @@ class Slice:
     start: Shape
     step: Shape
     first_channel: int = 0
+    channel_step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +182,24 @@ class Reshape:
 
 @dataclass(frozen=True, slots=True)
 class Pointwise:
-    """Anything else that works on each position alone: dropout, casts, arithmetic with constants."""
+    """Anything else that works on each position alone: dropout, casts, arithmetic with constants.
+
+    ``axes``, for a reduction (mean, sum, ... over the channels): the batchless input axes that it goes over.
+    """
 
     function: str
+    axes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Anything else whose every output can read every position: attention, recurrence, reductions over the map."""
+    """Anything else whose every output can read every position: attention, recurrence, reductions over the map.
+
+    ``axes``, for a reduction: the batchless input axes that it goes over.
+    """
 
     function: str
+    axes: tuple[int, ...] = ()
 
 
 Operation = (
@@ -238,7 +259,8 @@ class Layer:
     ``name`` is the framework's own path, made unique per call; ``op`` the framework's own word; ``kind`` ours.
     ``inputs`` names the layers and network inputs that it reads. ``parameters`` are counted where they are first used,
     so that the sum over all layers counts shared weights once; ``shares`` names that first layer. ``macs`` and
-    ``receptive_field`` are filled by :func:`convlens.geometry.annotate`.
+    ``receptive_field`` are filled by :func:`convlens.geometry.annotate`. ``sums_in`` is the type in which the framework
+    adds up, where it is known to be another than ``dtype``.
     """
 
     name: str
@@ -254,6 +276,7 @@ class Layer:
     notes: tuple[str, ...] = ()
     macs: int = 0
     receptive_field: ReceptiveField | None = None
+    sums_in: str | None = None
 
     @property
     def has_kernels(self) -> bool:
