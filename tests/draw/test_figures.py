@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from convlens.draw import figures
@@ -121,6 +122,21 @@ def test_kernels_are_a_row_a_filter() -> None:
     assert titles == ["0, 0", "0, 1", "1, 0", "1, 1", "2, 0", "2, 1"]
     many = plot_kernels(rng.normal(size=(32, 64, 3, 3)))
     assert "The first 8 of 32 filters and 8 of 64 channels are shown." in words_of(many)
+
+
+def test_row_32_maps_of_other_dimensions_are_plotted() -> None:
+    strips = plot_maps(rng.normal(size=(3, 50)), title="1-D")
+    assert (strips.axes[0].get_ylabel(), strips.axes[0].get_xlabel()) == ("channel", "position")
+    volume = rng.normal(size=(3, 9, 5, 5)).astype(np.float32)
+    figure = plot_maps(volume)
+    assert "Slice 4 of depth 0 to 8 is shown." in words_of(figure)
+    assert (np.asarray(figure.axes[2].get_images()[0].get_array()) == volume[2, 4]).all()
+    assert "Shown: slice 1 of depth 0 to 2." in words_of(plot_kernels(rng.normal(size=(2, 2, 3, 3, 3))))
+
+
+def test_a_vector_is_bars_of_its_values() -> None:
+    figure = plot_maps([1.0, -2.0, 3.0])
+    assert [bar.get_height() for bar in figure.axes[0].patches if isinstance(bar, Rectangle)] == [1.0, -2.0, 3.0]
 
 
 def test_saved_figures_embed_their_fonts() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from convlens.draw import theme
 from convlens.draw.canvas import Canvas, Patch, enlarge
 from convlens.draw.colours import Bytes, Floats, Scale, scale_for
+from convlens.draw.grid import grid_columns
 from convlens.draw.lettering import format_value, text_width
-from convlens.draw.mosaic import grid_columns
 from convlens.draw.page import Legend, Words, compose, swatches
 from convlens.draw.survey import survey
 from convlens.errors import DrawingError

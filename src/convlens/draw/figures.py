@@ -11,16 +11,19 @@ import numpy.typing as npt
 
 from convlens.draw import colours, theme
 from convlens.draw.colours import Floats, Mode, Scale, scale_for
-from convlens.draw.mosaic import ScaleChoice, as_float32, check_scale, grid_columns, own_scales, range_texts
+from convlens.draw.grid import grid_columns
+from convlens.draw.kernels import two_dimensional
 from convlens.draw.page import swatches
-from convlens.draw.survey import Survey, survey
+from convlens.draw.scaling import ScaleChoice, check_scale, own_scales, range_texts
+from convlens.draw.survey import Survey, as_float32, survey
 from convlens.errors import DrawingError, MissingDependencyError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axes import Axes as Axes
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Colormap, Normalize
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure as Figure
+    from matplotlib.figure import SubFigure
 
 MOST_MAPS = 64
 
@@ -63,10 +66,7 @@ def plot_map(
         ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left")
     if colour_bar and image is not None:
         _colour_bar(ax.figure, image, [ax], shown, found)
-    if remarks := _sentence(found, "map"):
-        ax.annotate(
-            remarks, (0, 0), (0, -34), "axes fraction", "offset points", fontsize=_LABEL_POINTS, color=_INK, va="top"
-        )
+    _remark(ax, _sentence(found, "map"))
     return _whole_figure(ax)
 
 
@@ -82,21 +82,29 @@ def plot_maps(
 ) -> Figure:
     """Return a figure of maps (channels, rows, columns), each numbered, with a colour bar.
 
-    Of more than 64 the first 64 are shown, and the figure says so; ``channels`` chooses. ``ax`` draws the grid inside
-    axes of your own. The scale is that of all maps of the layer, shown or not.
+    1-D maps (channels, length) are rows of one picture, a vector (features,) is bars, and of (channels, depth, rows,
+    columns) the middle slice is shown, in words. Of more than 64 maps the first 64 are shown, and the figure says so;
+    ``channels`` chooses. ``ax`` draws inside axes of your own. The scale is that of all maps of the layer, shown or not.
 
     >>> len(plot_maps(np.ones((3, 4, 4))).axes)
     4
     """
     check_scale(scale)
-    values = as_float32(maps, 3, "channels, rows, columns")
+    array = np.asarray(maps)
+    if array.ndim < 3:
+        return _plot_flat(array, channels, ax, scale, mode, title)
+    slices = []
+    while array.ndim > 3 and array.shape[1]:
+        slices.append(f"Slice {array.shape[1] // 2} of depth 0 to {array.shape[1] - 1} is shown.")
+        array = array[:, array.shape[1] // 2]
+    values = as_float32(array, 3, "channels, rows, columns")
     chosen = _chosen(len(values), channels)
     found = survey(values[chosen])
     labels = [str(channel) for channel in chosen]
     scales = _scales(values, found, scale, mode)
     if scale == "map":
         labels = [f"{label}: {text}" for label, text in zip(labels, range_texts(scales, found), strict=True)]
-    note = _shown_note(len(chosen), len(values), "map", channels is not None)
+    note = " ".join([*slices, _shown_note(len(chosen), len(values), "map", channels is not None)]).strip()
     size = (values.shape[1], values.shape[2])
     return _grid(values[chosen], scales, labels, found, size, ax, title, note, columns, "map")
 
@@ -106,6 +114,7 @@ def plot_kernels(
     *,
     ax: Axes | None = None,
     scale: ScaleChoice = "layer",
+    mode: Mode = "diverging",
     title: str | None = None,
 ) -> Figure:
     """Return a figure of kernels (filters, channels, rows, columns), a row a filter, labelled filter, channel.
@@ -116,7 +125,7 @@ def plot_kernels(
     '0, 0'
     """
     check_scale(scale)
-    values = as_float32(kernels, 4, "filters, channels, rows, columns")
+    values, slice_note = two_dimensional(kernels)
     filters, channels, rows, columns = values.shape
     across = min(channels, 8)
     down = min(filters, 8 if channels > 1 else MOST_MAPS)
@@ -127,14 +136,60 @@ def plot_kernels(
         own = [scale_for(one, mode="diverging") for one in shown]
         scales = [one for one in own for _ in range(across)]
     else:
-        scales = [scale if isinstance(scale, Scale) else scale_for(values, mode="diverging")]
+        scales = [scale if isinstance(scale, Scale) else scale_for(values, mode=mode)]
     labels = [f"{one}, {channel}" if channels > 1 else str(one) for one in range(down) for channel in range(across)]
-    note = ""
+    note = f"Shown: {slice_note}." if slice_note else ""
     if (down, across) != (filters, channels):
-        note = f"The first {down} of {filters:,} filters and {across} of {channels:,} channels are shown."
+        note += f" The first {down} of {filters:,} filters and {across} of {channels:,} channels are shown."
     return _grid(
         flat, scales, labels, found, (rows, columns), ax, title, note, across if channels > 1 else None, "kernel"
     )
+
+
+def _plot_flat(
+    array: npt.NDArray[Any],
+    channels: Sequence[int] | None,
+    ax: Axes | None,
+    scale: ScaleChoice,
+    mode: Mode,
+    title: str | None,
+) -> Figure:
+    """Plot 1-D maps (channels, length) as the rows of one picture, a vector (features,) as bars."""
+    if array.ndim == 2:
+        values = as_float32(array, 2, "channels, length")
+        chosen = list(range(len(values))) if channels is None else _chosen(len(values), channels)
+        shared = scale if isinstance(scale, Scale) else scale_for(values, mode=mode)
+        if ax is None:
+            ax = _figure(_WIDTH, min(_HEIGHT, 1.4 + 0.16 * len(chosen))).add_subplot()
+        figure = plot_map(values[chosen], ax=ax, scale=shared, title=title)
+        ax.set_aspect("auto")
+        ax.set_xlabel("position", fontsize=_TEXT_POINTS, color=_INK)
+        ax.set_ylabel("channel", fontsize=_TEXT_POINTS, color=_INK)
+        if channels is not None:
+            ax.set_yticks(range(len(chosen)), [str(channel) for channel in chosen])
+        return figure
+    values = as_float32(array.reshape(-1), 1, "features")
+    if ax is None:
+        ax = _figure(_WIDTH, 2.4).add_subplot()
+    positions = np.arange(len(values)) if channels is None else np.array(_chosen(len(values), channels))
+    ax.bar(positions, values[positions], width=1.0, color=theme.hexadecimal(theme.MARK))
+    ax.axhline(0, color=_FRAME, linewidth=0.5)
+    ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
+    ax.set_xlabel("feature", fontsize=_TEXT_POINTS, color=_INK)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_FRAME)
+    if title:
+        ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left")
+    _remark(ax, _sentence(survey(values[None]), "vector"))
+    return _whole_figure(ax)
+
+
+def _remark(ax: Axes, words: str) -> None:
+    """Write ``words`` below axes that have ticks and a label."""
+    if words:
+        at: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        ax.annotate(words, (0, 0), (0, -34), fontsize=_LABEL_POINTS, color=_INK, va="top", **at)
 
 
 def _matplotlib() -> Any:

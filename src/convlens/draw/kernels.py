@@ -13,10 +13,12 @@ from convlens.draw import colours, theme
 from convlens.draw.canvas import Canvas
 from convlens.draw.colour_kernels import draw_in_colour
 from convlens.draw.colours import Bytes, Floats, Mode, Scale, index_each, scale_for
+from convlens.draw.grid import every, mark
 from convlens.draw.lettering import text_width
-from convlens.draw.mosaic import as_float32, check_scale, draw_mosaic, every, mark, range_texts
+from convlens.draw.mosaic import draw_mosaic
 from convlens.draw.page import Legend, Words, compose, swatches
-from convlens.draw.survey import Survey, survey
+from convlens.draw.scaling import check_scale, range_texts
+from convlens.draw.survey import Survey, as_float32, survey
 from convlens.errors import DrawingError
 
 KernelScale = Literal["layer", "map"] | Scale
@@ -91,7 +93,7 @@ def draw_kernels_pages(
     if min(per_page) < 1:
         expected = "at least one filter and one channel a page"
         raise DrawingError("No kernel fits on a page", expected=expected, received=str(per_page))
-    values, slice_note = _two_dimensional(kernels)
+    values, slice_note = two_dimensional(kernels)
     filters, channels = values.shape[:2]
     shared: KernelScale = scale_for(values, mode=mode) if scale == "layer" else scale
     across = max(1, math.ceil(channels / per_page[1]))
@@ -118,7 +120,7 @@ def draw_kernels(
 ) -> Canvas:
     """Return ``kernels`` as one canvas, see :func:`kernels_png`; ``first`` numbers the first filter and channel."""
     check_scale(scale)
-    values, slice_note = _two_dimensional(kernels)
+    values, slice_note = two_dimensional(kernels)
     words = words.at(slice_note)
     filters, channels, rows, columns = values.shape
     if values.size == 0:
@@ -131,7 +133,8 @@ def draw_kernels(
     return _draw_table(values, words, scale, mode, first)
 
 
-def _two_dimensional(kernels: npt.ArrayLike) -> tuple[Floats, str]:
+def two_dimensional(kernels: npt.ArrayLike) -> tuple[Floats, str]:
+    """Return kernels of any dimension as (filters, channels, rows, columns), and which slice of a volume that is."""
     values = np.asarray(kernels)
     note = ""
     if values.ndim == 3:

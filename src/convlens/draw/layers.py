@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from convlens.draw.canvas import Canvas
 from convlens.draw.colours import Mode, Scale
-from convlens.draw.mosaic import PER_PAGE, ScaleChoice, draw_mosaic_pages
+from convlens.draw.mosaic import PER_PAGE, draw_mosaic_pages
 from convlens.draw.page import Words
+from convlens.draw.scaling import ScaleChoice
 from convlens.draw.strips import draw_strip_pages, draw_vector
 
 

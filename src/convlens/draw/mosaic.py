@@ -13,19 +13,16 @@ from convlens.draw import colours, theme
 from convlens.draw.canvas import Canvas, Text
 from convlens.draw.canvas import enlarge as enlarge_pixels
 from convlens.draw.colours import Bytes, Floats, Mode, Scale, index, index_each, scale_for
-from convlens.draw.lettering import format_value, text_width
+from convlens.draw.grid import LABEL_HEIGHT, Grid, mark
 from convlens.draw.page import Legend, Words, compose, swatches
-from convlens.draw.survey import Survey, survey
+from convlens.draw.scaling import ScaleChoice, check_scale, layer_scale, own_scales, range_texts
+from convlens.draw.survey import Survey, as_float32, survey
 from convlens.errors import DrawingError
-
-ScaleChoice = Literal["layer", "map"] | Scale
 
 PER_PAGE = 256
 
-_LABEL_HEIGHT = theme.LINE_HEIGHT[theme.SMALL_SIZE]
 _LARGEST_PIXEL = 40  # of the picture, for one value of a map
 _EMPTY_TILE = 40
-_WIDTH_TO_HEIGHT = 1.5
 # Up to so many maps, the longest side of each on the picture.
 _SIDES = ((1, 560), (4, 360), (16, 200), (64, 128), (256, 72), (math.inf, 56))
 _LONGEST_SIDE_ALONE = 1600
@@ -175,7 +172,7 @@ def draw_mosaic(
     ranges = range_texts(scales, found) if scale == "map" else []
     factor, step = tile_size(count, map_rows, map_columns)
     tiles = _tiles(values, scales, factor, step) if values.size else _empty_tiles(count)
-    grid = _Grid.of(tiles, str(first + max(count - 1, 0)) if words.numbers else "", ranges, columns)
+    grid = Grid.of(tiles, str(first + max(count - 1, 0)) if words.numbers else "", ranges, columns)
     canvas, left, top = compose(
         grid.size,
         words,
@@ -198,20 +195,11 @@ def draw_mosaic(
             baseline = y - grid.label + theme.SMALL_SIZE
             canvas.texts.append(Text(x, baseline, str(first + position), theme.SMALL_SIZE, theme.MUTED_TONE))
         if ranges:
-            beside = grid.label == _LABEL_HEIGHT and words.numbers
+            beside = grid.label == LABEL_HEIGHT and words.numbers
             x_range = x + width if beside else x
             anchor: Literal["start", "end"] = "end" if beside else "start"
             canvas.texts.append(Text(x_range, y - 5, ranges[position], theme.SMALL_SIZE, theme.MUTED_TONE, anchor))
     return canvas
-
-
-def as_float32(array: npt.ArrayLike, axes: int, words: str) -> Floats:
-    """Return ``array`` as float32 with exactly ``axes`` axes, named ``words``, or say what is wrong."""
-    values = np.asarray(array)
-    if values.ndim != axes:
-        raise DrawingError("Can't draw this array", expected=f"axes ({words})", received=f"shape {values.shape}")
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def tile_size(count: int, rows: int, columns: int) -> tuple[int, int]:
@@ -249,84 +237,6 @@ def shrink(maps: Floats, step: int) -> Floats:
     return means
 
 
-def layer_scale(found: Survey, mode: Mode) -> Scale:
-    """Return :func:`scale_for` of the surveyed values, without reading them again."""
-    ends = np.concatenate([found.minimum, found.maximum])
-    return scale_for(ends[np.isfinite(ends)], mode=mode)
-
-
-def own_scales(found: Survey, mode: Mode) -> list[Scale]:
-    """Return a scale for each surveyed map; all are diverging where one is, since a picture has one colour map."""
-    scales = [scale_for(ends, mode=mode) for ends in zip(found.minimum, found.maximum, strict=True)]
-    if any(scale.diverging for scale in scales):
-        return [Scale(-scale.limit, scale.limit, diverging=True) for scale in scales]
-    return scales
-
-
-def range_texts(scales: list[Scale], found: Survey) -> list[str]:
-    """Return in words the range of each map's own scale; ``found`` has as many maps, or several of each scale.
-
-    >>> range_texts([Scale(-2.0, 2.0, diverging=True)], survey(np.array([[-2.0, 1.0]])))
-    ['±2']
-    """
-    minimum = found.minimum.reshape(len(scales), -1)
-    maximum = found.maximum.reshape(len(scales), -1)
-    texts = []
-    for scale, low, high in zip(scales, minimum, maximum, strict=True):
-        if np.isnan(low).all():
-            texts.append("no number")
-        elif np.nanmin(low) == np.nanmax(high):
-            texts.append(f"= {format_value(float(np.nanmax(high)))}")
-        elif scale.diverging:
-            texts.append(f"±{format_value(scale.limit)}")
-        else:
-            texts.append(f"{format_value(scale.minimum)} to {format_value(scale.maximum)}")
-    return texts
-
-
-def check_scale(scale: ScaleChoice) -> None:
-    """Raise a :class:`DrawingError` for a scale that there isn't."""
-    if not isinstance(scale, Scale) and scale not in ("layer", "map"):
-        raise DrawingError("No such scale", expected="'layer', 'map' or a Scale", received=repr(scale))
-
-
-def grid_columns(count: int, width: int, height: int) -> int:
-    """Return a number of columns that makes the grid a little wider than high, and full where the count allows it.
-
-    >>> grid_columns(32, 120, 136), grid_columns(3, 100, 100), grid_columns(7, 100, 100)
-    (8, 3, 3)
-    """
-    ideal = math.sqrt(max(count, 1) * _WIDTH_TO_HEIGHT * height / width)
-    near = range(max(1, round(ideal * 0.75)), min(max(count, 1), max(1, round(ideal * 1.4))) + 1)
-    return min(near or [max(count, 1)], key=lambda across: (-count % across > 0, abs(math.log(across / ideal))))
-
-
-class _Grid:
-    """Where the tiles of a mosaic lie: cells of (width, height), ``label`` pixels of text above each tile."""
-
-    def __init__(self, count: int, columns: int, cell: tuple[int, int], label: int) -> None:
-        self.columns = columns
-        self.cell = cell
-        self.label = label
-        width, height = cell
-        rows = math.ceil(count / columns)
-        self.size = (columns * width - theme.GAP, max(rows * height - theme.GAP, 1))
-
-    @classmethod
-    def of(cls, tiles: Bytes, widest_number: str, ranges: list[str], columns: int | None) -> _Grid:
-        count, height, width = tiles.shape
-        number = text_width(widest_number, theme.SMALL_SIZE) if widest_number else 0
-        widest = max((text_width(text, theme.SMALL_SIZE) for text in ranges), default=0)
-        two_lines = bool(number and widest and number + theme.GAP + widest > width)
-        label = _LABEL_HEIGHT * (2 if two_lines else 1 if number or widest else 0)
-        cell = (max(width, number, widest) + theme.GAP, height + label + theme.GAP)
-        return cls(count, max(1, min(columns or grid_columns(count, *cell), max(count, 1))), cell, label)
-
-    def corner(self, position: int, left: int, top: int) -> tuple[int, int]:
-        row, column = divmod(position, self.columns)
-        return left + column * self.cell[0], top + row * self.cell[1] + self.label
-
-
 def _enlargement(rows: int, columns: int, side: int) -> int:
     return max(1, min(side // max(rows, columns, 1), _LARGEST_PIXEL))
 
@@ -352,35 +262,3 @@ def _tiles(values: Floats, scales: list[Scale], factor: int, step: int) -> Bytes
 
 def _empty_tiles(count: int) -> Bytes:
     return np.full((count, _EMPTY_TILE, _EMPTY_TILE), colours.EMPTY, np.uint8)
-
-
-def every(pitch: int, needs: int) -> int:
-    """Return every how many rows or columns a label that ``needs`` so many pixels has room: 1, 2, 4, 8, ...
-
-    >>> every(16, 14), every(4, 14)
-    (1, 4)
-    """
-    count = 1
-    while count * pitch < needs:
-        count *= 2
-    return count
-
-
-def mark(
-    canvas: Canvas, corner: tuple[int, int], size: tuple[int, int], found: Survey, one: int, thickness: int = 2
-) -> None:
-    """Mark the tile of one surveyed map: a diagonal where it is constant or empty, a frame where it has no numbers."""
-    if found.size == 0 or found.constant[one]:
-        _diagonal(canvas, *corner, *size)
-    if found.nan[one]:
-        canvas.outline(*corner, *size, colours.NOT_A_NUMBER, thickness)
-    elif found.plus_infinity[one]:
-        canvas.outline(*corner, *size, colours.PLUS_INFINITY, thickness)
-    elif found.minus_infinity[one]:
-        canvas.outline(*corner, *size, colours.MINUS_INFINITY, thickness)
-
-
-def _diagonal(canvas: Canvas, x: int, y: int, width: int, height: int) -> None:
-    steps = np.arange(max(width, height))
-    last = max(len(steps) - 1, 1)
-    canvas.pixels[y + height - 1 - steps * (height - 1) // last, x + steps * (width - 1) // last] = colours.STRIKE

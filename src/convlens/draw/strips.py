@@ -12,20 +12,12 @@ from convlens.draw import colours, theme
 from convlens.draw.canvas import Canvas
 from convlens.draw.canvas import enlarge as enlarge_pixels
 from convlens.draw.colours import Floats, Mode, Scale, index, index_each, scale_for
+from convlens.draw.grid import every, mark
 from convlens.draw.lettering import format_value, one_line, text_width, wrap
-from convlens.draw.mosaic import (
-    PER_PAGE,
-    ScaleChoice,
-    as_float32,
-    check_scale,
-    every,
-    layer_scale,
-    mark,
-    own_scales,
-    range_texts,
-)
+from convlens.draw.mosaic import PER_PAGE
 from convlens.draw.page import Legend, Words, compose, swatches
-from convlens.draw.survey import survey
+from convlens.draw.scaling import ScaleChoice, check_scale, layer_scale, own_scales, range_texts
+from convlens.draw.survey import as_float32, survey
 
 _LENGTH = 1040  # pixels that a strip should fit into
 _LONGEST = 1600

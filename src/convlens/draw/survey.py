@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convlens.draw.colours import Floats
 from convlens.draw.lettering import format_value
+from convlens.errors import DrawingError
 
 Counts = npt.NDArray[np.int64]
 
@@ -87,3 +89,12 @@ def survey(maps: npt.NDArray[Any]) -> Survey:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def as_float32(array: npt.ArrayLike, axes: int, words: str) -> Floats:
+    """Return ``array`` as float32 with exactly ``axes`` axes, named ``words``, or say what is wrong."""
+    values = np.asarray(array)
+    if values.ndim != axes:
+        raise DrawingError("Can't draw this array", expected=f"axes ({words})", received=f"shape {values.shape}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)

@@ -7,6 +7,7 @@ Rgb = tuple[int, int, int]
 PAGE: Rgb = (255, 255, 255)
 INK: Rgb = (31, 36, 48)
 FRAME: Rgb = (214, 217, 222)
+MARK: Rgb = (58, 118, 196)
 STRIKE: Rgb = (138, 144, 156)
 EMPTY: Rgb = (238, 239, 241)
 NOT_A_NUMBER: Rgb = (255, 45, 166)
