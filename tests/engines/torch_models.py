@@ -130,6 +130,9 @@ class ResNet(nn.Module):
         return self.fc(torch.flatten(self.avgpool(self.layers(x)), 1))
 
 
+VGG_16 = (64, 64, 0, 128, 128, 0, *(256,) * 3, 0, *(512,) * 3, 0, *(512,) * 3, 0)
+
+
 class Vgg(nn.Module):
     """VGG-16 with the default plan; flattens with ``view``, as its first authors did."""
 

@@ -59,18 +59,21 @@ def _memory(tensor: torch.Tensor) -> StorageWeakRef:
 
 def _elements(tensor: torch.Tensor) -> Array:
     """An array over the same elements, at made-up addresses: never read, only compared."""
-    size = tensor.element_size()
+    return np.asarray(_Elements(tensor))
 
-    class Elements:
-        __array_interface__ = {  # noqa: RUF012
+
+class _Elements:
+    __slots__ = ("__array_interface__",)
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        size = tensor.element_size()
+        self.__array_interface__ = {
             "version": 3,
             "typestr": f"|V{size}",
             "shape": tuple(tensor.shape),
             "strides": tuple(size * step for step in tensor.stride()),
             "data": ((1 << 20) + size * tensor.storage_offset(), True),
         }
-
-    return np.asarray(Elements())
 
 
 def _overlap(first: Array, second: Array) -> bool:

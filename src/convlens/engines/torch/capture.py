@@ -10,9 +10,10 @@ is written into, and sees ``F.relu(x, inplace=True)`` and ``x.relu_()`` as diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, Protocol, Self
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: TID251
@@ -23,9 +24,8 @@ from convlens.engines.torch.graph import Constant, Given, Node, Origin, batch_no
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Owner, Structure
 from convlens.engines.torch.naming import Namer
-from convlens.engines.torch.operations import ROLES, Call, describe
-from convlens.engines.torch.operators import Operator, operator
-from convlens.network import Kind, Layer, Merge, Shape, Whole
+from convlens.engines.torch.operators import Operator, described, dtype_name, operator
+from convlens.network import Kind, Layer, Merge, Operation, Shape, Whole
 
 _MARK = "_convlens_origin"
 _CALL_NUMBER = re.compile(r"(:\d+)?(\[\d+\])?$")
@@ -69,6 +69,21 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._writes = Writes()
         # Origins of tensors that are the user's own objects (buffers written in place): nothing is hung onto those.
         self._foreign: dict[int, tuple[torch.Tensor, Origin]] = {}
+        self._plainly: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing compiled runs in here; asking the compiler to stand aside at each operator would import it first."""
+        return False
+
+    def __enter__(self) -> Self:
+        """Watch from here on."""
+        # What the mode itself excludes from dispatch changes how composite operators decide (`linear` on a transposed
+        # input rounds differently), so each runs under the settings of a plain pass: equal to it to the last bit.
+        plain = (torch._C._dispatch_tls_local_include_set(), torch._C._dispatch_tls_local_exclude_set())
+        self._plainly = nullcontext if self._pretence else partial(torch._C._ForceDispatchKeyGuard, *plain)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
 
     def give(self, name: str, tensor: torch.Tensor) -> None:
         """Declare a network input."""
@@ -76,9 +91,6 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def origin(self, tensor: torch.Tensor) -> Origin | Constant | None:
         """What the tensor's present values come from; ``None`` for a constant that nothing is known about."""
-        owner = self._structure.parameters.get(id(tensor))
-        if owner is not None:
-            return Constant((owner,))
         found: Origin | Constant | None = getattr(tensor, _MARK, None)
         if found is None and self._foreign and id(tensor) in self._foreign:
             found = self._foreign[id(tensor)][1]
@@ -90,31 +102,47 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise self.stopped
         kwargs = kwargs or {}
         made_by = operator(func)
-        tensors = list(tensors_in((args, kwargs)))
-        sources: list[Origin] = []
-        moving: list[Shape] = []
+        tensors = _tensors((*args, *kwargs.values()) if kwargs else args)
+        owners = self._structure.parameters
+        read: dict[int, Origin] = {}
         parameters: list[Owner] = []
+        sources: list[Origin] = []
         for tensor in tensors:
-            origin = self.origin(tensor)
-            if origin is None or (made_by.word == "copy" and tensor is args[0] and len(tensors) > 1):
+            owner = owners.get(id(tensor))
+            if owner is not None:
+                parameters.append(owner)
                 continue
+            origin = self.origin(tensor)
             if isinstance(origin, Constant):
                 parameters.extend(origin.parameters)
-            else:
+            elif origin is not None and not (made_by.overwrites and tensor is args[0] and len(tensors) > 1):
                 sources.append(origin)
-                moving.append(tuple(tensor.shape))
+                read[id(tensor)] = origin
         if not sources:
             return self._compute_constant(func, args, kwargs, tensors, parameters)
         try:
-            result, aside = self._perform(func, made_by, args, kwargs, tensors)
+            with self._plainly():
+                result, aside = self._perform(func, made_by, args, kwargs, tensors)
         except Exception:
             self.failed = (made_by.word, tuple(tuple(tensor.shape) for tensor in tensors))
             raise
-        if _same_values(made_by, result, tensors):
-            if result is not tensors[0]:
-                setattr(result, _MARK, sources[0])
-            return result
-        return self._record(made_by, made_by.bind(args, kwargs), result, aside, sources, moving, parameters, tensors)
+        if not made_by.writes and isinstance(result, torch.Tensor):
+            if made_by.transparent or (made_by.casts and result.dtype == tensors[0].dtype):
+                if result is not tensors[0]:
+                    setattr(result, _MARK, sources[0])
+                return result
+            if any(result is tensor for tensor in tensors):
+                result = result.detach()  # dropout hands back what it got: the layer's value gets an object of its own
+        made = _tensors((result,))
+        if made:
+            shown = made[:1] if made_by.first_only else made
+            nodes = self._nodes(made_by, args, kwargs, read, tuple(sources), shown)
+            nodes[0].parameters = tuple(dict.fromkeys(parameters)) if len(parameters) > 1 else tuple(parameters)
+            self._take_in(nodes, shown, bool(made_by.writes), aside)
+            for tensor in made[len(shown) :]:
+                setattr(tensor, _MARK, nodes[0])
+            self.namer.settled()
+        return result
 
     def _compute_constant(
         self, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner]
@@ -124,8 +152,9 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self._pretence.suspended():
                 result = func(*args, **kwargs)
         else:
-            result = func(*args, **kwargs)
-        for tensor in tensors_in(result):
+            with self._plainly():
+                result = func(*args, **kwargs)
+        for tensor in _tensors((result,)):
             if not any(tensor is given for given in tensors):
                 setattr(tensor, _MARK, Constant(tuple(dict.fromkeys(parameters))))
         return result
@@ -140,7 +169,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """
         if made_by.out_of_place is not None and kept_elsewhere(args[0]) and sole_owner(args[0]):
             target = args[0]
-            if all(t.dtype == target.dtype and t.shape == target.shape for t in tensors):
+            if hasattr(target, _MARK) and all(t.dtype == target.dtype and t.shape == target.shape for t in tensors):
                 result = made_by.out_of_place(*args, **kwargs)
                 if result.stride() == target.stride() and result.dtype == target.dtype:
                     target.set_(result)
@@ -155,82 +184,48 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             args[0].set_(args[0].contiguous())
             return func(*args, **kwargs), False
 
-    def _record(
+    def _nodes(
         self,
         made_by: Operator,
-        arguments: dict[str, Any],
-        result: Any,
-        aside: bool,
-        sources: list[Origin],
-        moving: list[Shape],
-        parameters: list[Owner],
-        tensors: list[torch.Tensor],
-    ) -> Any:
-        if not made_by.writes and any(result is tensor for tensor in tensors):
-            result = result.detach()  # dropout hands back what it got: the layer's value gets an object of its own
-        made = list(tensors_in(result))
-        shown = made[:1] if made_by.first_only else made
-        if not shown:
-            return result
-        shape = tuple(shown[0].shape)
-        call = Call(
-            op=made_by.word,
-            arguments=arguments,
-            shapes={name: tuple(value.shape) for name, value in arguments.items() if isinstance(value, torch.Tensor)},
-            moving=tuple(moving),
-            output=shape,
-            batched=bool(shape) and shape[0] == self._batch,
-            pointwise=made_by.pointwise,
-        )
-        kind, operation = describe(call)
-        inputs = tuple(sources) if kind in (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT) else tuple(dict.fromkeys(sources))
+        args: Any,
+        kwargs: Any,
+        read: Mapping[int, Origin],
+        sources: tuple[Origin, ...],
+        shown: list[torch.Tensor],
+    ) -> list[Node]:
+        kind, operation = described(made_by, args, kwargs, read, shown[0].shape, self._batch)
+        if len(sources) > 1 and kind not in (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT):
+            sources = tuple(dict.fromkeys(sources))
         nodes: list[Node] = []
         for place, tensor in enumerate(shown):
-            node = self._node(tensor, made_by.word, inputs)
-            node.kind, node.operation, node.siblings = kind, operation, nodes
-            node.suffix = f"[{place}]" if len(shown) > 1 else ""
+            node = self._node(tensor, made_by.word, sources, kind, operation)
+            node.siblings = nodes
+            if len(shown) > 1:
+                node.suffix = f"[{place}]"
             nodes.append(node)
-        nodes[0].parameters = tuple(dict.fromkeys(parameters))
-        nodes[0].weights = self._weights(made_by.word, arguments)
-        self._take_in(nodes, shown)
-        for tensor, node in zip(shown, nodes, strict=True):
-            if made_by.writes and not aside:
-                self._writes.add(tensor, node)
-            self._hang(tensor, node, ours=not made_by.writes or hasattr(tensor, _MARK))
-        for tensor in made[len(shown) :]:
-            setattr(tensor, _MARK, nodes[0])
-        self.namer.settled()
-        return result
+        if made_by.roles:
+            nodes[0].weights = made_by.weights(args, kwargs, read)
+        return nodes
 
-    def _node(self, tensor: torch.Tensor, op: str, inputs: tuple[Origin, ...]) -> Node:
+    def _node(
+        self, tensor: torch.Tensor, op: str, inputs: tuple[Origin, ...], kind: Kind, operation: Operation | None
+    ) -> Node:
         self._order += 1
         shape = tuple(tensor.shape)
         batched = bool(shape) and shape[0] == self._batch
-        return Node(
-            op=op,
-            kind=Kind.OTHER,
-            operation=None,
-            inputs=inputs,
-            shape=shape,
-            batched=batched,
-            dtype=str(tensor.dtype).removeprefix("torch."),
-            order=self._order,
-            notes=() if batched else (batch_note(shape, self._batch),),
-        )
+        notes = () if batched else (batch_note(shape, self._batch),)
+        return Node(op, kind, operation, inputs, shape, batched, dtype_name(tensor.dtype), self._order, notes)
 
-    def _weights(self, op: str, arguments: dict[str, Any]) -> dict[str, torch.Tensor]:
-        given = {role: arguments.get(name) for name, role in ROLES.get(op, {}).items()}
-        return {
-            role: value
-            for role, value in given.items()
-            if isinstance(value, torch.Tensor) and not isinstance(self.origin(value), (Given, Node))
-        }
-
-    def _take_in(self, nodes: list[Node], tensors: list[torch.Tensor]) -> None:
+    def _take_in(self, nodes: list[Node], tensors: list[torch.Tensor], written: bool, aside: bool) -> None:
+        """Name the nodes, keep what is wanted of their values, and remember whose values the tensors have."""
         self.namer.place(nodes)
         for node, tensor in zip(nodes, tensors, strict=True):
+            ours = not written or hasattr(tensor, _MARK)
             if self._uncounted is None or not self._uncounted.isdisjoint(self.namer.could_be_called(node)):
-                node.tensor = kept(tensor)
+                node.tensor = kept(tensor) if ours else tensor.clone()
+            if written and not aside and not sole_owner(tensor):
+                self._writes.add(tensor, node)
+            self._hang(tensor, node, ours)
 
     def _hang(self, tensor: torch.Tensor, origin: Origin, ours: bool) -> None:
         if ours:
@@ -248,14 +243,14 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not (whole and len(writers) == 1):
             sources = (known, *writers) if known and not whole else tuple(writers)
             # `x[:, :3] = a` makes x a merge of what it was and of a.
-            now = node = self._node(tensor, "slice_scatter", tuple(dict.fromkeys(sources)))
             spatial = {source.shape[2:] for source in sources}
-            node.kind = Kind.RESHAPE
-            node.operation = Merge("scatter") if spatial == {node.shape[2:]} else Whole("scatter")
+            whole_map = Merge("scatter") if spatial == {tuple(tensor.shape[2:])} else Whole("scatter")
+            now = node = self._node(tensor, "slice_scatter", tuple(dict.fromkeys(sources)), Kind.RESHAPE, whole_map)
             node.notes = ("Parts of this value were written in place.", *node.notes)
             node.siblings = [node]
-            self._take_in([node], [tensor])
+            self._take_in([node], [tensor], written=False, aside=False)
             self.namer.settled()
+            return now
         self._hang(tensor, now, ours=hasattr(tensor, _MARK))
         return now
 
@@ -274,11 +269,15 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 raise
 
 
-def _same_values(made_by: Operator, result: Any, tensors: list[torch.Tensor]) -> bool:
-    """Whether the operator only copied or aliased: no layer of its own."""
-    if not isinstance(result, torch.Tensor) or made_by.writes:
-        return False
-    return made_by.transparent or (made_by.casts and result.dtype == tensors[0].dtype)
+def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:
+    """The tensors among an operator's arguments, lists of tensors included."""
+    found: list[torch.Tensor] = []
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found.extend(item for item in value if isinstance(item, torch.Tensor))
+    return found
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

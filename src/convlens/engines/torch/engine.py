@@ -64,9 +64,12 @@ class TorchEngine:
     @property
     def inputs(self) -> tuple[Input, ...]:
         """The parameters of ``forward``; their shapes only where ``input_shape`` or an exported program says them."""
+        return self._stated_inputs(Structure.of(self._model))
+
+    def _stated_inputs(self, structure: Structure) -> tuple[Input, ...]:
         if self._program.inputs:
             return self._program.inputs
-        dtype = str(Structure.of(self._model).dtype).removeprefix("torch.")
+        dtype = str(structure.dtype).removeprefix("torch.")
         given = self._input_shape
         return tuple(
             Input(name, given, dtype) if given is not None and place == 0 else Input(name, (), dtype, rank_known=False)
@@ -132,7 +135,7 @@ class TorchEngine:
     ) -> Network:
         batch = int(next(iter(tensors.values())).shape[0])
         capture = Capture(structure, batch, keep, sink, pretence)
-        inputs = self._actual_inputs(tensors)
+        inputs = self._actual_inputs(structure, tensors)
         with torch.inference_mode():
             for name, tensor in tensors.items():
                 capture.give(name, tensor)
@@ -181,8 +184,8 @@ class TorchEngine:
         if capture.stopped is not None:
             raise capture.stopped
 
-    def _actual_inputs(self, tensors: Mapping[str, torch.Tensor]) -> tuple[Input, ...]:
-        stated = {given.name: given for given in self.inputs}
+    def _actual_inputs(self, structure: Structure, tensors: Mapping[str, torch.Tensor]) -> tuple[Input, ...]:
+        stated = {given.name: given for given in self._stated_inputs(structure)}
         return tuple(
             replace(
                 stated.get(name, Input(name, ())),
@@ -203,7 +206,7 @@ class TorchEngine:
         structure = Structure.of(self._model)
         tensors = prepared(feed, structure.device, structure.dtype)
         batch = int(next(iter(tensors.values())).shape[0])
-        inputs = self._actual_inputs(tensors)
+        inputs = self._actual_inputs(structure, tensors)
         with untouched(structure), torch.inference_mode():
             try:
                 result = self._forward(tensors)

@@ -78,6 +78,6 @@ Origin = Given | Node
 
 def batch_note(shape: Shape, batch: int) -> str:
     """Why a value is shown whole, when its first axis isn't the batch axis."""
-    if shape and batch > 0 and shape[0] % batch == 0:
+    if batch > 1 and shape and shape[0] and shape[0] % batch == 0:
         return "The batch is folded into the first axis; the value is shown whole."
-    return "This value has no batch axis in front; it is shown whole."
+    return "The first axis isn't the batch; the value is shown whole."

@@ -106,7 +106,10 @@ def _tensor_attributes(module: torch.nn.Module) -> tuple[dict[str, Any], dict[st
     """Plain attributes that are tensors (what the hook of ``torch.nn.utils.weight_norm`` computes), and buffers."""
     if isinstance(module, torch.jit.ScriptModule):
         return {}, {}
-    own = {name: value for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
+    attributes = vars(module)
+    if torch.Tensor not in set(map(type, attributes.values())):
+        return {}, dict(module._buffers)
+    own = {name: value for name, value in attributes.items() if isinstance(value, torch.Tensor)}
     return own, dict(module._buffers)
 
 

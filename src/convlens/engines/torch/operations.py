@@ -32,8 +32,8 @@ class Call:
     """One call of an operator.
 
     ``shapes`` has the whole shape of every tensor argument, by argument name, batch included. ``moving`` are the shapes
-    of the tensors that the network's input can change, in order; all others are parameters or constants. ``output`` is the
-    shape of the first result; ``batched``: its axis 0 is the batch axis.
+    of the tensors that the network's input can change, in order; all others are parameters or constants. ``output`` is
+    the shape of the first result; ``batched``: its axis 0 is the batch axis.
     """
 
     op: str

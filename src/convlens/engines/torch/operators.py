@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
+
+from convlens.engines.torch.operations import ROLES, Call, Described, describe
+from convlens.network import Shape
 
 # The same values again: no layer of its own.
 _TRANSPARENT = frozenset(
@@ -30,7 +33,7 @@ _SWAPPABLE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operator:
     """One overload, as its schema tells it. ``out_of_place`` is the same operator with a result of its own."""
 
@@ -42,11 +45,19 @@ class Operator:
     casts: bool
     first_only: bool
     pointwise: bool
+    overwrites: bool
+    roles: tuple[tuple[int, str, str], ...]
     out_of_place: Callable[..., Any] | None
 
+    def weights(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int]) -> dict[str, torch.Tensor]:
+        """The weights among the arguments, by role: tensors that no input can change."""
+        given = [(role, args[place] if place < len(args) else kwargs.get(name)) for place, name, role in self.roles]
+        return {r: value for r, value in given if isinstance(value, torch.Tensor) and id(value) not in read}
+
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Every argument by its name, defaults included."""
-        return {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}
+        """Every argument by its name, in the schema's order, defaults included."""
+        given = {**dict(zip(self.names, args, strict=False)), **kwargs}
+        return {name: given[name] if name in given else self.defaults.get(name) for name in self.names}
 
 
 @cache
@@ -54,19 +65,22 @@ def operator(function: Any) -> Operator:
     """Read the schema of an overload, once."""
     schema = function._schema
     full = schema.name.split("::")[-1]
+    names = tuple(a.name for a in schema.arguments)
     writes = tuple(a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write)
     word = full[:-1] if full.endswith("_") and not full.startswith("__") else full
     word = word.strip("_") if word.startswith("__") else word
     pointwise = torch.Tag.pointwise in function.tags
     return Operator(
         word=word,
-        names=tuple(a.name for a in schema.arguments),
+        names=names,
         defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
         writes=writes,
         transparent=word in _TRANSPARENT,
         casts=word in _CASTS,
         first_only=word in _FIRST_ONLY,
         pointwise=pointwise,
+        overwrites=full == "copy_",
+        roles=tuple((names.index(name), name, role) for name, role in ROLES.get(word, {}).items() if name in names),
         out_of_place=_out_of_place(function, full) if writes == ("self",) else None,
     )
 
@@ -79,3 +93,56 @@ def _out_of_place(function: Any, name: str) -> Callable[..., Any] | None:
         return None
     found: Callable[..., Any] = twin
     return found if name in _SWAPPABLE else None
+
+
+@cache
+def dtype_name(dtype: torch.dtype) -> str:
+    """``float32`` for ``torch.float32``."""
+    return str(dtype).removeprefix("torch.")
+
+
+def described(
+    made_by: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int], output: Shape, batch: int
+) -> Described:
+    """Kind and operation of a call, remembered by all that they depend on. ``read``: ids of tensors that inputs can change."""
+    facts = tuple([_fact(value, read) for value in args])
+    named = tuple([(name, _fact(value, read)) for name, value in kwargs.items()]) if kwargs else ()
+    try:
+        return _described(made_by, facts, named, output, bool(output) and output[0] == batch)
+    except TypeError:  # an argument that can't be a key
+        return _described.__wrapped__(made_by, facts, named, output, bool(output) and output[0] == batch)
+
+
+_TENSOR = object()
+
+
+def _fact(value: Any, read: Container[int]) -> Any:
+    """All that matters of an argument; of a tensor its shape, and whether it can move. Plain tuples, as they hash fastest."""
+    if isinstance(value, torch.Tensor):
+        return _TENSOR, value.shape, id(value) in read
+    if isinstance(value, (list, tuple)):
+        return tuple([_fact(item, read) for item in value])
+    return value
+
+
+def _is_tensor(fact: Any) -> bool:
+    return isinstance(fact, tuple) and len(fact) == 3 and fact[0] is _TENSOR
+
+
+@lru_cache(maxsize=4096)
+def _described(
+    made_by: Operator, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...], output: Shape, batched: bool
+) -> Described:
+    arguments = made_by.bind(args, dict(kwargs))
+    listed = [value if isinstance(value, tuple) and not _is_tensor(value) else (value,) for value in arguments.values()]
+    return describe(
+        Call(
+            op=made_by.word,
+            arguments=arguments,
+            shapes={name: tuple(value[1]) for name, value in arguments.items() if _is_tensor(value)},
+            moving=tuple(tuple(fact[1]) for facts in listed for fact in facts if _is_tensor(fact) and fact[2]),
+            output=tuple(output),
+            batched=batched,
+            pointwise=made_by.pointwise,
+        )
+    )

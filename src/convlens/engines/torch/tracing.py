@@ -23,7 +23,7 @@ def small(shapes: Mapping[str, Shape]) -> bool:
 def blank(shape: Shape, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Zeros in the layout that a picture of this shape would have."""
     tensor = torch.zeros(shape, device=device, dtype=dtype)
-    return tensor.to(memory_format=laid_out(len(shape), device, dtype), copy=True)
+    return tensor.to(memory_format=laid_out(shape, device, dtype), copy=True)
 
 
 class Fakes:
