@@ -104,7 +104,7 @@ def test_every_layer_shape_and_setting_is_written() -> None:
     )
     root = ET.fromstring(diagram_svg(network([conv])))
     assert set(texts(root)) >= {"input", "image", "Conv2d", "stem", "3 × ? × 4", "32 × 112 × 112"}
-    assert "3 × 3 · stride 2 · pad 0 × 1 · 896 parameters" in " · ".join(texts(root))
+    assert "3 × 3 · stride 2 · pad 0 before 1 after · 896 parameters" in " · ".join(texts(root))
     assert len(list(root.iter(f"{SVG}circle"))) == 1
 
 

@@ -96,11 +96,11 @@ def facts(layer: Layer) -> list[str]:
         if any(dilation != 1 for dilation in operation.dilation):
             said.append(f"dilation {_same(operation.dilation)}")
         if any(any(pair) for pair in operation.padding):
-            said.append(f"pad {_same([_same(pair) for pair in operation.padding])}")
+            said.append(f"pad {_same([_pad_text(pair) for pair in operation.padding])}")
     if isinstance(operation, Convolution) and operation.groups > 1:
         said.append(f"{operation.groups} groups")
     if isinstance(operation, Pad):
-        said.append(f"pad {_same([_same(pair) for pair in operation.padding])}")
+        said.append(f"pad {_same([_pad_text(pair) for pair in operation.padding])}")
     if isinstance(operation, Dense):
         said.append(f"{operation.in_features} → {operation.out_features}")
     if isinstance(operation, Normalisation) and operation.groups > 1:
@@ -129,6 +129,11 @@ def _same(values: object) -> str:
     """One value where all are equal: stride 2, not stride 2 x 2."""
     parts = [str(value) for value in values]  # type: ignore[attr-defined]  # any sequence
     return parts[0] if len(set(parts)) == 1 else " × ".join(parts)
+
+
+def _pad_text(pair: tuple[int, int]) -> str:
+    before, after = pair
+    return str(before) if before == after else f"{before} before {after} after"
 
 
 class _Card:

@@ -84,7 +84,7 @@ def plot_maps(
 
     1-D maps (channels, length) are rows of one picture, a vector (features,) is bars, and of (channels, depth, rows,
     columns) the middle slice is shown, in words. Of more than 64 maps the first 64 are shown, and the figure says so;
-    ``channels`` chooses. ``ax`` draws inside axes of your own. The scale is that of all maps of the layer, shown or not.
+    ``channels`` chooses. ``ax`` draws inside axes of your own. The scale is that of all maps, shown or not.
 
     >>> len(plot_maps(np.ones((3, 4, 4))).axes)
     4
