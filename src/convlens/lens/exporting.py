@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,11 +94,31 @@ def _zarr(maps: Iterable[FeatureMap], path: Path, about: str) -> None:
     import zarr
 
     group = zarr.open_group(str(path), mode="w")
+    taken: list[str] = []
     for name, array in _named(maps):
+        place = _zarr_path(name, taken)
+        taken.append(place.casefold())
         chunks = (1, *array.shape[1:]) if array.ndim > 1 and array[0].nbytes > 2**16 else array.shape
-        stored = group.create_array(name, shape=array.shape, dtype=array.dtype, chunks=tuple(max(n, 1) for n in chunks))
+        stored = group.create_array(
+            place, shape=array.shape, dtype=array.dtype, chunks=tuple(max(n, 1) for n in chunks)
+        )
         stored[...] = array
+        stored.attrs["layer"] = name
     group.attrs["convlens"] = json.loads(about)
+
+
+def _zarr_path(name: str, taken: list[str]) -> str:
+    """A path in the group: the layer's name, slashes and all, or a safe one where that can't be a path of its own."""
+    parts = name.split("/")
+    if not _clashes(name.casefold(), taken) and all(part and files.stem(part) == part for part in parts):
+        return name
+    stem = files.stem(name)
+    others = chain([stem], (f"{stem}~{number}" for number in count(2)))
+    return next(other for other in others if not _clashes(other.casefold(), taken))
+
+
+def _clashes(path: str, taken: list[str]) -> bool:
+    return any(t == path or t.startswith(f"{path}/") or path.startswith(f"{t}/") for t in taken)
 
 
 def _named(maps: Iterable[FeatureMap]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:

@@ -31,8 +31,8 @@ def stem(name: str) -> str:
     """
     composed = unicodedata.normalize("NFKC", name)
     kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in composed)
-    kept = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", kept)).strip(".-_ ")
-    kept = kept.encode()[:_LONGEST].decode(errors="ignore").rstrip(".-_ ")
+    kept = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", kept)).strip(".-")
+    kept = kept.encode()[:_LONGEST].decode(errors="ignore").rstrip(".-")
     if _RESERVED.fullmatch(kept):
         kept = f"{kept}_"
     return kept or "layer"
