@@ -27,14 +27,14 @@ def stem(name: str) -> str:
     Letters and digits of any script stay, and ``.``, ``_`` and ``-`` inside; all else becomes ``-``.
 
     >>> stem("/features/conv:2"), stem("../../x"), stem("NUL"), stem("")
-    ('features-conv-2', 'x', 'NUL_', 'layer')
+    ('features-conv-2', 'x', '_NUL', 'layer')
     """
     composed = unicodedata.normalize("NFKC", name)
     kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in composed)
     kept = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", kept)).strip(".-")
     kept = kept.encode()[:_LONGEST].decode(errors="ignore").rstrip(".-")
     if _RESERVED.fullmatch(kept):
-        kept = f"{kept}_"
+        kept = f"_{kept}"
     return kept or "layer"
 
 
