@@ -1,15 +1,61 @@
-"""Values that only move, or are mixed from their neighbours: pad, reshape, transpose, slice, resize."""
+"""Values that only move: pad, slice, reshape, transpose, concat, stack, and whatever else copies.
+
+Each rule maps an output index to the input index that it was copied from. An index is one entry an axis: whole numbers
+for one value, or arrays that broadcast for many at once; the same rule serves both.
+"""
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil, floor
+from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from convlens.arithmetic.windows import inside_padding
-from convlens.arithmetic.working import PADDING, Array, Floats, Integers, Step, Working, single
-from convlens.network import Pad, Reshape, Resize, Shape, Slice
+from convlens.arithmetic.working import PADDING, Array, Integers, Swept, Working, single
+from convlens.network import Merge, Pad, Reshape, Shape, Slice
+
+Index = tuple[Integers, ...]
+Mover = Pad | Slice | Reshape
+
+
+def moved(operation: Mover, index: Shape, outputs: Shape, source: Array) -> Working | None:
+    """Where one value of a layer that moves values came from; ``None`` where the layer doesn't say its order."""
+    found = _whence(operation, tuple(np.asarray(place) for place in index), outputs, source.shape)
+    if found is None:
+        return None
+    place = tuple(int(axis) for axis in found)
+    if isinstance(operation, Pad) and PADDING in place:
+        value = operation.value if operation.mode in ("zeros", "constant") else 0.0
+        return Working(
+            rule="constant",
+            formula=f"padding: {value:g}",
+            window=np.array([value]),
+            inputs=np.array([0]),
+            places=tuple(np.array([PADDING]) for _ in place),
+            total=value,
+        )
+    words = "input at " + ", ".join(str(n) for n in place)
+    if isinstance(operation, Reshape) and not operation.axes:
+        words = f"number {_flat(index, outputs, operation)} in memory: {words}"
+    return copied(place, source, words)
+
+
+def all_moved(operation: Mover, channel: int, outputs: Shape, source: Array) -> Swept | None:
+    """The same for a whole channel."""
+    found = _whence(operation, every_place(channel, outputs), outputs, source.shape)
+    if found is None:
+        return None
+    values = source[found].astype(np.float64)
+    if isinstance(operation, Pad):
+        for axis in found:
+            values = np.where(axis == PADDING, operation.value, values)
+    return Swept(np.broadcast_to(values, outputs[1:]))
+
+
+def every_place(channel: int, outputs: Shape) -> Index:
+    """The index of every value of a channel."""
+    return (np.asarray(channel), *np.ix_(*(np.arange(size) for size in outputs[1:]))) if outputs else ()
 
 
 def copied(index: Shape, source: Array, words: str) -> Working:
@@ -18,149 +64,94 @@ def copied(index: Shape, source: Array, words: str) -> Working:
     return single("copy", words, value, value, index)
 
 
-def pad(operation: Pad, index: Shape, source: Array) -> Working:
-    """Where a value of a padded map came from; or the constant that was put there."""
-    found = [index[0]]
-    for place, size, (before, _) in zip(index[1:], source.shape[1:], operation.padding, strict=True):
-        found.append(int(inside_padding(np.array([place - before]), size, operation.mode)[0]))
-    if PADDING in found:
-        places = tuple(np.array([PADDING]) for _ in index)
-        return Working(
-            rule="constant",
-            formula=f"padding: {operation.value:g}",
-            window=np.array([operation.value]),
-            inputs=np.array([0]),
-            places=places,
-            total=operation.value,
-        )
-    return copied(tuple(found), source, "input at " + ", ".join(str(n) for n in found))
+def taken(index: Shape, source: Array, origin: Array) -> Working:
+    """A value that an engine says was copied: ``origin`` has, for each output value, the number of its input value."""
+    place = tuple(int(n) for n in np.unravel_index(int(origin[index]), source.shape))
+    return copied(place, source, "input at " + ", ".join(str(n) for n in place))
 
 
-def sliced(operation: Slice, index: Shape, source: Array) -> Working:
-    """Where a value of a cut-out came from."""
-    channel = index[0] + operation.first_channel
-    spatial = (
-        start + step * place for start, step, place in zip(operation.start, operation.step, index[1:], strict=True)
-    )
-    found = (channel, *spatial)
-    return copied(found, source, "input at " + ", ".join(str(n) for n in found))
+def all_taken(channel: int, outputs: Shape, source: Array, origin: Array) -> Swept:
+    """The same for a whole channel."""
+    numbers = origin[channel] if outputs else origin
+    return Swept(source.reshape(-1)[numbers].astype(np.float64))
 
 
-def reshaped(operation: Reshape, index: Shape, outputs: Shape, source: Array) -> Working | None:
-    """Where a value of a reshape, flatten or transpose came from; ``None`` where the layer doesn't say its order."""
-    if operation.axes:
-        found = [0] * len(index)
-        for place, axis in zip(index, operation.axes, strict=True):
-            found[axis] = place
-        return copied(tuple(found), source, "input at " + ", ".join(str(n) for n in found))
-    if source.size != int(np.prod(outputs)):
-        return None
-    flat = int(np.ravel_multi_index(_in_memory(index, operation), _in_memory(outputs, operation)))
-    there = np.unravel_index(flat, _in_memory(source.shape, operation))
-    found = [int(n) for n in there]
-    if operation.channels_last and len(found) > 1:
-        found = [found[-1], *found[:-1]]
-    return copied(tuple(found), source, f"number {flat} in memory: input at " + ", ".join(str(n) for n in found))
+def _whence(operation: Mover, index: Index, outputs: Shape, shape: Shape) -> Index | None:
+    match operation:
+        case Pad() if len(index) == len(shape) == 1 + len(operation.padding):
+            pads = [operation.channels[0], *(before for before, _ in operation.padding)]
+            return tuple(
+                inside_padding(place - before, size, operation.mode)
+                for place, before, size in zip(index, pads, shape, strict=True)
+            )
+        case Slice() if len(operation.start) == len(shape) - 1 == len(index) - 1:
+            starts, steps = (operation.first_channel, *operation.start), (operation.channel_step, *operation.step)
+            return tuple(start + step * place for start, step, place in zip(starts, steps, index, strict=True))
+        case Reshape() if operation.axes and len(operation.axes) == len(index) == len(shape):
+            found = [index[0]] * len(shape)
+            for place, axis in zip(index, operation.axes, strict=True):
+                found[axis] = place
+            return tuple(found)
+        case Reshape() if not operation.axes and prod(shape) == prod(outputs):
+            return _unflattened(_flat(index, outputs, operation), shape, operation)
+        case _:
+            return None
 
 
-def _in_memory(axes: Shape, operation: Reshape) -> Shape:
-    """Indices or sizes in the order in which the framework stores them."""
-    return (*axes[1:], axes[0]) if operation.channels_last and len(axes) > 1 else tuple(axes)
+def _flat(index: Sequence[Integers | int], sizes: Shape, operation: Reshape) -> Integers:
+    """The number that an index has in the framework's memory."""
+    places, lengths = list(index), list(sizes)
+    if operation.channels_last and len(lengths) > 1:
+        places, lengths = [*places[1:], places[0]], [*lengths[1:], lengths[0]]
+    flat = np.asarray(0)
+    for place, length in zip(places, lengths, strict=True):
+        flat = flat * length + place
+    return flat
 
 
-def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> Working | None:
-    """Which source pixels a resized value is mixed from, and with which weights; ``None`` for modes not known here.
+def _unflattened(flat: Integers, sizes: Shape, operation: Reshape) -> Index:
+    last = operation.channels_last and len(sizes) > 1
+    lengths = [*sizes[1:], sizes[0]] if last else list(sizes)
+    found: list[Integers] = []
+    for length in reversed(lengths):
+        flat, place = np.divmod(flat, length)
+        found.insert(0, np.asarray(place))
+    return (found[-1], *found[:-1]) if last else tuple(found)
 
-    Source of the coordinates: the Resize operator of the ONNX specification; the cubic kernel is that of R. Keys, 1981.
+
+def joined(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working | None:
+    """Which branch a value of a concatenation or a stack came from; ``None`` where the shapes don't say it."""
+    axis = operation.axis or 0
+    place, along = index[axis], axis_words(axis)
+    if operation.function == "stack":
+        found = (*index[:axis], *index[axis + 1 :])
+        return single("copy", f"input {place}", *[float(sources[place][found])] * 2, found, source=place)
+    for number, source in enumerate(sources):
+        if place < source.shape[axis]:
+            found = (*index[:axis], place, *index[axis + 1 :])
+            value = float(source[found])
+            return single("copy", f"input {number} at {along} {place}", value, value, found, source=number)
+        place -= source.shape[axis]
+    return None
+
+
+def all_joined(operation: Merge, channel: int, sources: Sequence[Array]) -> Swept:
+    """The same for a whole channel."""
+    axis = operation.axis or 0
+    if operation.function == "stack":
+        parts = sources[channel] if axis == 0 else np.stack([source[channel] for source in sources], axis - 1)
+        return Swept(parts.astype(np.float64))
+    if axis > 0:
+        return Swept(np.concatenate([source[channel] for source in sources], axis - 1).astype(np.float64))
+    firsts = np.cumsum([0, *(len(source) for source in sources)])
+    number = int(np.searchsorted(firsts, channel, side="right")) - 1
+    return Swept(sources[number][channel - int(firsts[number])].astype(np.float64))
+
+
+def axis_words(axis: int) -> str:
+    """What a reader calls a batchless axis.
+
+    >>> axis_words(0), axis_words(2)
+    ('channel', 'axis 2')
     """
-    axes: list[Integers] = [np.array([index[0]])]
-    weights: list[Floats] = [np.ones(1)]
-    for axis, place in enumerate(index[1:]):
-        found = _taps(operation, place, source.shape[1 + axis], outputs[1 + axis], axis)
-        if found is None:
-            return None
-        axes.append(found[0])
-        weights.append(found[1])
-    mesh = np.ix_(*axes)
-    window = source[mesh].astype(np.float64)
-    kernel = np.ones(window.shape)
-    for axis, weight in enumerate(weights):
-        kernel = kernel * weight.reshape((-1,) + (1,) * (window.ndim - 1 - axis))
-    products = window * kernel
-    total = float(products.sum())
-    return Working(
-        rule="interpolation" if window.size > 1 else "copy",
-        formula=f"{operation.mode}: sum of source pixels x weights",
-        window=window,
-        kernel=kernel,
-        products=products,
-        inputs=np.zeros((1,) * window.ndim, np.intp),
-        places=tuple(mesh),
-        steps=(Step("sum of source pixels x weights", total),),
-        total=total,
-        # the framework computes the coordinate itself in float32: a position near n is off by up to n roundings
-        roundings=16 + 4 * max(source.shape[1:]) if window.size > 1 else 1,
-        magnitude=float(np.abs(window).sum()) if window.size > 1 else abs(total),
-    )
-
-
-def coordinate(operation: Resize, place: int, size: int, outputs: int, axis: int) -> Fraction | None:
-    """Where an output position lies on the input axis."""
-    scale = operation.scale[axis] if operation.scale else Fraction(outputs, size)
-    match operation.coordinates:
-        case "align_corners":
-            return Fraction(place * (size - 1), outputs - 1) if outputs > 1 else Fraction(0)
-        case "half_pixel":
-            return (place + Fraction(1, 2)) / scale - Fraction(1, 2)
-        case "pytorch_half_pixel":
-            return (place + Fraction(1, 2)) / scale - Fraction(1, 2) if outputs > 1 else Fraction(0)
-        case "half_pixel_symmetric":
-            adjustment = outputs / (size * scale)
-            centre = Fraction(size, 2)
-            return centre * (1 - adjustment) + (place + Fraction(1, 2)) / scale - Fraction(1, 2)
-        case "asymmetric":
-            return place / scale
-        case _:
-            return None
-
-
-def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> tuple[Integers, Floats] | None:
-    x = coordinate(operation, place, size, outputs, axis)
-    if x is None:
-        return None
-    if operation.mode == "nearest":
-        rounded = _nearest(x, operation.rounding)
-        return np.array([min(max(rounded, 0), size - 1)]), np.ones(1)
-    first = floor(x)
-    share = float(x - first)
-    if operation.mode == "linear":
-        taps, weights = [first, first + 1], [1 - share, share]
-    elif operation.mode == "cubic":
-        taps, weights = [first + n for n in range(-1, 3)], _keys(share, operation.cubic_coefficient)
-    else:
-        return None
-    return np.array([min(max(tap, 0), size - 1) for tap in taps]), np.array(weights)
-
-
-def _nearest(x: Fraction, rounding: str) -> int:
-    match rounding:
-        case "floor":
-            return floor(x)
-        case "ceil":
-            return ceil(x)
-        case "round_prefer_ceil":
-            return floor(x + Fraction(1, 2))
-        case _:
-            return ceil(x - Fraction(1, 2))
-
-
-def _keys(share: float, a: float) -> list[float]:
-    """The four weights of cubic interpolation, ``share`` of the way from the second source pixel to the third."""
-
-    def inner(t: float) -> float:
-        return ((a + 2) * t - (a + 3)) * t * t + 1
-
-    def outer(t: float) -> float:
-        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-
-    return [outer(1 + share), inner(share), inner(1 - share), outer(2 - share)]
+    return "channel" if axis == 0 else f"axis {axis}"
