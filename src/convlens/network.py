@@ -226,6 +226,9 @@ class ReceptiveField:
     both inside it (fractions, behind transposed convolutions, are rounded inwards); ``size`` is its length, the largest
     where the values of a layer differ. ``whole``: every value sees the same box. ``exact`` is false where operations
     don't line up and the box is a bound.
+
+    ``axes``: along which batchless axis of the layer ``index`` counts, for each axis of the picture; its spatial axes in
+    order where it is empty.
     """
 
     size: Shape
@@ -234,6 +237,7 @@ class ReceptiveField:
     end: tuple[Fraction, ...]
     whole: bool = False
     exact: bool = True
+    axes: Shape = ()
 
 
 @dataclass(frozen=True, slots=True)
