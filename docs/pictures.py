@@ -45,8 +45,7 @@ def photograph(page: Path, name: str, width: int, height: int, *, dark: bool = F
             check=True,
             capture_output=True,
         )
-    picture = Image.open(IMAGES / name).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+    Image.open(IMAGES / name).convert("RGB").save(IMAGES / name, optimize=True)
 
 
 def residual() -> convlens.Lens:
