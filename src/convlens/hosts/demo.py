@@ -87,6 +87,7 @@ def _run_lesson(lesson: Lesson, cat: Picture, arriving: Filling) -> Section:
         "model": add("model", ".onnx", model.SerializeToString()),
         "summary": add("summary", ".txt", f"{summary}\n".encode()),
         "summary as JSON": add("summary", ".json", json.dumps(summary.to_dict(), indent=2).encode()),
+        "diagram": add("diagram", ".svg", opened.diagram().encode()),
         "arithmetic": add("arithmetic", ".txt", derivation.in_words(maps.network).encode()),
     }
     links |= _add_kernels(opened, add)

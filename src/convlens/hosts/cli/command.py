@@ -8,6 +8,7 @@ from typer.core import TyperCommand
 
 from convlens.errors import ConvlensError
 from convlens.hosts.cli import terminal
+from convlens.hosts.cli.noise import without_greetings
 
 
 class InterruptedRunError(ConvlensError):
@@ -30,3 +31,12 @@ class Command(TyperCommand):
             raise InterruptedRunError("Interrupted", hint="Nothing half-written remains.") from None
         except BrokenPipeError:
             raise PipeClosedError from None
+
+
+class ModelCommand(Command):
+    """A command that opens a model, and so wakes a framework."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, without the framework's greetings."""
+        with without_greetings():
+            return super().invoke(ctx)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convlens.hosts.cli import options, terminal
-from convlens.hosts.cli.command import Command
+from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.opening import open_lens
 from convlens.hosts.cli.options import examples
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
-        cls=Command,
+        cls=ModelCommand,
         epilog=examples(
             ("every layer with its shape, parameters, MACs and receptive field", "convlens summary model.onnx"),
             ("for pictures of another size", "convlens summary model.onnx --input-shape 3,512,512"),

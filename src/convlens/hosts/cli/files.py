@@ -9,7 +9,7 @@ import typer
 
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
-from convlens.hosts.cli.command import Command
+from convlens.hosts.cli.command import Command, ModelCommand
 from convlens.hosts.cli.opening import open_lens, read_free_shape, read_recipe
 from convlens.hosts.cli.options import examples
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
-        cls=Command,
+        cls=ModelCommand,
         epilog=examples(
             ("every feature map, for NumPy", "convlens export model.onnx cat.jpg -o maps.npz"),
             ("two layers only", "convlens export model.onnx cat.jpg conv1 relu1 -o maps.safetensors"),

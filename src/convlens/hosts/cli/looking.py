@@ -10,7 +10,7 @@ import typer
 
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
-from convlens.hosts.cli.command import Command
+from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.opening import open_lens, read_recipe
 from convlens.hosts.cli.options import examples
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(
-        cls=Command,
+        cls=ModelCommand,
         epilog=examples(
             (
                 "the kernels of every convolution, a picture each, in the folder model-kernels",
@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
         ),
     )(kernels)
     app.command(
-        cls=Command,
+        cls=ModelCommand,
         epilog=examples(
             ("every layer, a picture each, in the folder model-on-cat", "convlens maps model.onnx cat.jpg"),
             ("two layers, into a folder of your choice", "convlens maps model.onnx cat.jpg conv1 relu1 -o maps/"),
@@ -52,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
         ),
     )(maps)
     app.command(
-        cls=Command,
+        cls=ModelCommand,
         epilog=examples(
             ("the network as a picture: layers, branches, shapes", "convlens diagram model.onnx -o model.svg"),
         ),
