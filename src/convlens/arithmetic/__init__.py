@@ -11,7 +11,8 @@
 """
 
 from convlens.arithmetic.explaining import explain
+from convlens.arithmetic.rounding import agreement
 from convlens.arithmetic.sweep import Sweep, explain_all
 from convlens.arithmetic.working import PADDING, Step, Working
 
-__all__ = ["PADDING", "Step", "Sweep", "Working", "explain", "explain_all"]
+__all__ = ["PADDING", "Step", "Sweep", "Working", "agreement", "explain", "explain_all"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convlens.arithmetic.working import Floats
+from convlens.arithmetic.rounding import Floats
 from convlens.network import Activation
 
 _erf = np.vectorize(erf, otypes=[np.float64])
@@ -23,7 +23,8 @@ class Function:
     compute: Callable[..., Any]
 
 
-def _sigmoid(x: Floats) -> Floats:
+def sigmoid(x: Floats) -> Floats:
+    """``1 / (1 + exp(-x))``, without overflow on either side."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
 
@@ -58,15 +59,15 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
     "thresholded_relu": Function("x if x > {alpha} else 0", lambda x, alpha: np.where(x > alpha, x, 0)),
     "threshold": Function(
-        "x if x > {threshold} else {value}", lambda x, threshold, value: np.where(x > threshold, x, value)
+        "x if x > {threshold} else {value}", lambda x, threshold, value: np.where(x <= threshold, value, x)
     ),
-    "sigmoid": Function("1 / (1 + exp(-x))", _sigmoid),
+    "sigmoid": Function("1 / (1 + exp(-x))", sigmoid),
     "log_sigmoid": Function("-log(1 + exp(-x))", lambda x: -np.logaddexp(0, -x)),
     "hard_sigmoid": Function(
         "min(max({alpha} * x + {beta}, 0), 1)", lambda x, alpha, beta: np.clip(alpha * x + beta, 0, 1)
     ),
     "tanh": Function("tanh(x)", np.tanh),
-    "swish": Function("x / (1 + exp(-{alpha} * x))", lambda x, alpha=1.0: x * _sigmoid(alpha * x)),
+    "swish": Function("x / (1 + exp(-{alpha} * x))", lambda x, alpha=1.0: x * sigmoid(alpha * x)),
     "hard_swish": Function("x * min(max(x / 6 + 0.5, 0), 1)", lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
     "gelu": Function("x * (1 + erf(x / sqrt(2))) / 2", lambda x: x * _normal_share(x)),
     "gelu_tanh": Function(
@@ -84,17 +85,31 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
     "softplus": Function("log(1 + exp({beta} * x)) / {beta}", _softplus),
     "softsign": Function("x / (1 + |x|)", lambda x: x / (1 + np.abs(x))),
-    "hard_shrink": Function("x if |x| > {lambd} else 0", lambda x, lambd: np.where(np.abs(x) > lambd, x, 0)),
+    "hard_shrink": Function("x if |x| > {lambd} else 0", lambda x, lambd: np.where(np.abs(x) <= lambd, 0, x)),
     "soft_shrink": Function(
         "sign(x) * max(|x| - {lambd}, 0)", lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0)
     ),
     "erf": Function("erf(x)", _erf),
     "abs": Function("|x|", np.abs),
     "neg": Function("-x", np.negative),
+    "sign": Function("1 if x > 0, -1 if x < 0, else 0", np.sign),
+    "floor": Function("the largest whole number <= x", np.floor),
+    "ceil": Function("the smallest whole number >= x", np.ceil),
+    "trunc": Function("x without its fraction", np.trunc),
+    "round": Function("the nearest whole number, halves to the even one", np.rint),
     "exp": Function("exp(x)", np.exp),
+    "exp2": Function("2^x", np.exp2),
+    "expm1": Function("exp(x) - 1", np.expm1),
     "log": Function("log(x)", np.log),
+    "log2": Function("log2(x)", np.log2),
+    "log10": Function("log10(x)", np.log10),
+    "log1p": Function("log(1 + x)", np.log1p),
+    "square": Function("x^2", np.square),
     "sqrt": Function("sqrt(x)", np.sqrt),
+    "rsqrt": Function("1 / sqrt(x)", lambda x: 1 / np.sqrt(x)),
     "reciprocal": Function("1 / x", np.reciprocal),
+    "sin": Function("sin(x)", np.sin),
+    "cos": Function("cos(x)", np.cos),
 }
 """Name (as in ``Activation.function`` or ``Pointwise.function``) to formula. Sources: the operators' own definitions in
 the ONNX operator specification and PyTorch's ``torch.nn.functional``; where the two have one name for two things, the
@@ -128,8 +143,12 @@ def in_words(operation: Activation, slope: float | None = None) -> str:
     return FUNCTIONS[operation.function].formula.format(**numbers)
 
 
-_BOUNDED = ("sigmoid", "tanh", "erf", "hard_sigmoid", "softsign")
-_EXACT = ("relu", "clip", "threshold", "thresholded_relu", "hard_shrink", "abs", "neg")  # nothing is rounded
+_OF_ONE = ("sigmoid", "tanh", "erf", "hard_sigmoid", "softsign", "log", "log2", "log10", "log1p", "cos")
+_EXACT = (
+    *("relu", "clip", "threshold", "thresholded_relu", "hard_shrink", "abs", "neg"),
+    *("sign", "floor", "ceil", "trunc", "round"),
+)  # nothing is rounded
+_EXPONENTIAL = ("exp", "exp2", "expm1")
 
 
 def magnitudes(operation: Activation, x: Floats, total: Floats) -> Floats:
@@ -140,6 +159,9 @@ def magnitudes(operation: Activation, x: Floats, total: Floats) -> Floats:
     """
     if operation.function in _EXACT:
         return np.zeros(np.shape(x))
-    least = 1.0 if operation.function in _BOUNDED else 0.0
+    least = 1.0 if operation.function in _OF_ONE else 0.0
     largest = max([least, *(abs(value) for _, value in operation.constants if np.isfinite(value))])
-    return np.maximum(np.maximum(np.abs(total), np.where(np.isfinite(x), np.abs(x), 0.0)), largest)
+    with np.errstate(all="ignore"):
+        # how much a rounding of the input weighs, x * f'(x)
+        weight = np.abs(x * (1 + np.abs(total)) if operation.function in _EXPONENTIAL else x)
+        return np.maximum(np.maximum(np.abs(total), np.where(np.isfinite(weight), weight, 0.0)), largest)

@@ -1,4 +1,4 @@
-"""Several values made one: add, subtract, multiply, ..., and concatenation, which only picks a branch."""
+"""Several values made one, each position on its own: add, subtract, multiply, divide, maximum, ..."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from convlens.arithmetic.working import PADDING, Array, Floats, Integers, Step, Working, single
+from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.working import NO_AXIS, PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Merge, Shape
 
 _SIGNS: Mapping[str, str] = {"add": "+", "subtract": "-", "multiply": "x", "divide": "/", "power": "^"}
@@ -31,18 +32,23 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
         return None
     places = [broadcast_index(index, source.shape) for source in sources]
     values = np.array([float(source[place]) for source, place in zip(sources, places, strict=True)])
-    function, count = operation.function, len(values)
-    total, magnitude = (float(part) for part in merged(function, list(values)))
-    signs = {"add": [1.0] * count, "subtract": [1.0, *[-1.0] * (count - 1)], "mean": [1.0 / count] * count}.get(
-        function
-    )
+    function, count, factor = operation.function, len(values), operation.factor
+    total, magnitude = (float(part) for part in merged(operation, list(values)))
+    signs = {
+        "add": [1.0, *[factor] * (count - 1)],
+        "subtract": [1.0, *[-factor] * (count - 1)],
+        "mean": [1.0 / count] * count,
+    }.get(function)
     kernel = None if signs is None else np.array(signs)
-    products = None if kernel is None else values * kernel
-    joined = f" {_SIGNS.get(function, ',')} ".join(f"input {n}" for n in range(count))
-    winners = values == total if function in ("maximum", "minimum") else None
+    with np.errstate(all="ignore"):
+        products = None if kernel is None else values * kernel
+    names = [f"input {n}" if n == 0 or factor == 1 else f"{factor:.9g} x input {n}" for n in range(count)]
+    formula = f" {_SIGNS.get(function, ',')} ".join(names)
+    extreme = function in ("maximum", "minimum")
+    winners = ((values == total) | (np.isnan(values) & np.isnan(total))) if extreme else None
     return Working(
         rule=function,
-        formula=f"{function}({joined})" if function not in _SIGNS else joined,
+        formula=formula if function in _SIGNS else f"{function}({formula})",
         window=values,
         kernel=kernel,
         products=products,
@@ -56,38 +62,40 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
     )
 
 
-def merged(function: str, parts: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """The merge of whole arrays, or of single values, and the sum of the magnitudes of what was added."""
+def merged(operation: Merge, parts: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """The merge of whole arrays, or of single values, and what its roundings are relative to."""
+    function, factor = operation.function, operation.factor
     with np.errstate(all="ignore"):
         total = parts[0]
         for part in parts[1:]:
+            part = part if factor == 1 else part * factor
             total = _REDUCTIONS["add" if function == "mean" else function](total, part)
         total = total / len(parts) if function == "mean" else total
+        if function in ("maximum", "minimum"):
+            return total, np.zeros(np.shape(total))
         if function in ("add", "subtract", "mean"):
-            added = sum(np.abs(part) for part in parts)
+            added = sum(np.abs(part if factor == 1 or n == 0 else part * factor) for n, part in enumerate(parts))
             return total, np.asarray(added / len(parts) if function == "mean" else added)
+        if function == "power":  # a rounding of the exponent counts as often as the logarithm of the base is large
+            logarithm = np.abs(np.log(np.abs(parts[0])))
+            often = np.abs(parts[1]) * (1 + np.where(np.isfinite(logarithm), logarithm, 0.0))
+            return total, np.abs(total) * (1 + often)
         return total, np.abs(total)
 
 
-def concatenation(axis: int, index: Shape, sources: Sequence[Array]) -> Working:
-    """Which branch a value of a concatenation came from."""
-    place = index[axis]
-    for number, source in enumerate(sources):
-        if place < source.shape[axis]:
-            found = (*index[:axis], place, *index[axis + 1 :])
-            value = float(source[found])
-            return single("copy", f"input {number} at {axis_words(axis)} {place}", value, value, found, source=number)
-        place -= source.shape[axis]
-    raise IndexError(f"position {index[axis]} lies behind all inputs")
+def all_merged(operation: Merge, channel: int, shape: Shape, sources: Sequence[Array]) -> Swept:
+    """Every value of one channel."""
+    parts = [np.broadcast_to(source, shape)[channel].astype(np.float64) for source in sources]
+    total, magnitude = merged(operation, parts)
+    return Swept(total, 4 * len(parts), magnitude)
 
 
-def axis_words(axis: int) -> str:
-    """What a reader calls a batchless axis.
-
-    >>> axis_words(0), axis_words(2)
-    ('channel', 'axis 2')
-    """
-    return "channel" if axis == 0 else f"axis {axis}"
+def fits(sources: Sequence[Array], shape: Shape) -> bool:
+    """Whether the inputs broadcast to the layer's shape."""
+    try:
+        return np.broadcast_shapes(*(source.shape for source in sources)) == shape
+    except ValueError:
+        return False
 
 
 def broadcast_index(index: Shape, shape: Shape) -> Shape:
@@ -101,9 +109,9 @@ def broadcast_index(index: Shape, shape: Shape) -> Shape:
 
 
 def _padded(places: Sequence[Shape]) -> tuple[Integers, ...]:
-    """One index array an axis; inputs with fewer axes end early, marked by an axis that is no place."""
+    """One index array an axis; inputs with fewer axes end early."""
     rank = max((len(place) for place in places), default=0)
-    filled = [(*place, *(PADDING,) * (rank - len(place))) for place in places]
+    filled = [(*place, *(NO_AXIS,) * (rank - len(place))) for place in places]
     return tuple(np.array([place[axis] for place in filled]) for axis in range(rank))
 
 
@@ -112,4 +120,5 @@ def with_constant(worked: Working, *, left: bool) -> Working:
     names = ("constant", "x") if left else ("x", "constant")
     places = tuple(np.where(np.arange(2) == (0 if left else 1), PADDING, axis) for axis in worked.places)
     formula = worked.formula.replace("input 0", names[0]).replace("input 1", names[1])
-    return replace(worked, formula=formula, inputs=np.zeros(1, np.intp), places=places)
+    # a framework may round the constant to the layer's own type
+    return replace(worked, formula=formula, inputs=np.zeros(1, np.intp), places=places, stored=worked.magnitude)

@@ -125,7 +125,8 @@ def joined(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working 
     place, along = index[axis], axis_words(axis)
     if operation.function == "stack":
         found = (*index[:axis], *index[axis + 1 :])
-        return single("copy", f"input {place}", *[float(sources[place][found])] * 2, found, source=place)
+        value = float(sources[place][found])
+        return single("copy", f"input {place}", value, value, found, source=place)
     for number, source in enumerate(sources):
         if place < source.shape[axis]:
             found = (*index[:axis], place, *index[axis + 1 :])

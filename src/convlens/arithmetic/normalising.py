@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from dataclasses import dataclass
 
 import numpy as np
 
-from convlens.arithmetic.working import Array, Floats, Integers, Step, Working, single
+from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.working import Array, Integers, Step, Swept, Working, single
 from convlens.network import Normalisation, Shape
+
+FROM_THE_VALUE = ("layer", "group", "instance", "rms", "batch")
+
+
+@dataclass(frozen=True, slots=True)
+class _Statistics:
+    """Mean and variance of some values; ``size``: the mean magnitude of what they were taken from."""
+
+    mean: Floats
+    variance: Floats
+    size: Floats
+    roundings: int
 
 
 def normalisation(
@@ -18,82 +31,93 @@ def normalisation(
 
     Batch normalisation reads stored statistics; the others take mean and variance from the value's own group.
     """
-    value = float(source[index])
-    scale, shift = role_at(weights, "scale", index, source.shape), role_at(weights, "shift", index, source.shape)
-    if not operation.axes:
-        if operation.mode not in ("batch", "instance") or "mean" not in weights or "variance" not in weights:
+    value = source[index].astype(np.float64)
+    parts = {role: _role_at(operation, weights, role, index, source.shape) for role in weights}
+    scale, shift = parts.get("scale"), parts.get("shift")
+    if operation.axes:
+        if operation.mode not in FROM_THE_VALUE:
             return None
-        mean = role_at(weights, "mean", index, source.shape) or 0.0
-        variance = role_at(weights, "variance", index, source.shape) or 0.0
-        steps, total = _steps(value, mean, variance, operation.epsilon, scale, shift)
+        mesh = np.ix_(*_group_of(operation, index, source.shape))
+        group = source[mesh].astype(np.float64)
+        found = _measured(operation, group)
+    elif _stored(operation, weights):
+        mean = np.asarray(parts["mean"])
+        found = _Statistics(mean, np.asarray(parts["variance"]), np.abs(mean), 8)
+    else:
+        return None
+    steps = _steps(value, found, operation, scale, shift)
+    total = steps[-1].value
+    magnitude = float(_magnitude(value, found, operation, scale, shift))
+    formula = _formula(operation, scale, shift)
+    if not operation.axes:
         return single(
             "normalisation",
-            _formula(scale, shift),
-            value,
+            formula,
+            float(value),
             total,
             index,
             steps=steps,
             bias=shift,
-            roundings=8,
-            magnitude=_magnitude(value, mean, variance, operation.epsilon, scale, shift),
+            roundings=found.roundings,
+            magnitude=magnitude,
         )
-    if operation.mode not in ("layer", "group", "instance", "rms", "batch"):
-        return None
-    axes = group_of(operation, index, source.shape)
-    mesh = np.ix_(*axes)
-    group = source[mesh].astype(np.float64)
-    mean = 0.0 if operation.mode == "rms" else float(group.mean())
-    variance = float(((group - mean) ** 2).mean())
-    steps, total = _steps(value, mean, variance, operation.epsilon, scale, shift)
     return Working(
         rule="normalisation",
-        formula=_formula(scale, shift, over=group.size, centred=operation.mode != "rms"),
+        formula=f"{formula}, over {group.size:,} values",
         window=group,
         inputs=np.zeros((1,) * group.ndim, np.intp),
         places=tuple(mesh),
         bias=shift,
         steps=steps,
         total=total,
-        roundings=2 * group.size + 8,
-        magnitude=_magnitude(value, float(np.abs(group).mean()), variance, operation.epsilon, scale, shift),
+        roundings=found.roundings,
+        magnitude=magnitude,
     )
 
 
-def statistics(
-    operation: Normalisation, source: Array, weights: Mapping[str, Array]
-) -> tuple[Floats, Floats, int, Floats] | None:
-    """Mean and variance for every value, how many roundings they cost, and the magnitude around which values lie.
-
-    All broadcast to the source's shape; ``None`` for a mode whose formula isn't known.
-    """
+def normalised(operation: Normalisation, channel: int, source: Array, weights: Mapping[str, Array]) -> Swept | None:
+    """Every value of one channel."""
+    roles = {role: _spread(operation, weight, source.shape)[channel] for role, weight in weights.items()}
+    scale, shift = roles.get("scale"), roles.get("shift")
     if not operation.axes:
-        if operation.mode not in ("batch", "instance") or "mean" not in weights or "variance" not in weights:
+        if not _stored(operation, weights):
             return None
-        mean, variance = spread(weights["mean"], source.shape), spread(weights["variance"], source.shape)
-        return mean, variance, 8, np.abs(mean)
-    if operation.mode not in ("layer", "group", "instance", "rms", "batch"):
+        found = _Statistics(roles["mean"], roles["variance"], np.abs(roles["mean"]), 8)
+    elif operation.mode not in FROM_THE_VALUE:
         return None
-    values = source.astype(np.float64)
-    axes = operation.axes
-    if operation.mode == "group":
-        values = values.reshape(operation.groups, -1, *source.shape[1:])
-        axes = tuple(range(1, values.ndim))
-    mean = values.mean(axis=axes, keepdims=True) * (operation.mode != "rms")
-    variance = ((values - mean) ** 2).mean(axis=axes, keepdims=True)
-    size = np.abs(values).mean(axis=axes, keepdims=True)
-    count = values.size // mean.size
-    shaped = [np.broadcast_to(part, values.shape).reshape(source.shape) for part in (mean, variance, size)]
-    return shaped[0], shaped[1], 2 * count + 8, shaped[2]
+    else:
+        found = _measured(operation, source[_channels_of(operation, channel, len(source))].astype(np.float64))
+        own = channel if len(found.mean) > 1 else 0
+        found = _Statistics(found.mean[own], found.variance[own], found.size[own], found.roundings)
+    values = source[channel].astype(np.float64)
+    with np.errstate(all="ignore"):
+        total = (values - found.mean) / np.sqrt(found.variance + operation.epsilon)
+        total = total if scale is None else total * scale
+        total = total if shift is None else total + shift
+    return Swept(total, found.roundings, _magnitude(values, found, operation, scale, shift))
 
 
-def group_of(operation: Normalisation, index: Shape, shape: Shape) -> list[Integers]:
+def _measured(operation: Normalisation, group: Floats) -> _Statistics:
+    """The statistics of a group of values, over its normalised axes."""
+    axes = tuple(range(group.ndim)) if operation.mode == "group" else operation.axes
+    count = group.size // max(1, int(np.prod([n for axis, n in enumerate(group.shape) if axis not in axes])))
+    with np.errstate(all="ignore"):
+        size = np.abs(group).mean(axis=axes, keepdims=True)
+        mean = group.mean(axis=axes, keepdims=True) * (operation.mode != "rms")
+        variance = ((group - mean) ** 2).mean(axis=axes, keepdims=True)
+    return _Statistics(mean, variance, size, 2 * count + 8)
+
+
+def _stored(operation: Normalisation, weights: Mapping[str, Array]) -> bool:
+    return operation.mode in ("batch", "instance") and "mean" in weights and "variance" in weights
+
+
+def _group_of(operation: Normalisation, index: Shape, shape: Shape) -> list[Integers]:
     """The positions along each axis whose statistics the value at ``index`` is normalised with."""
     axes = []
     for axis, size in enumerate(shape):
-        if axis == 0 and operation.mode == "group":
-            per_group = size // operation.groups
-            first = index[0] // per_group * per_group
-            axes.append(np.arange(first, first + per_group))
+        if axis == 0:
+            axes.append(np.arange(size)[_channels_of(operation, index[0], size)])
         elif axis in operation.axes:
             axes.append(np.arange(size))
         else:
@@ -101,15 +125,39 @@ def group_of(operation: Normalisation, index: Shape, shape: Shape) -> list[Integ
     return axes
 
 
-def role_at(weights: Mapping[str, Array], role: str, index: Shape, shape: Shape) -> float | None:
-    """A weight that holds for the value at ``index``: one a channel, or one a value of the normalised axes."""
-    if role not in weights:
-        return None
-    return float(spread(weights[role], shape)[index])
+def _channels_of(operation: Normalisation, channel: int, channels: int) -> slice:
+    """The channels whose statistics a value of ``channel`` is normalised with."""
+    if operation.mode == "group":
+        per_group = channels // operation.groups
+        first = channel // per_group * per_group
+        return slice(first, first + per_group)
+    return slice(None) if 0 in operation.axes else slice(channel, channel + 1)
+
+
+def _role_at(
+    operation: Normalisation, weights: Mapping[str, Array], role: str, index: Shape, shape: Shape
+) -> float | None:
+    return float(_spread(operation, weights[role], shape)[index]) if role in weights else None
+
+
+def _spread(operation: Normalisation, weight: Array, shape: Shape) -> Floats:
+    """A weight, stretched to the layer's ``shape``: one number, one a channel, or one a value of the normalised axes.
+
+    Layer normalisation has a weight for every value of its axes, the others one a channel.
+    """
+    axes = tuple(sorted(operation.axes)) if operation.mode in ("layer", "rms") else ()
+    if axes and weight.shape == tuple(shape[axis] for axis in axes):
+        along = tuple(size if axis in axes else 1 for axis, size in enumerate(shape))
+        return np.broadcast_to(weight.astype(np.float64).reshape(along), shape)
+    return spread(weight, shape)
 
 
 def spread(weight: Array, shape: Shape) -> Floats:
-    """A weight, stretched to the layer's ``shape``: scalar, one a channel, or aligned with the first or last axes."""
+    """A weight, stretched to the layer's ``shape``: one number, or aligned with its first axes, or with its last.
+
+    >>> spread(np.array([1.0, 2.0]), (2, 3))[:, 0].tolist(), spread(np.array([5.0]), (2, 3)).max()
+    ([1.0, 2.0], np.float64(5.0))
+    """
     values = weight.astype(np.float64)
     if values.size == 1:
         return np.broadcast_to(values.reshape(()), shape)
@@ -119,34 +167,47 @@ def spread(weight: Array, shape: Shape) -> Floats:
 
 
 def _steps(
-    value: float, mean: float, variance: float, epsilon: float, scale: float | None, shift: float | None
-) -> tuple[tuple[Step, ...], float]:
-    total = value - mean
-    steps = [Step(f"x - mean ({mean:.9g})", total)]
-    total /= sqrt(variance + epsilon)
-    steps.append(Step(f"/ sqrt(variance ({variance:.9g}) + {epsilon:.9g})", total))
-    if scale is not None:
-        total *= scale
-        steps.append(Step(f"x scale ({scale:.9g})", total))
-    if shift is not None:
-        total += shift
-        steps.append(Step(f"+ shift ({shift:.9g})", total))
-    return tuple(steps), total
+    value: Floats, found: _Statistics, operation: Normalisation, scale: float | None, shift: float | None
+) -> tuple[Step, ...]:
+    with np.errstate(all="ignore"):
+        mean, variance = float(found.mean.reshape(())), float(found.variance.reshape(()))
+        total = np.float64(value - mean)
+        steps = [] if operation.mode == "rms" else [Step(f"x - mean ({mean:.9g})", float(total))]
+        total /= np.sqrt(np.float64(variance + operation.epsilon))
+        what = "mean of squares" if operation.mode == "rms" else "variance"
+        steps.append(Step(f"/ sqrt({what} ({variance:.9g}) + {operation.epsilon:.9g})", float(total)))
+        if scale is not None:
+            total *= scale
+            steps.append(Step(f"x scale ({scale:.9g})", float(total)))
+        if shift is not None:
+            total += shift
+            steps.append(Step(f"+ shift ({shift:.9g})", float(total)))
+    return tuple(steps)
 
 
 def _magnitude(
-    value: float, mean: float, variance: float, epsilon: float, scale: float | None, shift: float | None
-) -> float:
-    """Frameworks fold scale and shift in different orders; each order adds numbers of this size."""
-    factor = abs(1.0 if scale is None else scale) / sqrt(variance + epsilon)
-    return (abs(value) + abs(mean)) * factor + abs(shift or 0.0)
+    value: Floats,
+    found: _Statistics,
+    operation: Normalisation,
+    scale: Floats | float | None,
+    shift: Floats | float | None,
+) -> Floats:
+    """What the roundings are relative to.
+
+    Frameworks fold scale and shift in different orders; each order adds numbers of this size. Some take the variance of
+    a group as mean of squares - square of the mean: its error, relative to the variance, is multiplied by how much
+    larger the mean of squares is, and half of it reaches the square root.
+    """
+    with np.errstate(all="ignore"):
+        factor = np.abs(1.0 if scale is None else scale) / np.sqrt(found.variance + operation.epsilon)
+        cancelled = (found.variance + found.mean**2) / (found.variance + operation.epsilon) if operation.axes else 1.0
+        centred = np.abs(value - found.mean) * cancelled
+        return np.asarray((np.abs(value) + found.size + centred) * factor + np.abs(0.0 if shift is None else shift))
 
 
-def _formula(scale: float | None, shift: float | None, *, over: int = 0, centred: bool = True) -> str:
-    top = "(x - mean)" if centred else "x"
-    text = f"{top} / sqrt({'variance' if centred else 'mean of squares'} + epsilon)"
+def _formula(operation: Normalisation, scale: float | None, shift: float | None) -> str:
+    text = "x / sqrt(mean of squares" if operation.mode == "rms" else "(x - mean) / sqrt(variance"
+    text += " + epsilon)"
     if scale is not None:
         text += " * scale"
-    if shift is not None:
-        text += " + shift"
-    return text + (f", over {over} values" if over else "")
+    return text + (" + shift" if shift is not None else "")

@@ -1,13 +1,13 @@
-"""Dense layers and softmax: sums over all values of a vector."""
+"""Sums of products with a matrix: dense layers, and products of two values, as attention makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from convlens.arithmetic.working import Array, Step, Working
-from convlens.network import Activation, Dense, Shape
+from convlens.arithmetic.working import Array, Step, Swept, Working
+from convlens.network import Dense, Shape
 
 
 def dense(operation: Dense, index: Shape, source: Array, weights: Mapping[str, Array]) -> Working:
@@ -18,13 +18,14 @@ def dense(operation: Dense, index: Shape, source: Array, weights: Mapping[str, A
     axis = feature_axis(operation, source.shape)
     at = index if len(index) == source.ndim else (0,) * source.ndim
     places = [np.array([place]) for place in at]
-    places[axis] = np.arange(operation.in_features)
+    places[axis] = np.arange(source.shape[axis])
     mesh = np.ix_(*places)
     unit = index[axis] if len(index) == source.ndim else index[0]
     values = source[mesh].astype(np.float64).reshape(-1)
     kernel = weights["weight"][unit].astype(np.float64)
-    products = values * kernel
-    summed = float(products.sum())
+    with np.errstate(all="ignore"):
+        products = values * kernel
+        summed, magnitude = float(products.sum()), float(np.abs(products).sum())
     bias = float(weights["bias"][unit]) if "bias" in weights else None
     total = summed + (bias or 0.0)
     steps = [Step("sum of input x weight", summed)]
@@ -42,8 +43,29 @@ def dense(operation: Dense, index: Shape, source: Array, weights: Mapping[str, A
         steps=tuple(steps),
         total=total,
         roundings=values.size + 2,
-        magnitude=float(np.abs(products).sum()) + abs(bias or 0.0),
+        magnitude=magnitude + abs(bias or 0.0),
+        stored=abs(summed) if bias is not None else 0.0,
     )
+
+
+def all_dense(operation: Dense, channel: int, outputs: Shape, source: Array, weights: Mapping[str, Array]) -> Swept:
+    """Every value of one channel: one unit's where the features are the channels, else one position's."""
+    axis = feature_axis(operation, source.shape)
+    matrix = weights["weight"].astype(np.float64)
+    bias = weights["bias"].astype(np.float64) if "bias" in weights else np.zeros(len(matrix))
+    if axis == 0:
+        matrix, bias, values = matrix[channel : channel + 1], bias[channel : channel + 1], source
+    else:
+        values, axis = source[channel], axis - 1
+    values = np.moveaxis(values.astype(np.float64), axis, -1)
+    with np.errstate(all="ignore"):
+        products = np.moveaxis(values @ matrix.T, -1, axis)
+        sizes = np.moveaxis(np.abs(values) @ np.abs(matrix).T, -1, axis)
+        along = bias.reshape(-1, *(1,) * (products.ndim - 1 - axis))
+        shape = outputs[1:]
+        total, size = (products + along).reshape(shape), (sizes + np.abs(along)).reshape(shape)
+        stored = np.abs(products).reshape(shape) if "bias" in weights else 0.0
+        return Swept(total, matrix.shape[1] + 2, size, stored)
 
 
 def feature_axis(operation: Dense, shape: Shape) -> int:
@@ -53,36 +75,59 @@ def feature_axis(operation: Dense, shape: Shape) -> int:
     return len(shape) - 1 if operation.features_axis is None else operation.features_axis
 
 
-def softmax(operation: Activation, index: Shape, source: Array) -> Working:
-    """One value of a softmax or log-softmax: its exponential's share of all exponentials along the axis."""
-    axis = operation.axis or 0
-    places = [np.array([place]) for place in index]
-    places[axis] = np.arange(source.shape[axis])
-    mesh = np.ix_(*places)
-    values = source[mesh].astype(np.float64).reshape(-1)
-    largest = float(values.max())
-    powers = np.exp(values - largest)
-    summed = float(powers.sum())
-    own = float(powers[index[axis]])
-    share = own / summed
-    logarithm = operation.function == "log_softmax"
-    total = float(values[index[axis]] - largest - np.log(summed)) if logarithm else share
-    steps = [
-        Step(f"exp(x - largest ({largest:.9g}))", own),
-        Step(f"/ sum of all {values.size} exponentials ({summed:.9g})", share),
-    ]
-    if logarithm:
-        steps.append(Step("logarithm", total))
+def matrix_product(index: Shape, sources: Sequence[Array]) -> Working | None:
+    """One value of a product of two values that the network computed: a row of the first x a column of the second."""
+    left, right = sources
+    if not _fit(left, right):
+        return None
+    rows = (*_leading(index, left.shape), index[-2])
+    columns = (*_leading(index, right.shape), index[-1])
+    first = left[rows].astype(np.float64)
+    second = right[columns[:-1]][:, columns[-1]].astype(np.float64)
+    with np.errstate(all="ignore"):
+        products = first * second
+        total, magnitude = float(products.sum()), float(np.abs(products).sum())
     return Working(
-        rule=operation.function,
-        formula="log(exp(x) / sum of exp)" if logarithm else "exp(x) / sum of exp",
-        window=values,
+        rule="matrix product",
+        formula="sum of row of input 0 x column of input 1",
+        window=first,
+        kernel=second,
+        products=products,
         inputs=np.zeros(1, np.intp),
-        places=tuple(np.broadcast_to(part, source[mesh].shape).reshape(-1) for part in mesh),
-        steps=tuple(steps),
+        places=(*(np.array([place]) for place in rows), np.arange(first.size)),
+        steps=(Step("sum of row x column", total),),
         total=total,
-        activation=operation.function,
-        roundings=values.size + 16,
-        # the difference x - largest is rounded once before it is exponentiated
-        magnitude=(abs(total) + (np.log(values.size) if logarithm else 0.0)) * (1 + abs(values[index[axis]] - largest)),
+        roundings=first.size + 2,
+        magnitude=magnitude,
     )
+
+
+def all_matrix_products(channel: int, outputs: Shape, sources: Sequence[Array]) -> Swept | None:
+    """The same for a whole channel."""
+    left, right = (source.astype(np.float64) for source in sources)
+    if not _fit(left, right):
+        return None
+    if len(outputs) == 2:
+        left = left[channel : channel + 1]
+    else:
+        left, right = (_channel(part, channel, len(outputs)) for part in (left, right))
+    with np.errstate(all="ignore"):
+        total, magnitude = left @ right, np.abs(left) @ np.abs(right)
+    return Swept(total.reshape(outputs[1:]), left.shape[-1] + 2, magnitude.reshape(outputs[1:]))
+
+
+def _fit(left: Array, right: Array) -> bool:
+    return left.ndim >= 2 and right.ndim >= 2 and left.shape[-1] == right.shape[-2]
+
+
+def _channel(part: Array, channel: int, rank: int) -> Array:
+    if part.ndim < rank:
+        return part
+    found: Array = part[channel if len(part) > 1 else 0]
+    return found
+
+
+def _leading(index: Shape, shape: Shape) -> Shape:
+    """Where broadcasting reads the axes before the last two."""
+    stacked = index[:-2][len(index) - len(shape) :]
+    return tuple(place if size > 1 else 0 for place, size in zip(stacked, shape[:-2], strict=True))

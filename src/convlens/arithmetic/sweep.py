@@ -2,177 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from math import prod
 
-import numpy as np
-
-from convlens import geometry
-from convlens.arithmetic import functions, merging, normalising, windows
-from convlens.arithmetic.explaining import explain, slopes
-from convlens.arithmetic.working import PADDING, Array, Floats, Integers, bound
+from convlens.arithmetic import activating, merging, moving, normalising, products, reducing, resizing, sharing
+from convlens.arithmetic.convolving import convolved
+from convlens.arithmetic.pooling import MODES, pooled
+from convlens.arithmetic.rounding import Floats, Truths, agreement, bound, can_overflow
+from convlens.arithmetic.working import Array, Swept
 from convlens.network import (
     Activation,
     Convolution,
+    Dense,
     Layer,
     Merge,
     Normalisation,
     Operation,
+    Pad,
+    Pointwise,
     Pooling,
+    Reshape,
+    Resize,
     Shape,
+    Slice,
+    Whole,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """``total``: what the terms of each value of the channel add up to, float64; ``tolerance``: what rounding can do."""
+    """What the terms of each value of a channel add up to, what rounding can do to it, and whether its type may be too
+    small for it. All three have the shape of one channel."""
 
     total: Floats
     tolerance: Floats
+    overflows: Truths
+
+    def agrees(self, theirs: Array) -> Truths:
+        """Where the framework's values are these, but for rounding."""
+        return agreement(theirs, self.total, self.tolerance, self.overflows)
 
 
 def explain_all(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Sweep | None:
-    """Work out every value of one output channel; arguments and ``None`` as for :func:`explain`."""
-    places = layer.output_shape[1:]
-    swept = _swept(layer, channel, sources, weights) if places else None
-    if swept is not None:
-        total, roundings, magnitude = swept
-        return Sweep(total, bound(roundings, magnitude, total, layer.dtype))
-    total, tolerance = np.empty(places), np.empty(places)
-    for place in np.ndindex(*places):
-        working = explain(layer, (channel, *place), sources, weights)
-        if working is None:
-            return None
-        total[place], tolerance[place] = working.total, working.tolerance(layer.dtype)
-    return Sweep(total, tolerance)
-
-
-Swept = tuple[Floats, int, Floats]  # totals, roundings, magnitudes
+    """Work out every value of one output channel; arguments and ``None`` as for :func:`convlens.arithmetic.explain`."""
+    swept = _swept(layer, channel, sources, weights)
+    if swept is None:
+        return None
+    return Sweep(
+        swept.total,
+        bound(swept.roundings, swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in, stored=swept.stored),
+        can_overflow(swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in),
+    )
 
 
 def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Swept | None:
-    """The kinds of layer that whole arrays serve; ``None`` for the others, which go value by value."""
-    operation, source = layer.operation, sources[0]
-    if isinstance(operation, Merge) and operation.function in merging.KNOWN and len(sources) > 1:
-        return _merged(operation, channel, layer.output_shape, sources)
+    operation, outputs = layer.operation, layer.output_shape
+    if len(sources) > 1:
+        return _of_several(operation, channel, outputs, sources)
     if len(sources) != 1:
         return None
+    source = sources[0]
+    same_rank = len(outputs) == source.ndim
     match operation:
-        case Convolution() if "kernel" in weights and source.ndim == 1 + len(operation.kernel_size):
-            return _convolved(operation, channel, layer.output_shape[1:], source, weights)
-        case Pooling() if not operation.whole and not operation.adaptive and source.ndim == len(layer.output_shape):
-            return _pooled(operation, channel, layer.output_shape[1:], source)
-        case Normalisation() if source.shape == layer.output_shape:
-            return _normalised(operation, channel, source, weights)
-        case Activation() if operation.axis is None and operation.function in functions.FUNCTIONS:
-            return _activated(operation, channel, source, weights)
+        case Convolution() if "kernel" in weights and source.ndim == len(outputs) == 1 + len(operation.kernel_size):
+            return convolved(operation, channel, outputs[1:], source, weights)
+        case Pooling() if operation.mode in MODES and source.ndim == 1 + len(operation.kernel_size):
+            return pooled(operation, channel, outputs[1:], source)
+        case Dense() if "weight" in weights:
+            return products.all_dense(operation, channel, outputs, source, weights)
+        case Normalisation() if same_rank:
+            return normalising.normalised(operation, channel, source, weights)
+        case Activation(function="glu") if same_rank:
+            return sharing.all_gated(operation, channel, source)
+        case Activation() if operation.function in sharing.FUNCTIONS and same_rank:
+            return sharing.swept_softmax(operation, channel, source)
+        case Activation() if same_rank:
+            return activating.activated(operation, channel, source, weights)
+        case _ if "origin" in weights:
+            return moving.all_taken(channel, outputs, source, weights["origin"])
+        case Pad() | Slice() | Reshape():
+            return moving.all_moved(operation, channel, outputs, source)
+        case Resize() if same_rank:
+            return resizing.all_resized(operation, channel, outputs, source)
+        case Pointwise() | Whole() if operation.axes:
+            return reducing.all_reduced(operation.function, operation.axes, channel, outputs, source)
+        case Pointwise() if same_rank:
+            return activating.all_pointwise(operation, channel, source, weights, layer.dtype)
         case _:
             return None
 
 
-def _tap_tables(operation: Operation, sizes: Shape, outputs: Shape) -> list[Integers]:
-    """For each axis (taps, outputs): the input position under each tap, ``PADDING`` where there is none."""
-    assert isinstance(operation, (Convolution, Pooling))
-    tables = []
-    for axis, (size, count) in enumerate(zip(sizes, outputs, strict=True)):
-        kernel, stride = operation.kernel_size[axis], operation.stride[axis]
-        dilation, before = operation.dilation[axis], operation.padding[axis][0]
-        taps, places = np.arange(kernel)[:, None], np.arange(count)[None, :]
-        if isinstance(operation, Convolution) and operation.transposed:
-            position, rest = np.divmod(places + before - dilation * taps, stride)
-            tables.append(np.where((rest == 0) & (position >= 0) & (position < size), position, PADDING))
-        else:
-            mode = operation.padding_mode if isinstance(operation, Convolution) else "zeros"
-            tables.append(windows.inside_padding(places * stride - before + dilation * taps, size, mode))
-    return tables
-
-
-def _shifted(source: Floats, tables: Sequence[Integers]) -> Iterator[tuple[Shape, Floats, Array]]:
-    """Each tap, the input value that it reads for every output position (all channels), and whether it is real."""
-    for taps in product(*(range(len(table)) for table in tables)):
-        picked = [table[tap] for table, tap in zip(tables, taps, strict=True)]
-        real = np.ones((1,) * len(picked), np.bool_)
-        for mesh in np.ix_(*picked):
-            real = real & (mesh != PADDING)
-        values = source[np.ix_(np.arange(len(source)), *(np.maximum(axis, 0) for axis in picked))]
-        yield taps, values, real
-
-
-def _convolved(
-    operation: Convolution, channel: int, outputs: Shape, source: Array, weights: Mapping[str, Array]
-) -> Swept:
-    per_group = operation.in_channels // operation.groups
-    first = channel // (operation.filters // operation.groups) * per_group
-    values = source[first : first + per_group].astype(np.float64)
-    kernel = weights["kernel"][channel].astype(np.float64)
-    bias = float(weights["bias"][channel]) if "bias" in weights else 0.0
-    total, magnitude = np.full(outputs, bias), np.full(outputs, abs(bias))
-    for taps, shifted, real in _shifted(values, _tap_tables(operation, source.shape[1:], outputs)):
-        weight = kernel[(slice(None), *taps)]
-        total += np.where(real, np.tensordot(weight, shifted, 1), 0.0)
-        magnitude += np.where(real, np.tensordot(np.abs(weight), np.abs(shifted), 1), 0.0)
-    return total, kernel.size + 2, magnitude
-
-
-def _pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> Swept | None:
-    values = source[channel : channel + 1].astype(np.float64)
-    taps = _shifted(values, _tap_tables(operation, source.shape[1:], outputs))
-    if operation.mode == "max":
-        largest = np.full(outputs, -np.inf)
-        for _, shifted, real in taps:
-            largest = np.maximum(largest, np.where(real, shifted[0], -np.inf))
-        return largest, 1, np.zeros(outputs)
-    if operation.mode != "average":
-        return None
-    total, magnitude = np.zeros(outputs), np.zeros(outputs)
-    for _, shifted, real in taps:
-        total += np.where(real, shifted[0], 0.0)
-        magnitude += np.where(real, np.abs(shifted[0]), 0.0)
-    divisor = _divisors(operation, source.shape[1:], outputs)
-    return total / divisor, prod(operation.kernel_size) + 2, magnitude / divisor
-
-
-def _divisors(operation: Pooling, sizes: Shape, outputs: Shape) -> Floats:
-    if operation.divisor is not None:
-        return np.full(outputs, float(operation.divisor))
-    found = np.ones(outputs)
-    for axis, (size, count) in enumerate(zip(sizes, outputs, strict=True)):
-        before, after = operation.padding[axis] if operation.count_include_pad else (0, 0)
-        settings = (operation.kernel_size[axis], operation.stride[axis], operation.dilation[axis])
-        counts = [
-            sum(-before <= at < size + after for at in geometry.window(place, *settings, operation.padding[axis]))
-            for place in range(count)
-        ]
-        found = found * np.reshape(counts, (-1,) + (1,) * (len(outputs) - 1 - axis))
-    return found
-
-
-def _normalised(operation: Normalisation, channel: int, source: Array, weights: Mapping[str, Array]) -> Swept | None:
-    statistics = normalising.statistics(operation, source, weights)
-    if statistics is None:
-        return None
-    mean, variance, count, centre = (np.asarray(part) for part in statistics)
-    scale = normalising.spread(weights["scale"], source.shape)[channel] if "scale" in weights else 1.0
-    shift = normalising.spread(weights["shift"], source.shape)[channel] if "shift" in weights else 0.0
-    mean, variance, centre = (np.broadcast_to(part, source.shape)[channel] for part in (mean, variance, centre))
-    values = source[channel].astype(np.float64)
-    factor = scale / np.sqrt(variance + operation.epsilon)
-    magnitude = (np.abs(values) + centre) * np.abs(factor) + np.abs(shift)
-    return (values - mean) * factor + shift, int(count), magnitude
-
-
-def _activated(operation: Activation, channel: int, source: Array, weights: Mapping[str, Array]) -> Swept | None:
-    values = source[channel].astype(np.float64)
-    slope = slopes(weights, source.shape)
-    total = functions.computed(operation, values, None if slope is None else slope[channel])
-    if total is None:
-        return None
-    return total, 16, functions.magnitudes(operation, values, total)
-
-
-def _merged(operation: Merge, channel: int, shape: Shape, sources: Sequence[Array]) -> Swept:
-    parts = [np.broadcast_to(source, shape)[channel].astype(np.float64) for source in sources]
-    total, magnitude = merging.merged(operation.function, parts)
-    return total, 4 * len(parts), magnitude
+def _of_several(operation: Operation | None, channel: int, shape: Shape, sources: Sequence[Array]) -> Swept | None:
+    match operation:
+        case Merge(function="concat" | "stack"):
+            return moving.all_joined(operation, channel, sources)
+        case Merge() if merging.fits(sources, shape) and operation.function in merging.KNOWN:
+            return merging.all_merged(operation, channel, shape, sources)
+        case Whole(function="matrix_product") if len(sources) == 2:
+            return products.all_matrix_products(channel, shape, sources)
+        case _:
+            return None

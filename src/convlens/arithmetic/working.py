@@ -8,21 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.arithmetic.rounding import Floats, bound, can_overflow
 from convlens.network import Shape
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 Array = NDArray[Any]
 
 PADDING = -1
 """Stands for a place in the padding, where no input value lies."""
 
-UNIT_ROUNDOFF = {
-    "float64": 2.0**-24,  # maps cross the engine border as float32
-    "float32": 2.0**-24,
-    "float16": 2.0**-11,
-    "bfloat16": 2.0**-8,
-}
+NO_AXIS = -2
+"""Stands on an axis that one of several inputs doesn't have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,8 @@ class Working:
         kernel: the weight of each, same shape; ``None`` where nothing is weighted.
         products: what each contributes to the total, same shape; ``None`` where the values aren't added up.
         inputs: which of the layer's inputs each value comes from, broadcastable to the window's shape.
-        places: where in that input, one array an axis, each broadcastable to the window's shape; ``PADDING`` outside.
+        places: where in that input, one array an axis, each broadcastable to the window's shape; ``PADDING`` outside,
+            ``NO_AXIS`` on axes that an input of smaller rank doesn't have.
         bias: the number added at the end, ``None`` without one.
         steps: from the window to the total, line by line.
         total: the value that this arithmetic gives, float64.
@@ -53,6 +50,8 @@ class Working:
         activation: name of the function, where the layer is one.
         roundings: how many rounded operations the framework makes on the way, at most.
         magnitude: what these roundings are relative to: the sum of the magnitudes of everything added up.
+        stored: the magnitude of the intermediate values that the framework may store in the layer's own type, where
+            that is coarser than the type it adds up in.
     """
 
     rule: str
@@ -69,6 +68,7 @@ class Working:
     activation: str | None = None
     roundings: int = 1
     magnitude: float = 0.0
+    stored: float = 0.0
 
     @property
     def channel_sums(self) -> Floats | None:
@@ -92,23 +92,29 @@ class Working:
         index = tuple(int(np.broadcast_to(axis, shape)[entry]) for axis in self.places)
         if PADDING in index:
             return None
-        return int(np.broadcast_to(self.inputs, shape)[entry]), index
+        return int(np.broadcast_to(self.inputs, shape)[entry]), tuple(place for place in index if place != NO_AXIS)
 
-    def tolerance(self, dtype: str = "float32") -> float:
-        """How far the framework's own value may lie from the exact total, in whatever order it adds.
+    def tolerance(self, dtype: str = "float32", sums_in: str | None = None) -> float:
+        """How far the framework's own value may lie from the exact total: :func:`convlens.arithmetic.rounding.bound`.
 
-        ``n * u / (1 - n * u) * sum |terms|`` with unit roundoff ``u`` of the layer's type and ``n`` roundings, plus the
-        rounding of the result itself. Source: N. J. Higham, "Accuracy and Stability of Numerical Algorithms" (2nd ed.,
-        2002), section 4.2, which holds for every order of summation.
+        ``dtype`` is the layer's type, ``sums_in`` the one that it adds up in, where that is known to be another.
         """
-        return float(bound(self.roundings, self.magnitude, self.total, dtype))
+        found = bound(self.roundings, self.magnitude, self.total, dtype, sums_in=sums_in, stored=self.stored)
+        return float(found)
+
+    def overflows(self, dtype: str = "float32", sums_in: str | None = None) -> bool:
+        """Whether the layer's type may be too small for this value."""
+        return bool(can_overflow(self.magnitude, self.total, dtype, sums_in=sums_in))
 
 
-def bound(roundings: int, magnitude: Floats | float, total: Floats | float, dtype: str) -> Floats:
-    """The formula of :meth:`Working.tolerance`, for one value or for many."""
-    unit = UNIT_ROUNDOFF.get(dtype, 2.0**-24)
-    share = roundings * unit
-    return np.asarray((share / (1 - share) if share < 0.5 else 1.0) * magnitude + unit * np.abs(total))
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The values of one channel all at once; what :class:`Working` says of one value, without the window."""
+
+    total: Floats
+    roundings: int = 1
+    magnitude: Floats | float = 0.0
+    stored: Floats | float = 0.0
 
 
 def single(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convlens.arithmetic import Step, Working
+from convlens.arithmetic import Step, Working, agreement
 from convlens.arithmetic.working import Array
 from convlens.network import Layer, Shape
 
@@ -86,19 +86,30 @@ class Explanation:
 
     @property
     def residual(self) -> float:
-        """``framework_value - total``; 0 where both are the same infinity or both NaN."""
+        """``framework_value - total``; 0 where both are the same infinity or both NaN; NaN where nothing is
+        explained."""
+        if not self.explained:
+            return float("nan")
         same = self.framework_value == self.total or (isnan(self.framework_value) and isnan(self.total))
-        return 0.0 if same and self.explained else self.framework_value - self.total
+        return 0.0 if same else self.framework_value - self.total
 
     @property
     def tolerance(self) -> float:
         """The largest difference that rounding in the layer's own type can make."""
-        return self.working.tolerance(self.layer.dtype) if self.working is not None else 0.0
+        return self.working.tolerance(self.layer.dtype, self.layer.sums_in) if self.working is not None else 0.0
+
+    @property
+    def overflows(self) -> bool:
+        """Whether the layer's type may be too small for this value or a sum on the way to it: it has then no bound."""
+        return self.working is not None and self.working.overflows(self.layer.dtype, self.layer.sums_in)
 
     @property
     def agrees(self) -> bool:
-        """Whether the framework's value and ours differ by no more than rounding can explain."""
-        return self.explained and abs(self.residual) <= self.tolerance
+        """Whether the framework's value and ours differ by no more than rounding can explain.
+
+        Two NaN agree, and the same infinity; so does an infinity or NaN where the layer's type can overflow.
+        """
+        return self.explained and bool(agreement(self.framework_value, self.total, self.tolerance, self.overflows))
 
     @property
     def window(self) -> Array | None:
@@ -160,6 +171,10 @@ class Explanation:
             return (
                 f"convlens doesn't know the arithmetic of {self.layer.op}, so it shows the values and explains nothing."
             )
+        if self.agrees and not isfinite(self.framework_value):
+            if isfinite(self.total):
+                return f"agrees: numbers on the way are too large for {self.layer.sums_in or self.layer.dtype}"
+            return "agrees: both are the same, and no finite number"
         if self.agrees:
             return f"agrees: the difference is within what {self.layer.dtype} rounding can make of it"
         return (

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convlens.arithmetic.working import Array, Floats, Working
+from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.working import Array, Working
 
 if TYPE_CHECKING:
     from convlens.lens.explanation import Explanation

@@ -1,0 +1,105 @@
+"""Activations: a function of each value alone; and arithmetic with a constant, which is one as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from convlens.arithmetic import functions, merging, moving, normalising
+from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.working import Array, Step, Swept, Working, single
+from convlens.network import Activation, Merge, Pointwise, Shape
+
+UNCHANGED = ("dropout", "identity")
+ROUNDINGS = 16
+"""Of an activation: its formula has at most eight operations, and frameworks approximate the functions in it to a few
+units in the last place."""
+
+
+def activation(operation: Activation, index: Shape, source: Array, weights: Mapping[str, Array]) -> Working | None:
+    """One value of an activation; ``None`` for a function not known here."""
+    every = _slopes(weights, source.shape)
+    slope = None if every is None else float(every[index])
+    value = float(source[index])
+    found = functions.computed(operation, np.array(value), slope)
+    if found is None:
+        return None
+    total = float(found)
+    formula = functions.in_words(operation, slope)
+    return single(
+        "activation",
+        formula,
+        value,
+        total,
+        index,
+        steps=(Step(formula, total),),
+        activation=operation.function,
+        roundings=ROUNDINGS,
+        magnitude=float(functions.magnitudes(operation, np.array(value), found)),
+    )
+
+
+def activated(operation: Activation, channel: int, source: Array, weights: Mapping[str, Array]) -> Swept | None:
+    """Every value of one channel."""
+    values = source[channel].astype(np.float64) if source.ndim else source.astype(np.float64)
+    slope = _slopes(weights, source.shape)
+    total = functions.computed(operation, values, None if slope is None else slope[channel])
+    if total is None:
+        return None
+    return Swept(total, ROUNDINGS, functions.magnitudes(operation, values, total))
+
+
+def _slopes(weights: Mapping[str, Array], shape: Shape) -> Floats | None:
+    """PReLU's slope for every value of a layer of this shape."""
+    return normalising.spread(weights["slope"], shape) if "slope" in weights else None
+
+
+def pointwise(
+    operation: Pointwise, index: Shape, source: Array, weights: Mapping[str, Array], dtype: str
+) -> Working | None:
+    """One value of an operation on each position alone: nothing happens, a function, or arithmetic with a constant."""
+    if operation.function in UNCHANGED:
+        return moving.copied(index, source, "unchanged")
+    if operation.function == "cast":
+        value = float(source[index])
+        total = float(_cast(np.array(value), dtype))
+        return single("cast", f"the same as {dtype}", value, total, index)
+    if "left" in weights or "right" in weights:
+        left = "left" in weights
+        both = [weights["left"], source] if left else [source, weights["right"]]
+        if not merging.fits(both, source.shape):
+            return None
+        worked = merging.merge(Merge(operation.function), index, both)
+        return None if worked is None else merging.with_constant(worked, left=left)
+    if operation.function in functions.FUNCTIONS:
+        return activation(Activation(operation.function), index, source, {})
+    return None
+
+
+def all_pointwise(
+    operation: Pointwise, channel: int, source: Array, weights: Mapping[str, Array], dtype: str
+) -> Swept | None:
+    """Every value of one channel."""
+    if operation.function in UNCHANGED:
+        return Swept(source[channel].astype(np.float64))
+    if operation.function == "cast":
+        return Swept(_cast(source[channel].astype(np.float64), dtype))
+    if "left" in weights or "right" in weights:
+        both = [weights["left"], source] if "left" in weights else [source, weights["right"]]
+        if operation.function not in merging.KNOWN or not merging.fits(both, source.shape):
+            return None
+        swept = merging.all_merged(Merge(operation.function), channel, source.shape, both)
+        return Swept(swept.total, swept.roundings, swept.magnitude, swept.magnitude)
+    if operation.function in functions.FUNCTIONS:
+        return activated(Activation(operation.function), channel, source, {})
+    return None
+
+
+def _cast(values: Floats, dtype: str) -> Floats:
+    """What a value becomes in another type; to a floating one it is rounded, which the tolerance covers."""
+    if dtype == "bool":
+        return (values != 0).astype(np.float64)
+    if dtype.startswith(("int", "uint")):
+        return np.asarray(np.trunc(values))
+    return values

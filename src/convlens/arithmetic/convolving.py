@@ -1,0 +1,76 @@
+"""Convolution, and transposed convolution in gather form: window x kernel, added up, plus the bias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from convlens.arithmetic.windows import gather, shifts, tap_table
+from convlens.arithmetic.working import Array, Step, Swept, Working
+from convlens.network import Convolution, Shape
+
+
+def convolution(operation: Convolution, index: Shape, source: Array, weights: Mapping[str, Array]) -> Working:
+    """One value of a convolution: the window's products, added up a channel at a time, plus the bias."""
+    filter_number, channels = index[0], np.arange(*_group(operation, index[0]))
+    kernel = weights["kernel"][filter_number].astype(np.float64)
+    tables = [tap_table(operation, n, source.shape[1 + n], np.array([at])) for n, at in enumerate(index[1:])]
+    window, places = gather(source, [channels, *(table[:, 0] for table in tables)])
+    with np.errstate(all="ignore"):
+        products = window * kernel
+        summed = float(products.sum())
+        magnitude = float(np.abs(products).sum())
+    bias = float(weights["bias"][filter_number]) if "bias" in weights else None
+    total = summed + (bias or 0.0)
+    steps = [Step("sum of window x kernel", summed)]
+    if bias is not None:
+        steps.append(Step("+ bias", total))
+    return Working(
+        rule="transposed convolution" if operation.transposed else "convolution",
+        formula="sum of window x kernel" + (" + bias" if bias is not None else ""),
+        window=window,
+        kernel=kernel,
+        products=products,
+        inputs=np.zeros((1,) * window.ndim, np.intp),
+        places=places,
+        bias=bias,
+        steps=tuple(steps),
+        total=total,
+        roundings=window.size + 2,
+        magnitude=magnitude + abs(bias or 0.0),
+        stored=abs(summed) if bias is not None else 0.0,
+    )
+
+
+def convolved(
+    operation: Convolution, channel: int, outputs: Shape, source: Array, weights: Mapping[str, Array]
+) -> Swept:
+    """Every value of one filter: each tap's product with every input position, put where the taps say."""
+    first, last = _group(operation, channel)
+    sizes = source.shape[1:]
+    values = source[first:last].reshape(last - first, -1).astype(np.float64)
+    kernel = weights["kernel"][channel].reshape(last - first, -1).astype(np.float64)
+    bias = float(weights["bias"][channel]) if "bias" in weights else 0.0
+    tables = [tap_table(operation, n, sizes[n], np.arange(count)) for n, count in enumerate(outputs)]
+    total, magnitude = np.zeros(outputs), np.full(outputs, abs(bias))
+    with np.errstate(all="ignore"):
+        products = (kernel.T @ values).reshape(-1, *sizes)
+        sizes_of_products = (np.abs(kernel).T @ np.abs(values)).reshape(-1, *sizes)
+        in_padding = (0.0 * kernel).sum(axis=0)  # 0, unless a weight is infinite or NaN
+        for tap, (mesh, real) in enumerate(shifts(tables)):
+            if real is None:
+                total += products[tap][mesh]
+                magnitude += sizes_of_products[tap][mesh]
+            else:
+                total += np.where(real, products[tap][mesh], in_padding[tap])
+                magnitude += np.where(real, sizes_of_products[tap][mesh], in_padding[tap])
+        stored = np.abs(total) if "bias" in weights else 0.0
+        return Swept(total + bias, kernel.size + 2, magnitude, stored)
+
+
+def _group(operation: Convolution, filter_number: int) -> tuple[int, int]:
+    """First input channel that a filter reads, and the one after its last."""
+    per_group = operation.in_channels // operation.groups
+    first = filter_number // (operation.filters // operation.groups) * per_group
+    return first, first + per_group

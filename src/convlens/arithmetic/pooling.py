@@ -1,0 +1,148 @@
+"""Pooling: which input won, the mean over the real divisor, the p-norm."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from convlens import geometry
+from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.windows import gather, shifts, tap_table
+from convlens.arithmetic.working import PADDING, Array, Integers, Step, Swept, Working
+from convlens.network import Pooling, Shape
+
+MODES = ("max", "average", "lp")
+
+
+def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> Working:
+    """One value of a pooling. ``outputs``: the spatial sizes that it makes, from which adaptive windows follow."""
+    axes = []
+    for axis, (size, place) in enumerate(zip(source.shape[1:], index[1:], strict=True)):
+        table = _table(operation, axis, size, outputs[axis] if outputs else 1, np.array([place]))[:, 0]
+        axes.append(table[table != PADDING] if operation.adaptive else table)
+    values, places = gather(source, [np.array(index[:1]), *axes], -np.inf if operation.mode == "max" else 0.0)
+    window, places = values[0], tuple(np.broadcast_to(axis, values.shape)[0] for axis in places)
+    inputs = np.zeros((1,) * window.ndim, np.intp)
+    if operation.mode == "max":
+        return maximum(window, inputs, places)
+    if operation.mode == "lp":
+        return _norm(operation.power, window, places, inputs)
+    counts = _divisors(operation, outputs, source.shape[1:], index[1:])
+    divisor = int(counts) if operation.divisor is None else operation.divisor
+    with np.errstate(all="ignore"):
+        products, summed = window / divisor, float(window.sum())
+        magnitude = float(np.abs(products).sum())
+    return Working(
+        rule="mean",
+        formula=f"sum of window / {divisor}",
+        window=window,
+        kernel=np.full(window.shape, 1.0 / divisor),
+        products=products,
+        inputs=inputs,
+        places=places,
+        steps=(Step("sum of window", summed), Step(f"/ {divisor}", summed / divisor)),
+        total=summed / divisor,
+        roundings=window.size + 2,
+        magnitude=magnitude,
+    )
+
+
+def maximum(window: Floats, inputs: Integers, places: tuple[Integers, ...], *, smallest: bool = False) -> Working:
+    """The largest value of a window, or the smallest; NaN wins over both."""
+    best = float(np.nan if np.isnan(window).any() else window.min() if smallest else window.max())
+    winners = np.isnan(window) if np.isnan(best) else window == best
+    ties = int(winners.sum())
+    word = "smallest" if smallest else "largest"
+    return Working(
+        rule="minimum" if smallest else "maximum",
+        formula=f"{word} value of the window",
+        window=window,
+        inputs=inputs,
+        places=places,
+        steps=(Step(f"the {word} value" + (f", {ties} times" if ties > 1 else ""), best),),
+        total=best,
+        winners=winners,
+    )
+
+
+def _norm(power: float, window: Floats, places: tuple[Integers, ...], inputs: Integers) -> Working:
+    with np.errstate(all="ignore"):
+        summed = float((np.abs(window) ** power).sum())
+        total = float(summed ** np.float64(1 / power))
+    return Working(
+        rule="norm",
+        formula=f"(sum of |window|^{power:g})^(1/{power:g})",
+        window=window,
+        inputs=inputs,
+        places=places,
+        steps=(Step(f"sum of |window|^{power:g}", summed), Step(f"^(1/{power:g})", total)),
+        total=total,
+        roundings=window.size + 16,
+        magnitude=total,
+    )
+
+
+def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> Swept:
+    """Every value of one channel, all windows at once."""
+    values, sizes = source[channel].astype(np.float64), source.shape[1:]
+    fill = -np.inf if operation.mode == "max" else 0.0
+    if operation.whole:
+        windows = [values.reshape(-1, *(1,) * len(outputs))]
+    else:
+        tables = [_table(operation, n, sizes[n], count, np.arange(count)) for n, count in enumerate(outputs)]
+        windows = [
+            values[mesh][None] if real is None else np.where(real, values[mesh], fill)[None]
+            for mesh, real in shifts(tables)
+        ]
+    with np.errstate(all="ignore"):
+        if operation.mode == "max":
+            return Swept(np.max([part.max(axis=0) for part in windows], axis=0))
+        power = operation.power
+        terms = [np.abs(part) ** power for part in windows] if operation.mode == "lp" else windows
+        total = np.sum([part.sum(axis=0) for part in terms], axis=0)
+        size = np.sum([np.abs(part).sum(axis=0) for part in terms], axis=0)
+        count = prod(sizes) if operation.whole else prod(len(table) for table in tables)
+        if operation.mode == "lp":
+            total = total ** (1 / power)
+            return Swept(total, count + 16, total)
+        divisors = _divisors(operation, outputs, sizes)
+        return Swept(total / divisors, count + 2, size / divisors)
+
+
+def _table(operation: Pooling, axis: int, size: int, count: int, places: Integers) -> Integers:
+    """The input position under each tap for each place, (taps, places); ``PADDING`` outside the map or the window."""
+    if operation.whole:
+        return np.broadcast_to(np.arange(size)[:, None], (size, len(places)))
+    if not operation.adaptive:
+        return tap_table(operation, axis, size, places)
+    spans = [geometry.adaptive_window(int(place), size, count) for place in places]
+    table = np.full((max((len(span) for span in spans), default=0), len(spans)), PADDING)
+    for number, span in enumerate(spans):
+        table[: len(span), number] = span
+    return table
+
+
+def _divisors(operation: Pooling, outputs: Shape, sizes: Shape, index: Shape | None = None) -> Floats:
+    """What an average divides by, for every place or the one at ``index``: the real values of its window.
+
+    With ``count_include_pad`` the stated padding counts too, but not what ``ceil_mode`` lets hang over beyond it (the
+    rule of PyTorch's ``avg_pool2d`` and of ONNX's AveragePool).
+    """
+    if operation.divisor is not None:
+        return np.asarray(float(operation.divisor))
+    if operation.whole:
+        return np.asarray(float(prod(sizes)))
+    found = np.ones(())
+    for axis, (size, count) in enumerate(zip(sizes, outputs, strict=True)):
+        places = np.arange(count) if index is None else np.array([index[axis]])
+        if operation.adaptive:
+            counts = [len(geometry.adaptive_window(int(place), size, count)) for place in places]
+        else:
+            (before, after), dilation = operation.padding[axis], operation.dilation[axis]
+            first = places * operation.stride[axis] - before
+            taps = first + dilation * np.arange(operation.kernel_size[axis])[:, None]
+            low, high = (-before, size + after) if operation.count_include_pad else (0, size)
+            counts = ((taps >= low) & (taps < high)).sum(axis=0).tolist()
+        found = found[..., None] * np.asarray(counts, np.float64)
+    return found if index is None else found.reshape(())

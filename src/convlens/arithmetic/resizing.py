@@ -1,0 +1,165 @@
+"""Resizing: which source pixels a value is mixed from, and with which weights.
+
+Source of the coordinates: the Resize operator of the ONNX specification. The cubic kernel is that of R. Keys, "Cubic
+Convolution Interpolation for Digital Image Processing", IEEE Trans. ASSP 29(6), 1981.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil, floor, prod
+
+import numpy as np
+
+from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.windows import shifts
+from convlens.arithmetic.working import Array, Integers, Step, Swept, Working
+from convlens.network import Resize, Shape
+
+MODES = ("nearest", "linear", "cubic")
+
+
+def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> Working | None:
+    """One value of a resize; ``None`` for modes and coordinates that aren't known here."""
+    axes: list[Integers] = [np.array([index[0]])]
+    kernel = np.ones((1,) * len(index))
+    for axis, place in enumerate(index[1:]):
+        found = _mixture(operation, axis, source.shape[1 + axis], outputs[1 + axis])
+        if found is None:
+            return None
+        taps, weights = found
+        axes.append(taps[:, place])
+        kernel = kernel * weights[:, place].reshape((-1,) + (1,) * (len(index) - 2 - axis))
+    mesh = np.ix_(*axes)
+    window = source[mesh].astype(np.float64)
+    with np.errstate(all="ignore"):
+        products = window * kernel
+        total, magnitude = float(products.sum()), float(np.abs(window).sum())
+    many = window.size > 1
+    return Working(
+        rule="interpolation" if many else "copy",
+        formula=f"{operation.mode}: sum of source pixels x weights" if many else f"{operation.mode}: one source pixel",
+        window=window,
+        kernel=kernel,
+        products=products,
+        inputs=np.zeros((1,) * window.ndim, np.intp),
+        places=tuple(mesh),
+        steps=(Step("sum of source pixels x weights", total),),
+        total=total,
+        roundings=_roundings(source.shape[1:]) if many else 1,
+        magnitude=magnitude if many else 0.0,
+        stored=magnitude if many else 0.0,
+    )
+
+
+def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) -> Swept | None:
+    """Every value of one channel."""
+    mixtures = [_mixture(operation, n, source.shape[1 + n], count) for n, count in enumerate(outputs[1:])]
+    tables, weights = [m[0] for m in mixtures if m is not None], [m[1] for m in mixtures if m is not None]
+    if len(tables) < len(mixtures):
+        return None
+    values = source[channel].astype(np.float64)
+    total, magnitude = np.zeros(outputs[1:]), np.zeros(outputs[1:])
+    with np.errstate(all="ignore"):
+        for tap, (mesh, _) in enumerate(shifts(tables)):
+            taps = np.unravel_index(tap, [len(table) for table in tables])
+            picked = values[mesh]
+            magnitude += np.abs(picked)
+            for axis in np.ix_(*(weight[number] for weight, number in zip(weights, taps, strict=True))):
+                picked = picked * axis
+            total += picked
+    if prod(len(table) for table in tables) == 1:
+        return Swept(total)
+    return Swept(total, _roundings(source.shape[1:]), magnitude, magnitude)
+
+
+def _roundings(sizes: Shape) -> int:
+    """The framework computes a weight from the coordinate, in float32: near position ``n`` it is off by up to ``n``
+    roundings of 1."""
+    return 16 + 4 * max(sizes)
+
+
+@lru_cache(maxsize=256)
+def _mixture(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Integers, Floats] | None:
+    """The source positions of every output position along an axis, and their weights: (taps, outputs) both."""
+    if size == outputs and coordinate(operation, size - 1, size, outputs, axis) == size - 1:
+        # frameworks copy along an axis that keeps its size, and don't touch the neighbours
+        return np.arange(size)[None], np.ones((1, size))
+    found = [_taps(operation, place, size, outputs, axis) for place in range(outputs)]
+    known = [each for each in found if each is not None]
+    if len(known) < len(found):
+        return None
+    positions, weights = np.array([taps for taps, _ in known]).T, np.array([shares for _, shares in known]).T
+    return np.clip(positions, 0, size - 1), weights
+
+
+def coordinate(operation: Resize, place: int, size: int, outputs: int, axis: int) -> Fraction | None:
+    """Where an output position lies on the input axis.
+
+    >>> half = Resize("linear", (Fraction(2),))
+    >>> coordinate(half, 0, 4, 8, 0), coordinate(half, 1, 4, 8, 0)
+    (Fraction(-1, 4), Fraction(1, 4))
+    """
+    scale = operation.scale[axis] if operation.scale else Fraction(outputs, size)
+    match operation.coordinates:
+        case "align_corners":
+            return Fraction(place * (size - 1), outputs - 1) if outputs > 1 else Fraction(0)
+        case "half_pixel":
+            return _over(operation, place + Fraction(1, 2), scale) - Fraction(1, 2)
+        case "pytorch_half_pixel":
+            return _over(operation, place + Fraction(1, 2), scale) - Fraction(1, 2) if outputs > 1 else Fraction(0)
+        case "half_pixel_symmetric":
+            adjustment = outputs / (size * scale)
+            centre = Fraction(size, 2)
+            return centre * (1 - adjustment) + (place + Fraction(1, 2)) / scale - Fraction(1, 2)
+        case "asymmetric":
+            return _over(operation, Fraction(place), scale)
+        case _:
+            return None
+
+
+def _over(operation: Resize, place: Fraction, scale: Fraction) -> Fraction:
+    """``place / scale``, with the float32 roundings of the framework where it chooses a pixel by them."""
+    if operation.coordinate_arithmetic == "step":
+        return Fraction(float(np.float32(float(place)) * np.float32(float(1 / scale))))
+    if operation.coordinate_arithmetic == "scale":
+        return Fraction(float(np.float32(float(place)) / np.float32(float(scale))))
+    return place / scale
+
+
+def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> tuple[list[int], list[float]] | None:
+    x = coordinate(operation, place, size, outputs, axis)
+    if x is None or operation.mode not in MODES:
+        return None
+    if operation.mode == "nearest":
+        return [_nearest(x, operation.rounding)], [1.0]
+    first = floor(x)
+    share = float(x - first)
+    if operation.mode == "linear":
+        return [first, first + 1], [1 - share, share]
+    return [first + n for n in range(-1, 3)], _keys(share, operation.cubic_coefficient)
+
+
+def _nearest(x: Fraction, rounding: str) -> int:
+    match rounding:
+        case "floor":
+            return floor(x)
+        case "ceil":
+            return ceil(x)
+        case "round_prefer_ceil":
+            return floor(x + Fraction(1, 2))
+        case _:
+            return ceil(x - Fraction(1, 2))
+
+
+def _keys(share: float, a: float) -> list[float]:
+    """The four weights of cubic interpolation, ``share`` of the way from the second source pixel to the third."""
+
+    def inner(t: float) -> float:
+        return ((a + 2) * t - (a + 3)) * t * t + 1
+
+    def outer(t: float) -> float:
+        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+
+    return [outer(1 + share), inner(share), inner(1 - share), outer(2 - share)]

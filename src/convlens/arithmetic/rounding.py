@@ -1,0 +1,107 @@
+"""How far a framework's value may lie from the exact one: what rounding can do to it, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Truths = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A floating type.
+
+    ``unit``: the largest relative error of one rounding. ``tiny``: the largest absolute error of a result too small
+    for full precision. ``largest``: the largest finite number.
+    """
+
+    unit: float
+    tiny: float
+    largest: float
+
+
+_SINGLE = Precision(2.0**-24, 2.0**-126, 2.0**128 * (1 - 2.0**-24))  # frameworks may flush subnormal results to zero
+
+PRECISIONS: Mapping[str, Precision] = {
+    "float32": _SINGLE,
+    "float64": _SINGLE,  # values and weights cross the engine border as float32
+    "float16": Precision(2.0**-11, 2.0**-24, 65504.0),  # computed in float32 and stored: subnormals are kept
+    "bfloat16": Precision(2.0**-8, 2.0**-126, 2.0**128 * (1 - 2.0**-8)),
+    "tf32": Precision(2.0**-11, 2.0**-126, _SINGLE.largest),  # products of NVIDIA's tensor cores, added up in float32
+}
+
+_AT_THE_BORDER = 8
+"""A layer in float64 adds no rounding of its own that shows in float32; but its inputs, its weights and its result were
+rounded to float32 on their way here. The formulas have at most so many of them in a row (a normalisation)."""
+
+
+def bound(
+    roundings: int,
+    magnitude: Floats | float,
+    total: Floats | float,
+    dtype: str,
+    *,
+    sums_in: str | None = None,
+    stored: Floats | float = 0.0,
+) -> Floats:
+    """The most by which a framework's value can differ from ``total``, in whatever order it adds.
+
+    ``n * u * sum |terms|``, with ``n`` roundings of unit roundoff ``u`` in the type that the framework adds up in;
+    then the rounding of the result to the layer's own type, and of what is ``stored`` in that type on the way. Source:
+    C.-P. Jeannerod, S. M. Rump, "Improved error bounds for inner products in floating-point arithmetic", SIAM J. Matrix
+    Anal. Appl. 34(2), 2013: it holds for every order of summation and every ``n``. Results below the normal range have
+    an absolute error instead: N. J. Higham, "Accuracy and Stability of Numerical Algorithms" (2nd ed., 2002),
+    section 2.1.
+
+    0 where ``total`` isn't finite: infinities and NaN don't round.
+
+    >>> float(bound(11, 6.0, -0.5, "float32")) / 2**-24  # a 3x3 convolution: 9 products, 8 additions, a bias
+    66.5
+    """
+    own = PRECISIONS.get(dtype, _SINGLE)
+    inner = PRECISIONS.get(sums_in or dtype, _SINGLE)
+    count = min(roundings, _AT_THE_BORDER) if dtype == "float64" else roundings
+    size = np.abs(total)
+    with np.errstate(all="ignore"):
+        error = count * (inner.unit * np.where(np.isfinite(magnitude), magnitude, size) + inner.tiny)
+        error = error + own.unit * size
+        if inner is not own:
+            error = error + own.unit * np.where(np.isfinite(stored), stored, 0.0) + own.tiny
+    return np.asarray(np.where(np.isfinite(total), error, 0.0), np.float64)
+
+
+def can_overflow(magnitude: Floats | float, total: Floats | float, dtype: str, *, sums_in: str | None = None) -> Truths:
+    """Whether the layer's type may be too small for the value, or for a sum on the way: then it makes an infinity.
+
+    >>> bool(can_overflow(70000.0, 60000.0, "float16")), bool(can_overflow(70000.0, 60000.0, "float32"))
+    (True, False)
+    """
+    own = PRECISIONS.get(dtype, _SINGLE)
+    inner = PRECISIONS.get(sums_in or dtype, _SINGLE)
+    with np.errstate(all="ignore"):
+        # the largest number itself may be passed by a rounding, and a sum of magnitudes by no more than all roundings
+        return np.asarray(
+            (np.abs(total) * (1 + 2 * own.unit) >= own.largest) | (np.asarray(magnitude) * 2 >= inner.largest)
+        )
+
+
+def agreement(
+    theirs: Floats | float, total: Floats | float, tolerance: Floats | float, overflows: Truths | bool
+) -> Truths:
+    """Where a framework's value and ours are the same but for rounding.
+
+    The same infinity and two NaN agree; so does a value that isn't finite where the layer's type can overflow.
+
+    >>> agreement(np.array([1.0, np.nan, np.inf, 2.0]), np.array([1.0, np.nan, 5.0, np.nan]), 1e-9, False).tolist()
+    [True, True, False, False]
+    """
+    theirs, total = np.asarray(theirs, np.float64), np.asarray(total, np.float64)
+    with np.errstate(all="ignore"):
+        close = np.abs(theirs - total) <= tolerance
+    same = (theirs == total) | (np.isnan(theirs) & np.isnan(total))
+    return np.asarray(same | close | (~np.isfinite(theirs) & np.isfinite(total) & overflows))
