@@ -85,12 +85,10 @@ def compiled(function: Function, model: Any, specs: Sequence[tuple[tuple[int, ..
     if NAME == "tensorflow":
         import tensorflow as tf
 
-        def scoped(*tensors: Any) -> Any:
-            with stateless():
-                return function(*tensors)
-
         signature = [tf.TensorSpec(shape, dtype) for shape, dtype in specs]
-        traced = tf.function(scoped, autograph=False).get_concrete_function(*signature)
+        traced = tf.function(lambda *tensors: _scoped(function, tensors), autograph=False).get_concrete_function(
+            *signature
+        )
         return lambda *tensors: traced(*tensors)
     if NAME == "jax":
         import jax
@@ -102,11 +100,7 @@ def compiled(function: Function, model: Any, specs: Sequence[tuple[tuple[int, ..
         executable = jax.jit(with_variables).lower(_values(model), _shaped(specs)).compile()
         return lambda *tensors: executable(_values(model), list(tensors))
 
-    def eager(*tensors: Any) -> Any:
-        with stateless(), without_gradients():
-            return function(*tensors)
-
-    return eager
+    return lambda *tensors: _scoped(function, tensors)
 
 
 def _values(model: Any) -> list[Any]:
@@ -117,14 +111,18 @@ def rehearse(function: Function, model: Any, specs: Sequence[tuple[tuple[int, ..
     """Trace ``function`` once for inputs of these (shape, dtype), computing nothing."""
     if NAME == "tensorflow":
         compiled(function, model, specs)
-        return
-    import jax
+    elif NAME == "jax":
+        import jax
 
-    def scoped(*tensors: Any) -> Any:
-        with stateless():
-            return function(*tensors)
+        jax.eval_shape(lambda *tensors: _scoped(function, tensors), *_shaped(specs))
+    else:
+        with keras.device("meta"):
+            _scoped(function, [keras.ops.zeros(shape, dtype=dtype) for shape, dtype in specs])
 
-    jax.eval_shape(scoped, *_shaped(specs))
+
+def _scoped(function: Function, tensors: Sequence[Any]) -> Any:
+    with stateless(), without_gradients():
+        return function(*tensors)
 
 
 def _shaped(specs: Sequence[tuple[tuple[int, ...], str]]) -> list[Any]:

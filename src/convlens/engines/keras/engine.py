@@ -185,7 +185,7 @@ class KerasEngine:
         known = self._runs.get(wanted)
         if known is not None:
             return known
-        if backend.COMPILES and wanted not in self._eager:
+        if wanted not in self._eager:
             found: list[_Run] = []
 
             def rehearsed(*given: Any) -> list[Any]:
