@@ -104,7 +104,8 @@ class TorchEngine:
 
     def _traced(self, structure: Structure, shapes: Mapping[str, Shape], dtype: torch.dtype, pretend: bool) -> Network:
         if not pretend:
-            feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
+            with torch.inference_mode():
+                feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
             return self._watched(structure, feed, frozenset(), _ignore, None)
         with Fakes.mode() as fakes:
             feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
@@ -122,7 +123,8 @@ class TorchEngine:
         """
         self._signature.check(feed)
         structure = Structure.of(self._model)
-        tensors = prepared(feed, structure.device, structure.dtype)
+        with torch.inference_mode():  # or a view of an input would be an autograd view, which no mode can hand out
+            tensors = prepared(feed, structure.device, structure.dtype)
         return self._watched(structure, tensors, keep, sink, None)
 
     def _watched(
