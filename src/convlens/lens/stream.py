@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Generator
 from queue import Full, Queue
 from threading import Event, Thread
+from threading import enumerate as enumerate_threads
+from time import monotonic, sleep
 
 from convlens.engines.base import Array, Sink
 from convlens.network import Layer
+
+_NAME = "convlens-walk"
 
 
 class _Abandoned(BaseException):  # not an error: the reader has left, and no framework may swallow it
@@ -47,13 +52,33 @@ def one_by_one(run: Callable[[Sink], object]) -> Generator[tuple[Layer, Array]]:
         except _Abandoned:
             return
 
-    thread = Thread(target=work, name="convlens-walk", daemon=True)
-    thread.start()
+    thread = Thread(target=work, name=_NAME, daemon=True)
+    wait = True
     try:
+        thread.start()
         while (item := queue.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
+    except KeyboardInterrupt:  # the person gets the prompt back at once; the run stops by itself at its next layer
+        wait = False
+        atexit.register(_wait_for, thread)
+        raise
     finally:
         left.set()
+        if wait:
+            _wait_for(thread)
+
+
+def is_stopping() -> bool:
+    """Whether an interrupted run is still on its way to its next layer."""
+    return any(thread.name == _NAME for thread in enumerate_threads())
+
+
+def _wait_for(thread: Thread) -> None:
+    """Join a thread, also one that Ctrl-C met while it was being started: a process must not end under native code."""
+    patience = monotonic() + 0.5
+    while thread.ident is None and monotonic() < patience:
+        sleep(0.01)
+    if thread.ident is not None:
         thread.join()

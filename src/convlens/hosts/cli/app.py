@@ -12,7 +12,7 @@ import typer
 
 from convlens.errors import ConvlensError
 from convlens.hosts.cli import facts, files, looking, showing, terminal
-from convlens.hosts.cli.command import PipeClosedError
+from convlens.hosts.cli.command import InterruptedRunError, PipeClosedError
 from convlens.hosts.cli.options import examples
 
 _WRONG, _BUG, _SUCCESS = 2, 1, 0
@@ -59,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = typer.main.get_command(app).main(arguments, prog_name="convlens", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else _SUCCESS
+    except InterruptedRunError as error:
+        terminal.complain(f"convlens: {error}")
+        return _leave_at_once()
     except ConvlensError as error:
         terminal.complain(f"convlens: {error}")
         return _WRONG
@@ -74,6 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _WRONG
     except Exception as error:
         return _answer(error)
+
+
+def _leave_at_once() -> int:
+    """Ctrl-C means now: don't wait at the exit for native code that is still computing a layer."""
+    from convlens.lens import stream
+
+    if stream.is_stopping():
+        sys.stdout.flush()
+        os._exit(_WRONG)
+    return _WRONG
 
 
 def _answer(error: Exception) -> int:
