@@ -397,6 +397,45 @@ class TestExport:
             assert set(archive.files) == {"relu", "__convlens__"}
 
 
+class TestArrays:
+    def test_two_inputs_come_from_one_npz(self, run: Run, shelf: Path) -> None:
+        left, right = np.random.default_rng(1).normal(size=(2, 1, 3, 8, 8)).astype(np.float32)
+        np.savez("both.npz", left=left, right=right)
+        result = run("export", shelf / "two-inputs.onnx", "both.npz", "-o", "out.npz")
+        assert result.code == 0, result.err
+        assert "fed untouched" in result.out
+        with np.load("out.npz") as archive:
+            np.testing.assert_array_equal(archive["sum"], (left + right)[0])
+
+    def test_one_input_comes_from_an_npy(self, run: Run, shelf: Path) -> None:
+        values = np.random.default_rng(1).normal(size=(1, 3, 20, 24)).astype(np.float32)
+        np.save("one.npy", values)
+        assert run("export", shelf / "net.onnx", "one.npy", "conv", "-o", "out.npz").code == 0
+        expected = convlens.open(shelf / "net.onnx").feature_maps(values)["conv"].array
+        with np.load("out.npz") as archive:
+            np.testing.assert_array_equal(archive["conv"], expected)
+
+    def test_python_objects_are_refused_and_never_run(self, run: Run, shelf: Path, tmp_path: Path) -> None:
+        class Malicious:
+            def __reduce__(self) -> tuple[Any, ...]:
+                return os.mkdir, (str(tmp_path / "trapped"),)
+
+        np.save("bad.npy", np.array([Malicious()], dtype=object), allow_pickle=True)
+        result = run("maps", shelf / "net.onnx", "bad.npy")
+        assert result.code == 2
+        assert "without Python objects" in result.error
+        assert not (tmp_path / "trapped").exists()
+
+    @pytest.mark.parametrize("name", ["missing.npz", "words.npz", "cut.npz"])
+    def test_files_that_are_no_arrays(self, run: Run, shelf: Path, tmp_path: Path, name: str) -> None:
+        (tmp_path / "words.npz").write_text("no arrays")
+        np.savez("whole.npz", x=np.zeros(100))
+        (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:300])
+        result = run("maps", shelf / "net.onnx", name)
+        assert result.code == 2
+        assert name in result.error
+
+
 class TestDiagram:
     def test_it_draws_every_layer(self, run: Run, shelf: Path) -> None:
         result = run("diagram", shelf / "fixed.onnx", "-o", "net.svg")

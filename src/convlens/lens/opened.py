@@ -12,7 +12,7 @@ from convlens import draw, geometry, pictures
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
 from convlens.errors import ConvlensError, InputError
-from convlens.lens import fitting, prediction, stream
+from convlens.lens import feeding, fitting, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
@@ -171,8 +171,8 @@ class Lens:
 
         Args:
             picture: a path, a PIL image or a uint8 array (rows, columns, channels), prepared by the recipe; or, fed
-                untouched, a float array or tensor in the framework's own layout (batch axis optional), or a dict by
-                input name.
+                untouched, a float array or tensor in the framework's own layout (batch axis optional), a dict by
+                input name, or the path of an .npy or .npz file with such arrays.
             layers: names of the layers to keep; all by default.
             recipe: how the picture becomes the input, for this run.
             memory: the most that the maps may take, such as ``"4GB"``; half of the free memory by default.
@@ -274,6 +274,8 @@ class Lens:
 
     def _prepared(self, picture: object, recipe: Recipe | str | None) -> tuple[Picture | None, Recipe | None, Feed]:
         """The picture as read and the recipe (both only for a picture), and what the engine is fed."""
+        if feeding.is_arrays(picture):
+            picture = feeding.read(str(picture))
         if pictures.is_fed(picture):
             return None, None, self._fed(picture)
         if len(self.inputs) != 1:
@@ -282,7 +284,8 @@ class Lens:
                 f"This network has {len(names)} inputs",
                 expected="a value for each of " + ", ".join(names),
                 received="one picture",
-                hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}.",
+                hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}, "
+                "or an .npz file with arrays of these names.",
             )
         given = self._bound(self.inputs[0])
         read = picture if isinstance(picture, Picture) else pictures.read(picture)

@@ -24,8 +24,9 @@ AT_ONCE = 3
 class Walk(Iterator[FeatureMap]):
     """An iterator of feature maps. What will come is known before the first: ``layers``, ``picture``, ``recipe``.
 
-    ``layers`` are those that a blank picture's run makes; a model with control flow may take another path.
-    ``prediction`` is there once the class scores have come by. Leave early with :meth:`close`, or use it in ``with``.
+    ``caption`` says in a line how the picture became the input. ``layers`` are those that a blank picture's run makes; a
+    model with control flow may take another path. ``prediction`` is there once the class scores have come by. Leave
+    early with :meth:`close`, or use it in ``with``.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class Walk(Iterator[FeatureMap]):
         self._labels = labels
         self._budget = budget
         self._scores = prediction.class_scores(network)
-        self._caption = str(recipe) if recipe is not None else "fed untouched"
+        self.caption = str(recipe) if recipe is not None else "fed untouched"
 
     def __next__(self) -> FeatureMap:
         for layer, array in self._made:
             if self._scores is not None and layer.name == self._scores.name:
                 self.prediction = prediction.predict(layer, array, self._labels)
             if self._wanted is None or layer.name in self._wanted:
-                return FeatureMap(self.network.get(layer.name) or layer, array, caption=self._caption)
+                return FeatureMap(self.network.get(layer.name) or layer, array, caption=self.caption)
         raise StopIteration
 
     def save(self, path: str | Path, *, each: Callable[[FeatureMap], None] | None = None) -> Path:

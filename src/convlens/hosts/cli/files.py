@@ -84,7 +84,7 @@ def export(
         terminal.say_json({**walk.to_dict(), "layers": layers, "file": str(output)})
         return
     terminal.say(f"{terminal.counted(len(shapes), 'layer')} of {lens.network.name} on {Path(picture).name} -> {output}")
-    terminal.say(f"Picture: {walk.recipe}")
+    terminal.say(f"Picture: {walk.caption}")
 
 
 def sketch(

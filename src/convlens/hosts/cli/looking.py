@@ -166,7 +166,7 @@ def maps(
         return
     terminal.say_files((facts["name"], " x ".join(map(str, facts["shape"])), paths) for facts, paths in drawn)
     terminal.say(f"{terminal.counted(len(drawn), 'layer')} of {lens.network.name} on {Path(picture).name} -> {to}")
-    terminal.say(f"Picture: {walk.recipe}")
+    terminal.say(f"Picture: {walk.caption}")
     if walk.prediction is not None:
         terminal.say(f"Prediction: {walk.prediction}")
 

@@ -18,7 +18,11 @@ Model = Annotated[
 ]
 Picture = Annotated[
     str,
-    typer.Argument(metavar="PICTURE", help="A picture: JPEG, PNG, WebP, TIFF, BMP or GIF.", show_default=False),
+    typer.Argument(
+        metavar="PICTURE",
+        help="A picture: JPEG, PNG, WebP, TIFF, BMP or GIF. Or .npy or .npz: arrays, fed untouched.",
+        show_default=False,
+    ),
 ]
 Layers = Annotated[
     list[str] | None,
