@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -385,6 +389,27 @@ def test_a_sink_that_drops_bounds_the_memory() -> None:
     assert most <= 4
 
 
+def test_ctrl_c_stops_the_runtime_and_leaves_the_engine_usable() -> None:
+    model = models.chain(60, size=256, channels=32)
+    engine = OnnxEngine.open(model)
+    seen: list[str] = []
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    picture = {"image": numbers(1, 32, 256, 256)}
+    engine.piece_bytes = 1 << 40
+    engine.run(picture, frozenset({"relu0"}), lambda layer, array: None)
+
+    def interrupted() -> None:
+        timer.start()
+        engine.run(picture, frozenset({"relu59"}), lambda layer, array: seen.append(layer.name))
+        time.sleep(10)  # the signal, should the run have been faster
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not seen, "it stopped inside the run, not after it"
+    engine.run(picture, frozenset({"relu0"}), lambda layer, array: seen.append(layer.name))
+    assert seen == ["relu0"]
+
+
 def test_only_what_is_kept_is_computed() -> None:
     engine = OnnxEngine.open(models.chain(6))
     engine.run({"image": numbers(1, 8, 32, 32)}, frozenset({"relu1"}), lambda layer, array: None)
@@ -451,8 +476,28 @@ def test_row_13_transposed_convolutions_are_gathered_as_the_naive_sum_says(data:
     try:
         expected = plain(model, image(*sizes))[0]
     except Exception:
-        assume(False)
+        assume(False)  # attributes that make no output
     assume(expected.size)
+    seen = see(model, image(*sizes))
+    operation = seen.network["conv"].operation
+    assert isinstance(operation, Convolution)
+    weights = seen.engine.weights("conv")
+    for index in np.ndindex(*seen.maps["conv"].shape):
+        value = naive_convolution(operation, image(*sizes)["image"][0], weights, index)
+        assert abs(value - seen.maps["conv"][index]) < 1e-4, (index, operation)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_rows_10_11_15_automatic_padding_and_dilation_are_what_the_runtime_does(data: st.DataObject) -> None:
+    """ONNX Runtime runs SAME without dilation only."""
+    pick = {n: [data.draw(st.integers(lo, hi), label=n) for _ in range(2)] for n, (lo, hi) in _RANGES.items()}
+    automatic = data.draw(st.sampled_from(["SAME_UPPER", "SAME_LOWER", "VALID"]))
+    dilation = pick["dilation"] if automatic == "VALID" else [1, 1]
+    sizes = (1, 2, *(n + 5 for n in pick["size"]))
+    model = models.convolution(
+        (2, 2, *pick["kernel"]), sizes, auto_pad=automatic, strides=pick["stride"], dilations=dilation
+    )
     seen = see(model, image(*sizes))
     operation = seen.network["conv"].operation
     assert isinstance(operation, Convolution)

@@ -11,12 +11,13 @@ import onnx
 from onnx import helper
 
 from convlens.engines.base import Array, as_float32
+from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.feeding import dtype_name
 from convlens.engines.onnx.graph import Graph
 from convlens.engines.onnx.layouts import KEEPING, order_of, to_last
 from convlens.engines.onnx.naming import scope_of
-from convlens.engines.onnx.operations import Call, describe
+from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.parameters import Parameters
 from convlens.engines.onnx.shapes import Value
 from convlens.network import Input, Kind, Layer, Network, Shape

@@ -2,98 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from fractions import Fraction
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from convlens.engines.base import Array
+from convlens.engines.onnx.call import Call, Described
 from convlens.engines.onnx.layouts import to_first, to_last
-from convlens.engines.onnx.windows import explicit_pads, transposed_pads
+from convlens.engines.onnx.windows import (
+    convolution,
+    over_the_map,
+    pooling,
+    transposed_convolution,
+    whole_pooling,
+)
 from convlens.network import (
     Activation,
-    Convolution,
     Dense,
     Kind,
     Merge,
     Normalisation,
-    Operation,
     Pad,
     Pointwise,
-    Pooling,
     Reshape,
     Resize,
-    Shape,
     Slice,
     Whole,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One node with the sizes of this run. Shapes are the file's own, batch included; ``None`` for an absent input."""
-
-    op: str
-    attributes: Mapping[str, Any]
-    inputs: tuple[Shape | None, ...]
-    result: Shape
-    moving: tuple[bool, ...]
-    """Which inputs the network's input can change: all others are constants or absent."""
-    constant: Callable[[int], Array | None]
-    """The value of an input that is known beforehand, else ``None``."""
-    opset: int
-    batched: bool
-    channels_last: bool = False
-    output_index: int = 0
-
-    def shape(self, index: int) -> Shape:
-        """The shape of an input that the operator must have, channels first, batch included."""
-        found = self.inputs[index]
-        if found is None:
-            raise LookupError(f"{self.op} has no input {index}")
-        return self._channels_first(found)
-
-    @property
-    def output(self) -> Shape:
-        """The shape of the output, channels first, batch included."""
-        return self._channels_first(self.result)
-
-    def _channels_first(self, shape: Shape) -> Shape:
-        turned = self.channels_last and len(shape) == len(self.result) and len(shape) > 2
-        return (shape[0], shape[-1], *shape[1:-1]) if turned else shape
-
-    def axis(self, axis: int, rank: int) -> int:
-        """An axis as the file counts it, as an axis of the channels-first shape, batch included."""
-        axis = axis % rank if rank else axis
-        if not self.channels_last or axis == 0:
-            return axis
-        return 1 if axis == rank - 1 else axis + 1
-
-    def has(self, index: int) -> bool:
-        """Whether this optional input is given."""
-        return index < len(self.inputs) and self.inputs[index] is not None
-
-    def number(self, index: int, attribute: str, default: float) -> float:
-        """A setting that newer opsets have as an input and older ones as an attribute."""
-        value = self.constant(index) if self.has(index) else None
-        if value is not None and value.size:
-            return float(value.reshape(-1)[0])
-        return float(self.attributes.get(attribute, default))
-
-    def integers(self, index: int, attribute: str) -> tuple[int, ...] | None:
-        """As :meth:`number`, for a list of integers; ``None`` when it isn't given or can't be known."""
-        value = self.constant(index) if self.has(index) else self.attributes.get(attribute)
-        return None if value is None else tuple(int(v) for v in np.asarray(value).reshape(-1))
-
-    def batchless(self, axis: int, rank: int) -> int:
-        """An axis as the file counts it, as an axis of the map."""
-        return self.axis(axis, rank) - (1 if self.batched else 0)
-
-
-Described = tuple[Kind, Operation | None]
 
 
 def describe(call: Call) -> Described:
@@ -101,7 +37,7 @@ def describe(call: Call) -> Described:
 
     An operator's operation belongs to its first output; the others (indices, masks, states) are opaque.
     """
-    reader = _READERS.get(call.op)
+    reader = READERS.get(call.op)
     if reader is None or (call.output_index > 0 and call.op not in ("Split", "LSTM", "GRU", "RNN")):
         return Kind.OTHER, Whole(call.op.lower())
     try:
@@ -109,109 +45,6 @@ def describe(call: Call) -> Described:
     except (LookupError, ValueError, TypeError, ZeroDivisionError):
         # Attributes that contradict the shapes: the runtime ran it all the same, so it is shown, without its formula.
         return Kind.OTHER, Whole(call.op.lower())
-
-
-def _spatial(call: Call, weight: Shape | None) -> tuple[Shape, Shape, Shape, Shape]:
-    """Input size, kernel size, stride, dilation of a windowed operator."""
-    size = call.shape(0)[2:]
-    stated = call.attributes.get("kernel_shape") or (weight[2:] if weight else ())
-    kernel = tuple(int(k) for k in stated)
-    ones = (1,) * len(size)
-    stride = tuple(int(s) for s in call.attributes.get("strides") or ones)
-    dilation = tuple(int(d) for d in call.attributes.get("dilations") or ones)
-    if not len(kernel) == len(stride) == len(dilation) == len(size):
-        raise ValueError("attributes and shapes disagree")
-    return size, kernel, stride, dilation
-
-
-def _convolution(weight_index: int, bias_index: int) -> Callable[[Call], Described]:
-    def read(call: Call) -> Described:
-        weight = call.shape(weight_index)
-        size, kernel, stride, dilation = _spatial(call, weight)
-        groups = int(call.attributes.get("group", 1))
-        pads = explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation)
-        return Kind.CONVOLUTION, Convolution(
-            in_channels=weight[1] * groups,
-            filters=weight[0],
-            kernel_size=kernel,
-            stride=stride,
-            dilation=dilation,
-            padding=pads,
-            groups=groups,
-            bias=call.has(bias_index),
-        )
-
-    return read
-
-
-def _transposed_convolution(call: Call) -> Described:
-    weight = call.shape(1)
-    size, kernel, stride, dilation = _spatial(call, weight)
-    groups = int(call.attributes.get("group", 1))
-    output = call.output[2:]
-    stated = tuple(int(p) for p in call.attributes.get("output_padding") or (0,) * len(size))
-    pads = transposed_pads(
-        _auto(call),
-        call.attributes.get("pads", ()),
-        size,
-        output,
-        kernel,
-        stride,
-        dilation,
-        stated,
-        "output_shape" in call.attributes,
-    )
-    # What the padding leaves open is output padding, as the output's true size says.
-    missing = tuple(
-        o - ((n - 1) * s + (k - 1) * d + 1 - before - after)
-        for o, n, s, k, d, (before, after) in zip(output, size, stride, kernel, dilation, pads, strict=True)
-    )
-    return Kind.CONVOLUTION, Convolution(
-        in_channels=weight[0],
-        filters=weight[1] * groups,
-        kernel_size=kernel,
-        stride=stride,
-        dilation=dilation,
-        padding=pads,
-        groups=groups,
-        bias=call.has(2),
-        transposed=True,
-        output_padding=missing,
-    )
-
-
-def _auto(call: Call) -> str:
-    value = call.attributes.get("auto_pad", b"NOTSET")
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _pooling(mode: str) -> Callable[[Call], Described]:
-    def read(call: Call) -> Described:
-        size, kernel, stride, dilation = _spatial(call, None)
-        return Kind.POOLING, Pooling(
-            mode=mode,
-            kernel_size=kernel,
-            stride=stride,
-            dilation=dilation,
-            padding=explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation),
-            ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
-            count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
-            power=float(call.attributes.get("p", 2)),
-        )
-
-    return read
-
-
-def _whole_pooling(mode: str) -> Callable[[Call], Described]:
-    def read(call: Call) -> Described:
-        return Kind.POOLING, _over_the_map(mode, call.shape(0)[2:], float(call.attributes.get("p", 2)))
-
-    return read
-
-
-def _over_the_map(mode: str, size: Shape, power: float = 2.0) -> Pooling:
-    ones = (1,) * len(size)
-    return Pooling(mode, size, ones, ones, ((0, 0),) * len(size), whole=True, power=power)
 
 
 def _reduction(function: str) -> Callable[[Call], Described]:
@@ -227,7 +60,7 @@ def _reduction(function: str) -> Callable[[Call], Described]:
             axes = tuple(range(rank))
         reduced = {call.axis(a, rank) for a in axes}
         if rank > 2 and reduced == set(range(2, rank)) and function in ("mean", "max"):
-            return Kind.POOLING, _over_the_map("average" if function == "mean" else "max", shape[2:])
+            return Kind.POOLING, over_the_map("average" if function == "mean" else "max", shape[2:])
         if rank > 2 and reduced == {1}:
             return Kind.ARITHMETIC, Pointwise(function)
         return Kind.ARITHMETIC, Whole(function)
@@ -438,20 +271,20 @@ def _whole(function: str, kind: Kind) -> Callable[[Call], Described]:
     return read
 
 
-_READERS: dict[str, Callable[[Call], Described]] = {
-    "Conv": _convolution(1, 2),
-    "FusedConv": _convolution(1, 2),
-    "ConvInteger": _convolution(1, 99),
-    "QLinearConv": _convolution(3, 8),
-    "ConvTranspose": _transposed_convolution,
-    "MaxPool": _pooling("max"),
-    "AveragePool": _pooling("average"),
-    "QLinearAveragePool": _pooling("average"),
-    "LpPool": _pooling("lp"),
-    "GlobalMaxPool": _whole_pooling("max"),
-    "GlobalAveragePool": _whole_pooling("average"),
-    "QLinearGlobalAveragePool": _whole_pooling("average"),
-    "GlobalLpPool": _whole_pooling("lp"),
+READERS: dict[str, Callable[[Call], Described]] = {
+    "Conv": convolution(1, 2),
+    "FusedConv": convolution(1, 2),
+    "ConvInteger": convolution(1, 99),
+    "QLinearConv": convolution(3, 8),
+    "ConvTranspose": transposed_convolution,
+    "MaxPool": pooling("max"),
+    "AveragePool": pooling("average"),
+    "QLinearAveragePool": pooling("average"),
+    "LpPool": pooling("lp"),
+    "GlobalMaxPool": whole_pooling("max"),
+    "GlobalAveragePool": whole_pooling("average"),
+    "QLinearGlobalAveragePool": whole_pooling("average"),
+    "GlobalLpPool": whole_pooling("lp"),
     "BatchNormalization": _batch_normalisation,
     "InstanceNormalization": _instance_normalisation,
     "GroupNormalization": _group_normalisation,

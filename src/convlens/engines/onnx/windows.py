@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from convlens.network import Pads, Shape
+from convlens.engines.onnx.call import Call, Described
+from convlens.network import Convolution, Kind, Pads, Pooling, Shape
 
 
 def explicit_pads(
@@ -71,3 +72,114 @@ def transposed_pads(
     if automatic == "VALID" or not pads:
         return ((0, 0),) * rank
     return tuple((int(pads[i]), int(pads[i + rank])) for i in range(rank))
+
+
+def _spatial(call: Call, weight: Shape | None) -> tuple[Shape, Shape, Shape, Shape]:
+    """Input size, kernel size, stride, dilation of a windowed operator."""
+    size = call.shape(0)[2:]
+    stated = call.attributes.get("kernel_shape") or (weight[2:] if weight else ())
+    kernel = tuple(int(k) for k in stated)
+    ones = (1,) * len(size)
+    stride = tuple(int(s) for s in call.attributes.get("strides") or ones)
+    dilation = tuple(int(d) for d in call.attributes.get("dilations") or ones)
+    if not len(kernel) == len(stride) == len(dilation) == len(size):
+        raise ValueError("attributes and shapes disagree")
+    return size, kernel, stride, dilation
+
+
+def convolution(weight_index: int, bias_index: int) -> Callable[[Call], Described]:
+    """The reader of a convolution whose weights and bias stand at these inputs."""
+
+    def read(call: Call) -> Described:
+        weight = call.shape(weight_index)
+        size, kernel, stride, dilation = _spatial(call, weight)
+        groups = int(call.attributes.get("group", 1))
+        pads = explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation)
+        return Kind.CONVOLUTION, Convolution(
+            in_channels=weight[1] * groups,
+            filters=weight[0],
+            kernel_size=kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=pads,
+            groups=groups,
+            bias=call.has(bias_index),
+        )
+
+    return read
+
+
+def transposed_convolution(call: Call) -> Described:
+    """Read a ConvTranspose."""
+    weight = call.shape(1)
+    size, kernel, stride, dilation = _spatial(call, weight)
+    groups = int(call.attributes.get("group", 1))
+    output = call.output[2:]
+    stated = tuple(int(p) for p in call.attributes.get("output_padding") or (0,) * len(size))
+    pads = transposed_pads(
+        _auto(call),
+        call.attributes.get("pads", ()),
+        size,
+        output,
+        kernel,
+        stride,
+        dilation,
+        stated,
+        "output_shape" in call.attributes,
+    )
+    # What the padding leaves open is output padding, as the output's true size says.
+    missing = tuple(
+        o - ((n - 1) * s + (k - 1) * d + 1 - before - after)
+        for o, n, s, k, d, (before, after) in zip(output, size, stride, kernel, dilation, pads, strict=True)
+    )
+    return Kind.CONVOLUTION, Convolution(
+        in_channels=weight[0],
+        filters=weight[1] * groups,
+        kernel_size=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=pads,
+        groups=groups,
+        bias=call.has(2),
+        transposed=True,
+        output_padding=missing,
+    )
+
+
+def _auto(call: Call) -> str:
+    value = call.attributes.get("auto_pad", b"NOTSET")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def pooling(mode: str) -> Callable[[Call], Described]:
+    """The reader of a pooling over windows."""
+
+    def read(call: Call) -> Described:
+        size, kernel, stride, dilation = _spatial(call, None)
+        return Kind.POOLING, Pooling(
+            mode=mode,
+            kernel_size=kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation),
+            ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
+            count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
+            power=float(call.attributes.get("p", 2)),
+        )
+
+    return read
+
+
+def whole_pooling(mode: str) -> Callable[[Call], Described]:
+    """The reader of a pooling of each map to one value."""
+
+    def read(call: Call) -> Described:
+        return Kind.POOLING, over_the_map(mode, call.shape(0)[2:], float(call.attributes.get("p", 2)))
+
+    return read
+
+
+def over_the_map(mode: str, size: Shape, power: float = 2.0) -> Pooling:
+    """Pooling of each map of this size to one value."""
+    ones = (1,) * len(size)
+    return Pooling(mode, size, ones, ones, ((0, 0),) * len(size), whole=True, power=power)
