@@ -24,8 +24,8 @@ AT_ONCE = 3
 class Walk(Iterator[FeatureMap]):
     """An iterator of feature maps. What will come is known before the first: ``layers``, ``picture``, ``recipe``.
 
-    ``caption`` says in a line how the picture became the input. ``layers`` are those that a blank picture's run makes; a
-    model with control flow may take another path. ``prediction`` is there once the class scores have come by. Leave
+    ``caption`` says in a line how the picture became the input. ``layers`` are those that a blank picture's run makes;
+    a model with control flow may take another path. ``prediction`` is there once the class scores have come by. Leave
     early with :meth:`close`, or use it in ``with``.
     """
 
