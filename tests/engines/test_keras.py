@@ -746,6 +746,29 @@ def test_of_a_batch_the_first_picture_is_shown() -> None:
         close(many[name], array)
 
 
+def test_row_29_a_fixed_batch_is_stated_and_asked_for() -> None:
+    image = keras.Input((ROWS, COLUMNS, 3), batch_size=2, name="picture")
+    model = keras.Model(image, layers.Conv2D(2, 3, name="conv")(image))
+    engine = KerasEngine.open(model)
+    assert engine.inputs[0].batch == 2
+    feed = zoo.picture(ROWS, COLUMNS, 3)
+    with pytest.raises(InputError, match="2 x 9 x 8 x 3"):
+        engine.run({"picture": feed}, None, lambda layer, array: None)
+    both = np.concatenate([feed, feed])
+    close(captured(model, both)[2]["conv"], first(model(both)))
+
+
+def test_another_tools_wrapper_stays_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = keras.layers.Layer.__call__
+
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(keras.layers.Layer, "__call__", wrapper)
+    captured(zoo.plain(), zoo.picture(ROWS, COLUMNS, 3))
+    assert keras.layers.Layer.__call__ is wrapper
+
+
 def test_two_threads_see_their_own_model_only() -> None:
     models = [zoo.plain(), zoo.residual()]
     feed = zoo.picture(ROWS, COLUMNS, 3)

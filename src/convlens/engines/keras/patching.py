@@ -16,6 +16,7 @@ _symbolic_call = keras.Operation.symbolic_call
 _active = threading.local()
 _lock = threading.Lock()
 _watchers = 0
+_found: list[Any] = []  # the entry points as the first watcher found them: another tool may have put its own there
 
 
 @contextmanager
@@ -48,6 +49,7 @@ def _install() -> None:
     with _lock:
         _watchers += 1
         if _watchers == 1:
+            _found[:] = keras.layers.Layer.__call__, keras.Operation.__call__, keras.Operation.symbolic_call
             keras.layers.Layer.__call__ = _on_layer
             keras.Operation.__call__ = _on_operation
             keras.Operation.symbolic_call = _on_symbolic
@@ -58,9 +60,7 @@ def _uninstall() -> None:
     with _lock:
         _watchers -= 1
         if _watchers == 0:
-            keras.layers.Layer.__call__ = layer_call
-            keras.Operation.__call__ = operation_call
-            keras.Operation.symbolic_call = _symbolic_call
+            keras.layers.Layer.__call__, keras.Operation.__call__, keras.Operation.symbolic_call = _found
 
 
 def _watch() -> Watch | None:
