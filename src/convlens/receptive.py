@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, prod
 
 from convlens.network import (
     Activation,
@@ -29,6 +29,7 @@ from convlens.network import (
     Resize,
     Shape,
     Slice,
+    Whole,
 )
 
 
@@ -50,25 +51,46 @@ class _Axis:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """``unit_exact``: the box of each unit is exact; ``union_exact``: the union over the layer is."""
+    """``places``: the layer's axis along which each interval moves, and ``sizes`` its length; both empty once the
+    position is lost.
+
+    ``unit_exact``: the box of each unit is exact; ``union_exact``: the union over the layer is. ``alike``: all channels
+    see the same.
+    """
 
     axes: tuple[_Axis, ...]
-    shape: Shape  # spatial sizes of the layer that has this field, () once the position is lost
+    places: Shape
+    sizes: Shape
     unit_exact: bool = True
     union_exact: bool = True
+    alike: bool = True
 
     def joined(self) -> _Field:
         """Every unit sees what all units of this layer see together."""
-        if not self.shape:
-            return replace(self, unit_exact=self.union_exact)
-        axes = tuple(axis.over(count) for axis, count in zip(self.axes, self.shape, strict=True))
-        return _Field(axes, (), self.union_exact, self.union_exact)
+        if not self.places:
+            return replace(self, unit_exact=self.union_exact, alike=True)
+        axes = tuple(axis.over(count) for axis, count in zip(self.axes, self.sizes, strict=True))
+        return _Field(axes, (), (), self.union_exact, self.union_exact)
+
+    def joined_along(self, mixed: Shape) -> _Field:
+        """Every unit sees what all units see that differ from it along these axes of the layer alone."""
+        if not self.places:
+            return self.joined()
+        axes = tuple(
+            axis.over(count) if place in mixed else axis
+            for axis, place, count in zip(self.axes, self.places, self.sizes, strict=True)
+        )
+        return replace(self, axes=axes, alike=self.alike or 0 in mixed)
 
     def blurred(self) -> _Field:
         """Position is lost, yet a unit may see less than the union: a bound for each unit."""
         joined = self.joined()
         moved = any(axis.stride for axis in self.axes)
         return replace(joined, unit_exact=self.unit_exact and not moved)
+
+    def bound(self) -> _Field:
+        """Position is lost, and nobody says that a unit sees all of the union."""
+        return replace(self.joined(), unit_exact=False, union_exact=False)
 
 
 def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
@@ -83,25 +105,36 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
     >>> field.size, [int(s) for s in field.stride], [int(s) for s in field.start]
     ((7, 7), [4, 4], [-3, -3])
     """
-    picture = next((i for i in network.inputs if len(i.shape) >= 2), None)
+    picture = picture_of(network)
     if picture is None:
         return {layer.name: None for layer in network.layers}
     fields: dict[str, _Field] = {picture.name: _of_picture(picture)}
+    shapes = {layer.name: layer.output_shape for layer in network.layers}
+    shapes |= {given.name: tuple(n or 0 for n in given.shape) for given in network.inputs}
     for layer in network.layers:
         read = [fields[name] for name in layer.inputs if name in fields]
         if read:
-            fields[layer.name] = _through(layer, read)
+            first = next(name for name in layer.inputs if name in fields)
+            fields[layer.name] = _through(layer, read, shapes[first])
     return {layer.name: _public(fields.get(layer.name)) for layer in network.layers}
 
 
-def box(field: ReceptiveField, index: Shape) -> tuple[tuple[int, int], ...]:
-    """The unclipped box of the unit at ``index``: (first, last) pixel an axis, both inside the box.
+def picture_of(network: Network) -> Input | None:
+    """The input that receptive fields are told in: the first with channels and at least one spatial axis."""
+    return next((given for given in network.inputs if len(given.shape) >= 2), None)
+
+
+def box(field: ReceptiveField, index: Shape, *, channel: int = 0) -> tuple[tuple[int, int], ...]:
+    """The unclipped box of the unit at ``index``, its spatial place: (first, last) pixel an axis, both inside the box.
+
+    ``channel`` counts only where a transpose has brought a spatial axis to the front.
 
     >>> field = ReceptiveField((7,), (Fraction(4),), (Fraction(-3),), (Fraction(3),))
     >>> box(field, (0,)), box(field, (1,))
     (((-3, 3),), ((1, 7),))
     """
-    places = index if len(index) == len(field.size) else (0,) * len(field.size)
+    axes = field.axes or tuple(range(1, 1 + len(field.size)))
+    places = [channel if axis == 0 else index[axis - 1] if axis <= len(index) else 0 for axis in axes]
     return tuple(
         (ceil(start + stride * i), floor(end + stride * i))
         for start, end, stride, i in zip(field.start, field.end, field.stride, places, strict=True)
@@ -119,9 +152,10 @@ def clip(unclipped: tuple[tuple[int, int], ...], picture: Shape) -> tuple[tuple[
 
 def _of_picture(picture: Input) -> _Field:
     identity = _Axis(Fraction(1), Fraction(0), Fraction(0))
-    sizes = picture.shape[1:]
-    known = tuple(n for n in sizes if n is not None)
-    return _Field((identity,) * len(sizes), known if len(known) == len(sizes) else ())
+    sizes = tuple(n for n in picture.shape[1:] if n is not None)
+    places = tuple(range(1, len(picture.shape)))
+    known = len(sizes) == len(places)
+    return _Field((identity,) * len(places), places if known else (), sizes if known else ())
 
 
 def _public(field: _Field | None) -> ReceptiveField | None:
@@ -134,6 +168,7 @@ def _public(field: _Field | None) -> ReceptiveField | None:
         end=tuple(axis.high for axis in field.axes),
         whole=all(axis.stride == 0 for axis in field.axes),
         exact=field.unit_exact,
+        axes=() if field.places == tuple(range(1, 1 + len(field.axes))) else field.places,
     )
 
 
@@ -145,36 +180,88 @@ def _longest(axis: _Axis) -> int:
     )
 
 
-def _through(layer: Layer, read: list[_Field]) -> _Field:
-    operation, shape = layer.operation, layer.output_shape[1:]
-    rank = len(read[0].axes)
-    if len(read) > 1 or isinstance(operation, Merge):
-        if isinstance(operation, Merge) and operation.function == "concat" and (operation.axis or 0) > 0:
-            return replace(_union([field.joined() for field in read]), unit_exact=False)
-        return _union(read, shape)
+def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
+    operation, after = layer.operation, layer.output_shape
+    if isinstance(operation, Merge):
+        return _merged(operation, read)
+    if len(layer.inputs) > 1:
+        return _hull([field.bound() for field in read])
     field = read[0]
-    if isinstance(operation, Pooling) and operation.whole:
-        return field.joined()
-    if isinstance(operation, Dense) and not operation.per_position:
-        return field.joined()
-    if isinstance(operation, Normalisation) and any(axis > 0 for axis in operation.axes):
-        return _spread(field.joined(), shape)
-    if isinstance(operation, Activation) and (operation.axis or 0) > 0:
-        return _spread(field.joined(), shape)
-    if isinstance(operation, (Activation, Normalisation, Pointwise, Dense, Merge)):
-        return field
-    if isinstance(operation, Reshape):
-        return field if operation.aligned else field.blurred()
-    if not field.shape or len(shape) != rank:
-        return field.joined()
-    steps = _steps(layer, field.shape, shape)
+    match operation:
+        case Pooling(whole=True) | Dense(per_position=False):
+            return field.joined()
+        case Dense():
+            return field if operation.features_axis is None else field.joined_along((operation.features_axis,))
+        case Normalisation():
+            return field.joined_along(operation.axes or ((0,) if operation.mode == "local_response" else ()))
+        case Activation(function="glu", axis=int(axis)):
+            return field.bound() if axis in field.places else field
+        case Activation(axis=int(axis)):
+            return field.joined_along((axis,))
+        case Pointwise() | Whole() if operation.axes:
+            return _reduced(operation.axes, field, before, after)
+        case Activation() | Pointwise():
+            return field if len(after) == len(before) else field.bound()
+        case Reshape():
+            places = _places_after(operation, field, before, after)
+            return field.blurred() if places is None else replace(field, places=places)
+        case Convolution() | Pooling() | Pad() | Slice() | Resize() if field.places == tuple(range(1, len(after))):
+            return _windowed(layer, field, before, after)
+        case _:
+            return field.bound()
+
+
+def _reduced(axes: Shape, field: _Field, before: Shape, after: Shape) -> _Field:
+    """A mean, a sum, a maximum over some axes, which stay with length 1 or go."""
+    over = field.joined_along(axes)
+    if len(after) == len(before) or not over.places:
+        return over
+    return replace(over, places=tuple(max(0, place - sum(axis < place for axis in axes)) for place in over.places))
+
+
+def _windowed(layer: Layer, field: _Field, before: Shape, after: Shape) -> _Field:
+    steps = _steps(layer, before[1:], after[1:])
     if steps is None:
-        return field.joined()
+        return field.bound()
     reads, exact = steps
     axes = tuple(axis.reads(*step) for axis, step in zip(field.axes, reads, strict=True))
     on_picture = all(axis == _Axis(Fraction(1), Fraction(0), Fraction(0)) for axis in field.axes)
     unit = field.unit_exact and (exact if exact is not None else on_picture)
-    return _Field(axes, shape, unit, field.union_exact and exact is not False)
+    operation = layer.operation
+    if isinstance(operation, Slice) and after[0] != before[0]:
+        unit = unit and field.alike  # the channels that are left may be those that see less
+    alike = field.alike or (isinstance(operation, Convolution) and operation.groups == 1)
+    return _Field(axes, field.places, after[1:], unit, field.union_exact and exact is not False, alike)
+
+
+def _places_after(operation: Reshape, field: _Field, before: Shape, after: Shape) -> Shape | None:
+    """The axes along which the intervals move in the reshaped value; ``None`` where they no longer do."""
+    if operation.axes:
+        known = len(operation.axes) == len(before) == len(after)
+        return tuple(operation.axes.index(place) for place in field.places) if known else None
+    if operation.aligned and before == after:
+        return field.places
+    if operation.function in REORDERING:
+        return None
+    there = {  # an axis keeps its place if as many numbers lie behind it as before, and it is as long
+        (size, behind): axis for axis, size, behind in _in_memory(after, operation.channels_last) if size > 1
+    }
+    here = {axis: (size, behind) for axis, size, behind in _in_memory(before, operation.channels_last)}
+    found = tuple(there.get(here[place], 0 if here[place][0] == 1 else -1) for place in field.places)
+    return None if -1 in found or prod(before) != prod(after) else found
+
+
+REORDERING = (
+    *("permute", "transpose", "swapaxes", "t", "numpy_T", "movedim"),
+    *("depth_to_space", "pixel_shuffle", "space_to_depth", "pixel_unshuffle", "channel_shuffle"),
+)
+"""Functions of :class:`~convlens.network.Reshape` that change the order of the numbers."""
+
+
+def _in_memory(shape: Shape, channels_last: bool) -> list[tuple[int, int, int]]:
+    """Each axis with its size and how many numbers lie behind one step along it."""
+    order = [*range(1, len(shape)), 0] if channels_last and shape else list(range(len(shape)))
+    return [(axis, shape[axis], prod(shape[n] for n in order[place + 1 :])) for place, axis in enumerate(order)]
 
 
 Step = tuple[Fraction | int, Fraction | int, Fraction | int]
@@ -214,11 +301,12 @@ def _steps(layer: Layer, before: Shape, after: Shape) -> tuple[list[Step], bool 
         case Slice():
             return [(step, start, start) for start, step in zip(operation.start, operation.step, strict=True)], True
         case Resize():
-            return [_resized(operation, n, m) for n, m in zip(before, after, strict=True)], (
-                None
-                if operation.mode == "nearest" and all(m % n == 0 for n, m in zip(before, after, strict=True))
-                else False
-            )
+            resized = [_resized(operation, axis, n, m) for axis, (n, m) in enumerate(zip(before, after, strict=True))]
+            reads = [found[0] for found in resized if found is not None]
+            if len(reads) < len(resized):
+                return None
+            certain = [found[1] for found in resized if found is not None]
+            return reads, False if False in certain else None if None in certain else True
         case _:
             return None
 
@@ -229,37 +317,70 @@ def _adaptive(size: int, outputs: int) -> Step:
     return stride, -slack, stride + slack - 1
 
 
-def _resized(operation: Resize, size: int, outputs: int) -> Step:
-    if operation.mode == "nearest" and outputs % size == 0:
+def _resized(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Step, bool | None] | None:
+    scale = operation.scale[axis] if operation.scale else Fraction(outputs, size)
+    if outputs % size == 0 and operation.mode == "nearest":
         times = outputs // size
-        return Fraction(1, times), Fraction(1 - times, times), 0
-    reach = {"nearest": 1, "linear": 1, "cubic": 2}.get(operation.mode, 2)
-    if operation.align_corners and outputs > 1:
-        stride, centre = Fraction(size - 1, outputs - 1), Fraction(0)
-    else:
-        stride = Fraction(size, outputs)
-        centre = stride / 2 - Fraction(1, 2)
+        if operation.coordinates == "half_pixel" or (operation.coordinates, operation.rounding) == (
+            "asymmetric",
+            "floor",
+        ):
+            return (Fraction(1, times), Fraction(1 - times, times), 0), None
+    match operation.coordinates:
+        case "align_corners":
+            stride, centre = Fraction(size - 1, max(outputs - 1, 1)), Fraction(0)
+        case "asymmetric":
+            stride, centre = 1 / scale, Fraction(0)
+        case "half_pixel" | "pytorch_half_pixel":
+            stride, centre = 1 / scale, 1 / (2 * scale) - Fraction(1, 2)
+        case "half_pixel_symmetric":
+            left_out = Fraction(size, 2) * (1 - outputs / (size * scale))
+            stride, centre = 1 / scale, left_out + 1 / (2 * scale) - Fraction(1, 2)
+        case _:
+            return None
+    if operation.coordinates == "pytorch_half_pixel" and outputs == 1:
+        centre = Fraction(0)
+    if operation.mode == "nearest" and stride.denominator == centre.denominator == 1:
+        return (stride, centre, centre), True
+    reach = {"nearest": 1, "linear": 1, "cubic": 2}.get(operation.mode)
+    if reach is None:
+        return None
     shrink = max(Fraction(1), stride) if operation.mode != "nearest" else Fraction(1)
-    return stride, centre - reach * shrink, centre + reach * shrink
+    return (stride, centre - reach * shrink, centre + reach * shrink), False
 
 
-def _spread(field: _Field, shape: Shape) -> _Field:
-    """The joined field, on a layer that still has positions."""
-    return replace(field, shape=shape if len(shape) == len(field.axes) else ())
+def _merged(operation: Merge, read: list[_Field]) -> _Field:
+    """The union over all branches, as far as they move alike."""
+    if operation.function == "stack":
+        return _hull([field.bound() for field in read])
+    if operation.function == "concat":
+        if any(operation.axis in field.places for field in read):
+            return replace(_union([field.joined() for field in read]), unit_exact=False)
+        return replace(_union(read), alike=all(field == read[0] and field.alike for field in read))
+    return _union(read)
 
 
-def _union(read: list[_Field], shape: Shape = ()) -> _Field:
+def _union(read: list[_Field]) -> _Field:
     first = read[0]
-    if all(f == first for f in read):
+    if all(field == first for field in read):
         return first
     same = all(
-        f.shape == first.shape and all(a.stride == b.stride for a, b in zip(f.axes, first.axes, strict=True))
+        f.places == first.places
+        and f.sizes == first.sizes
+        and all(a.stride == b.stride for a, b in zip(f.axes, first.axes, strict=True))
         for f in read
     )
-    if not same:
-        read = [_spread(field.joined(), shape) for field in read]
-        return replace(_hull(read), unit_exact=_covered(read))
-    return _hull(read)
+    if same:
+        return _hull(read)
+    hull = _hull([field.joined() for field in read])
+    return replace(hull, unit_exact=_covered([_still(field) for field in read]))
+
+
+def _still(field: _Field) -> _Field:
+    """The joined field, exact only if each unit sees all of it by itself."""
+    moves = any(axis.stride for axis in field.axes) and bool(field.places)
+    joined = field.joined()
+    return replace(joined, unit_exact=joined.unit_exact and field.unit_exact and not moves)
 
 
 def _hull(read: list[_Field]) -> _Field:
@@ -267,7 +388,13 @@ def _hull(read: list[_Field]) -> _Field:
         _Axis(axis.stride, min(f.axes[n].low for f in read), max(f.axes[n].high for f in read))
         for n, axis in enumerate(read[0].axes)
     )
-    return _Field(axes, read[0].shape, all(f.unit_exact for f in read), all(f.union_exact for f in read))
+    return replace(
+        read[0],
+        axes=axes,
+        unit_exact=all(f.unit_exact for f in read),
+        union_exact=all(f.union_exact for f in read),
+        alike=all(f.alike for f in read),
+    )
 
 
 def _covered(read: list[_Field]) -> bool:

@@ -25,7 +25,7 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
     axes: list[Integers] = [np.array([index[0]])]
     kernel = np.ones((1,) * len(index))
     for axis, place in enumerate(index[1:]):
-        found = _mixture(operation, axis, source.shape[1 + axis], outputs[1 + axis])
+        found = mixture(operation, axis, source.shape[1 + axis], outputs[1 + axis])
         if found is None:
             return None
         taps, weights = found
@@ -55,7 +55,7 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
 
 def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) -> Swept | None:
     """Every value of one channel."""
-    mixtures = [_mixture(operation, n, source.shape[1 + n], count) for n, count in enumerate(outputs[1:])]
+    mixtures = [mixture(operation, n, source.shape[1 + n], count) for n, count in enumerate(outputs[1:])]
     tables, weights = [m[0] for m in mixtures if m is not None], [m[1] for m in mixtures if m is not None]
     if len(tables) < len(mixtures):
         return None
@@ -81,7 +81,7 @@ def _roundings(sizes: Shape) -> int:
 
 
 @lru_cache(maxsize=256)
-def _mixture(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Integers, Floats] | None:
+def mixture(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Integers, Floats] | None:
     """The source positions of every output position along an axis, and their weights: (taps, outputs) both."""
     if size == outputs and coordinate(operation, size - 1, size, outputs, axis) == size - 1:
         # frameworks copy along an axis that keeps its size, and don't touch the neighbours

@@ -64,13 +64,21 @@ class Statistics:
 class Box:
     """A receptive field's box in the picture: (first, last) pixel an axis, both inside.
 
-    ``unclipped`` may reach outside the picture, into the padding; ``clipped`` is the part inside. ``exact`` is false
-    where the box is only a bound.
+    ``unclipped`` is what the layers' sizes and strides say, as if the picture went on for ever: it may reach outside,
+    into the padding. ``clipped`` is the smallest box of pixels that holds all that really reach the value where
+    ``exact``, and may be a larger one where not. It is smaller than ``unclipped`` cut off at the picture's edge where
+    a window lies in the padding of an inner layer, or a crop has cut off what it would have read.
     """
 
     unclipped: tuple[tuple[int, int], ...]
     clipped: tuple[tuple[int, int], ...]
     exact: bool
+
+    @property
+    def sees_nothing(self) -> bool:
+        """Whether no pixel reaches the value, as in the gaps of a transposed convolution: ``clipped`` is then empty,
+        (0, -1) along every axis."""
+        return any(last < first for first, last in self.clipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,22 +245,38 @@ class FeatureMap:
         self.channel(channel)
         return self._kept().explain_all(self.name, channel)
 
-    def receptive_field(self, row: int | None = None, column: int | None = None, *, depth: int | None = None) -> Box:
-        """The box of the picture that can reach the value at this place: unclipped, and clipped to the picture.
+    def receptive_field(
+        self,
+        row: int | None = None,
+        column: int | None = None,
+        *,
+        depth: int | None = None,
+        channel: int | None = None,
+    ) -> Box:
+        """The box of the picture that can reach the value at this place: unclipped, and what is left at the borders.
+
+        ``channel`` asks for one channel, where channels differ (behind a concatenation of branches, say); without it
+        the box holds what all channels see together. A vector needs no place: ``channel`` is the feature.
 
         Raises:
-            InputError: no such place.
+            ChannelError, InputError: no such channel or place.
             ConvlensError: the layer doesn't read the picture.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 2 3x3 pad 1 | maxpool 2x2", input_shape=(3, 8, 8), seed=0)
+        >>> box = lens.feature_maps(np.full((8, 8, 3), 100, np.uint8))["maxpool"].receptive_field(0, 3)
+        >>> box.unclipped, box.clipped, box.exact
+        (((-1, 2), (5, 8)), ((0, 2), (5, 7)), True)
         """
-        maps = self._kept()
-        field = self.layer.receptive_field
-        picture = next((given for given in maps.network.inputs if len(given.shape) >= 2), None)
-        if field is None or picture is None:
+        maps, field = self._kept(), self.layer.receptive_field
+        index = self._index(channel or 0, depth, row, column)
+        found = maps.reach.box(self.name, (channel, *index[1:]) if index else ())
+        if field is None or found is None:
             raise ConvlensError(f"{self.name} doesn't read the picture, so it has no receptive field")
-        place = self._index(0, depth, row, column)[1:] if row is not None or column is not None else ()
-        unclipped = receptive.box(field, place)
-        sizes = tuple(size for size in picture.shape[1:] if size is not None)
-        return Box(unclipped, receptive.clip(unclipped, sizes), field.exact)
+        ends = (channel, channel) if channel is not None else (0, max(self.shape[0] - 1, 0) if self.shape else 0)
+        first, last = (receptive.box(field, index[1:], channel=end) for end in ends)
+        unclipped = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(first, last, strict=True))
+        return Box(unclipped, *found)
 
     def _kept(self) -> FeatureMaps:
         if self._maps is None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from convlens import draw
 from convlens.arithmetic import explain, explain_all
+from convlens.arithmetic.reach import Reach
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError
 from convlens.lens import exporting
@@ -51,6 +52,7 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         self._feed = feed
         self._arrays = arrays
         self._sources: dict[str, Array] = {}
+        self._reach: Reach | None = None
 
     def __getitem__(self, name: str) -> FeatureMap:
         # A FeatureMap holds on to its maps; it is made when asked for, so that nothing holds itself alive in a circle.
@@ -107,6 +109,13 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         theirs = self._value(layer)[channel].astype(np.float64)
         same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
         return SweptMap(swept.total, np.where(same, 0.0, theirs - swept.total), swept.tolerance)
+
+    @property
+    def reach(self) -> Reach:
+        """Which pixels reach which value, for every layer of this run; worked out when it is first asked for."""
+        if self._reach is None:
+            self._reach = Reach(self.network, self.lens.weights)
+        return self._reach
 
     def _reads(self, layer: str) -> tuple[list[Array], Mapping[str, Array]]:
         found = self.network[layer]
