@@ -20,11 +20,13 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: TID251
 
 from convlens.engines.base import Sink
 from convlens.engines.torch.aliasing import Writes, kept_elsewhere, sole_owner
-from convlens.engines.torch.graph import Constant, Given, Node, Origin, batch_note
+from convlens.engines.torch.graph import Constant, Given, Node, Origin, Weight, batch_note
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Owner, Structure
 from convlens.engines.torch.naming import Namer
 from convlens.engines.torch.operators import Operator, described, dtype_name, operator
+from convlens.engines.torch.precision import sums_in
+from convlens.engines.torch.reordering import REORDERING, Reordering
 from convlens.network import Kind, Layer, Merge, Operation, Shape, Whole
 
 _MARK = "_convlens_origin"
@@ -54,7 +56,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.layers: list[Layer] = []
-        self.weights: dict[str, dict[str, torch.Tensor]] = {}
+        self.weights: dict[str, dict[str, Weight]] = {}
         self.namer = Namer(self._tell)
         self.failed: tuple[str, tuple[Shape, ...]] | None = None
         self.stopped: BaseException | None = None
@@ -136,7 +138,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = _tensors((result,))
         if made:
             shown = made[:1] if made_by.first_only else made
-            nodes = self._nodes(made_by, args, kwargs, read, tuple(sources), shown)
+            nodes = self._nodes(func, made_by, args, kwargs, read, tuple(sources), shown)
             nodes[0].parameters = tuple(dict.fromkeys(parameters)) if len(parameters) > 1 else tuple(parameters)
             self._take_in(nodes, shown, bool(made_by.writes), aside)
             for tensor in made[len(shown) :]:
@@ -186,6 +188,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _nodes(
         self,
+        func: Any,
         made_by: Operator,
         args: Any,
         kwargs: Any,
@@ -193,13 +196,20 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sources: tuple[Origin, ...],
         shown: list[torch.Tensor],
     ) -> list[Node]:
-        kind, operation = described(made_by, args, kwargs, read, shown[0].shape, self._batch)
-        if len(sources) > 1 and kind not in (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT):
+        shapes = tuple([tensor.shape for tensor in shown])
+        kind, operations = described(made_by, args, kwargs, read, shapes, self._batch)
+        if len(sources) > 1 and kind not in (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT, Kind.ARITHMETIC):
             sources = tuple(dict.fromkeys(sources))
+        if made_by.word == "rsub":  # what is subtracted stands in front
+            sources = sources[::-1]
         nodes: list[Node] = []
-        for place, tensor in enumerate(shown):
+        for place, (tensor, operation) in enumerate(zip(shown, operations, strict=True)):
             node = self._node(tensor, made_by.word, sources, kind, operation)
             node.siblings = nodes
+            node.sums_in = sums_in(tensor, operation)
+            if made_by.word in REORDERING and len(sources) == 1:
+                order = Reordering.of(func, args, kwargs, place)
+                node.weights = {} if order is None else {"origin": order}
             if len(shown) > 1:
                 node.suffix = f"[{place}]"
             nodes.append(node)
@@ -216,9 +226,14 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         notes = () if batched else (batch_note(shape, self._batch),)
         return Node(op, kind, operation, inputs, shape, batched, dtype_name(tensor.dtype), self._order, notes)
 
-    def _take_in(self, nodes: list[Node], tensors: list[torch.Tensor], written: bool, aside: bool) -> None:
+    def _take_in(
+        self, nodes: list[Node], tensors: list[torch.Tensor], written: bool, aside: bool, behind: Node | None = None
+    ) -> None:
         """Name the nodes, keep what is wanted of their values, and remember whose values the tensors have."""
-        self.namer.place(nodes)
+        if behind is None:
+            self.namer.place(nodes)
+        else:
+            self.namer.place_beside(nodes[0], behind)
         for node, tensor in zip(nodes, tensors, strict=True):
             ours = not written or hasattr(tensor, _MARK)
             if self._uncounted is None or not self._uncounted.isdisjoint(self.namer.could_be_called(node)):
@@ -248,7 +263,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             now = node = self._node(tensor, "slice_scatter", tuple(dict.fromkeys(sources)), Kind.RESHAPE, whole_map)
             node.notes = ("Parts of this value were written in place.", *node.notes)
             node.siblings = [node]
-            self._take_in([node], [tensor], written=False, aside=False)
+            self._take_in([node], [tensor], written=False, aside=False, behind=writers[-1])
             self.namer.settled()
             return now
         self._hang(tensor, now, ours=hasattr(tensor, _MARK))

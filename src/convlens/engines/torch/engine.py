@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Self
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
 from convlens.engines.base import Array, Feed, Sink
-from convlens.engines.torch.capture import Capture, Pretence, tensors_in
+from convlens.engines.torch.capture import Capture, tensors_in
 from convlens.engines.torch.exported import Program
 from convlens.engines.torch.feeding import Signature, prepared
-from convlens.engines.torch.graph import Given, Node
+from convlens.engines.torch.gradient import Followed
+from convlens.engines.torch.graph import Given, Node, Weight
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Structure, attention_in_steps, untouched
 from convlens.engines.torch.naming import followed
@@ -43,7 +44,7 @@ class TorchEngine:
         self._input_shape = input_shape
         self._network: Network | None = None
         self._outputs: tuple[str | None, ...] = ()
-        self._weights: dict[str, dict[str, torch.Tensor]] = {}
+        self._weights: dict[str, dict[str, Weight]] = {}
 
     @classmethod
     def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
@@ -103,13 +104,10 @@ class TorchEngine:
         raise problem if problem is not None else ModelError("The model has no inputs")
 
     def _traced(self, structure: Structure, shapes: Mapping[str, Shape], dtype: torch.dtype, pretend: bool) -> Network:
-        if not pretend:
-            with torch.inference_mode():
-                feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
-            return self._watched(structure, feed, frozenset(), _ignore, None)
-        with Fakes.mode() as fakes:
+        fakes = Fakes() if pretend else None
+        with torch.inference_mode(), fakes.mode() if fakes else nullcontext():
             feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
-            return self._watched(structure, feed, frozenset(), _ignore, fakes)
+        return self._watched(structure, feed, frozenset(), _ignore, fakes)
 
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         """One forward pass in evaluation mode; each layer in ``keep`` goes to ``sink`` as soon as its name is certain.
@@ -133,7 +131,7 @@ class TorchEngine:
         tensors: dict[str, torch.Tensor],
         keep: frozenset[str] | None,
         sink: Sink,
-        pretence: Pretence | None,
+        pretence: Fakes | None,
     ) -> Network:
         batch = int(next(iter(tensors.values())).shape[0])
         capture = Capture(structure, batch, keep, sink, pretence)
@@ -148,6 +146,7 @@ class TorchEngine:
             untouched(structure),
             attention_in_steps(),
             torch.inference_mode(),
+            pretence.mode() if pretence else nullcontext(),
             followed(structure, capture.namer),
             capture,
         ):
@@ -241,8 +240,45 @@ class TorchEngine:
             self.run(feed, frozenset(), _ignore)
         return self._outputs
 
+    def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
+        """By how much each value of the inputs moves one value of a layer; see
+        :meth:`convlens.engines.base.Engine.gradient`. One more pass, in evaluation mode, by autograd.
+
+        Raises:
+            InputError: an input is missing, or the model can't take such a shape.
+            LayerNotFoundError: this run makes no such layer.
+        """
+        self._signature.check(feed)
+        structure = Structure.of(self._model)
+        tensors = prepared(feed, structure.device, structure.dtype)
+        inputs = self._actual_inputs(structure, tensors)
+        capture = Followed(structure, int(next(iter(tensors.values())).shape[0]), layer)
+        with torch.inference_mode():
+            for name, tensor in tensors.items():
+                capture.give(name, tensor)
+        positional, named = self._signature.arrange(tensors)
+        try:
+            with (
+                untouched(structure),
+                attention_in_steps(),
+                torch.inference_mode(),
+                followed(structure, capture.namer),
+                capture,
+            ):
+                self._program.call(capture.namer, positional, named)
+        except Exception as error:
+            if not capture.found:
+                raise refusal(error, capture.failed, inputs) from error
+        if not capture.found:
+            raise LayerNotFoundError.among(layer, [one.name for one in capture.layers])
+        return capture.gradient(index)
+
     def weights(self, layer: str) -> Mapping[str, Array]:
-        """The effective weights of a layer of the last network, as float32 copies, by role.
+        """The effective weights of a layer of the last network, by role: float32, read-only, as they are now.
+
+        Where the model itself keeps float32 on the CPU they are its own memory, which training writes to.
+        ``left`` or ``right`` is the constant in arithmetic with one. ``origin``, of operators that copy values in an
+        order of their own, has for each output value the number of its input value.
 
         A transposed convolution's ``kernel`` is (filters, channels per group, *kernel_size) in gather form, taps not
         flipped: output ``o`` adds up ``input[i] * kernel[..., k]`` for every tap ``k`` where

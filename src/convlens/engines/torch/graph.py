@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
 from convlens.engines.torch.modules import Owner
+from convlens.engines.torch.reordering import Reordering
 from convlens.network import Kind, Layer, Operation, Shape
+
+Weight = torch.Tensor | Reordering | float
+"""What a layer computes with beside its inputs: a tensor, a constant, or the order that it copies values in."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +48,8 @@ class Node:
     order: int
     notes: tuple[str, ...] = ()
     parameters: tuple[Owner, ...] = ()
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    weights: dict[str, Weight] = field(default_factory=dict)
+    sums_in: str | None = None
     suffix: str = ""
     siblings: list[Node] = field(default_factory=list)
     name: str | None = None
@@ -70,6 +75,7 @@ class Node:
             scope=self.scope,
             shares=shares,
             notes=self.notes,
+            sums_in=self.sums_in,
         )
 
 

@@ -58,9 +58,14 @@ def as_array(tensor: torch.Tensor) -> Array:
     return tensor.numpy()
 
 
-def copied(tensor: torch.Tensor) -> Array:
-    """A float32 copy on the CPU that shares nothing with the model."""
-    return np.array(_dense(tensor.detach()).numpy(), dtype=np.float32)
+def lent(tensor: torch.Tensor) -> Array:
+    """The present values in float32, read-only: the model's own memory where that is float32 on the CPU."""
+    plain = tensor.detach()
+    if plain.dtype != torch.float32 or plain.device.type != "cpu" or plain.layout != torch.strided:
+        plain = _dense(plain)
+    array: Array = plain.numpy().view()
+    array.flags.writeable = False
+    return array
 
 
 def _dense(tensor: torch.Tensor) -> torch.Tensor:

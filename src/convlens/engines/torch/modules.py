@@ -82,7 +82,6 @@ def untouched(structure: Structure) -> Iterator[None]:
     flags = [module.training for module in modules]
     attributes = [_tensor_attributes(module) for module in modules]
     buffers = [(buffer, buffer.clone()) for buffer in structure.buffers]
-    versions = [_version(buffer) for buffer in structure.buffers]
     with _random_state(structure.device), _uncompiled(modules):
         try:
             for module, training in zip(modules, flags, strict=True):
@@ -96,8 +95,8 @@ def untouched(structure: Structure) -> Iterator[None]:
                 vars(module).update(own)
                 if held:
                     module._buffers.update(held)
-            for (buffer, before), version in zip(buffers, versions, strict=True):
-                if version is None or version != _version(buffer):
+            for buffer, before in buffers:
+                if not torch.equal(buffer, before):  # version counters stand still in inference mode
                     with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                         buffer.copy_(before)
 
@@ -111,10 +110,6 @@ def _tensor_attributes(module: torch.nn.Module) -> tuple[dict[str, Any], dict[st
         return {}, dict(module._buffers)
     own = {name: value for name, value in attributes.items() if isinstance(value, torch.Tensor)}
     return own, dict(module._buffers)
-
-
-def _version(buffer: torch.Tensor) -> int | None:
-    return None if buffer.is_inference() else buffer._version
 
 
 @contextmanager

@@ -68,6 +68,12 @@ class Namer:
             for node in nodes:
                 self._name(node, frame.path, own=False)
 
+    def place_beside(self, node: Node, other: Node) -> None:
+        """Take in a value that no operator of the present module made: it is named after where ``other`` ran."""
+        path = ".".join(other.scope) if other.name is not None else self._frames[-1].path
+        self._queue.append(node)
+        self._name(node, path, own=False)
+
     def could_be_called(self, node: Node) -> tuple[str, ...]:
         """The name of a placed node, or both names that it can still get, without their call number."""
         if node.name is not None:

@@ -9,8 +9,11 @@ from typing import Any
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
-from convlens.engines.torch.operations import ROLES, Call, Described, describe
-from convlens.network import Shape
+from convlens.engines.torch.arranged import part
+from convlens.engines.torch.calls import Call
+from convlens.engines.torch.graph import Weight
+from convlens.engines.torch.operations import ROLES, describe
+from convlens.network import Kind, Operation, Shape, Slice, Whole
 
 # The same values again: no layer of its own.
 _TRANSPARENT = frozenset(
@@ -49,10 +52,19 @@ class Operator:
     roles: tuple[tuple[int, str, str], ...]
     out_of_place: Callable[..., Any] | None
 
-    def weights(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int]) -> dict[str, torch.Tensor]:
-        """The weights among the arguments, by role: tensors that no input can change."""
-        given = [(role, args[place] if place < len(args) else kwargs.get(name)) for place, name, role in self.roles]
-        return {r: value for r, value in given if isinstance(value, torch.Tensor) and id(value) not in read}
+    def weights(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int]) -> dict[str, Weight]:
+        """The weights among the arguments, by role: tensors that no input can change; numbers that are added, ..."""
+        found: dict[str, Weight] = {}
+        for place, name, role in self.roles:
+            value = args[place] if place < len(args) else kwargs.get(name)
+            if isinstance(value, torch.Tensor):
+                if id(value) not in read:
+                    found[role] = value
+            elif isinstance(value, (int, float)) and role in ("left", "right"):
+                found[role] = float(value)
+        if found and kwargs.get("alpha", 1) != 1 and "right" in found:
+            found["right"] = found["right"] * kwargs["alpha"]
+        return found
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Every argument by its name, in the schema's order, defaults included."""
@@ -102,22 +114,30 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def described(
-    made_by: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int], output: Shape, batch: int
-) -> Described:
-    """Kind and operation of a call, remembered by all that they depend on. ``read``: ids of tensors that inputs can change."""
+    made_by: Operator,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    read: Container[int],
+    outputs: tuple[Shape, ...],
+    batch: int,
+) -> tuple[Kind, tuple[Operation | None, ...]]:
+    """The kind of a call and the operation of each result, remembered by all that they depend on.
+
+    ``read``: ids of the tensors that the network's inputs can change.
+    """
     facts = tuple([_fact(value, read) for value in args])
     named = tuple([(name, _fact(value, read)) for name, value in kwargs.items()]) if kwargs else ()
     try:
-        return _described(made_by, facts, named, output, bool(output) and output[0] == batch)
+        return _described(made_by, facts, named, outputs, batch)
     except TypeError:  # an argument that can't be a key
-        return _described.__wrapped__(made_by, facts, named, output, bool(output) and output[0] == batch)
+        return _described.__wrapped__(made_by, facts, named, outputs, batch)
 
 
 _TENSOR = object()
 
 
 def _fact(value: Any, read: Container[int]) -> Any:
-    """All that matters of an argument; of a tensor its shape, and whether it can move. Plain tuples, as they hash fastest."""
+    """All that matters of an argument; of a tensor its shape, and whether it can move. Plain tuples hash fastest."""
     if isinstance(value, torch.Tensor):
         return _TENSOR, value.shape, id(value) in read
     if isinstance(value, (list, tuple)):
@@ -131,18 +151,28 @@ def _is_tensor(fact: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def _described(
-    made_by: Operator, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...], output: Shape, batched: bool
-) -> Described:
+    made_by: Operator,
+    args: tuple[Any, ...],
+    kwargs: tuple[tuple[str, Any], ...],
+    outputs: tuple[Shape, ...],
+    batch: int,
+) -> tuple[Kind, tuple[Operation | None, ...]]:
     arguments = made_by.bind(args, dict(kwargs))
     listed = [value if isinstance(value, tuple) and not _is_tensor(value) else (value,) for value in arguments.values()]
-    return describe(
-        Call(
-            op=made_by.word,
-            arguments=arguments,
-            shapes={name: tuple(value[1]) for name, value in arguments.items() if _is_tensor(value)},
-            moving=tuple(tuple(fact[1]) for facts in listed for fact in facts if _is_tensor(fact) and fact[2]),
-            output=tuple(output),
-            batched=batched,
-            pointwise=made_by.pointwise,
-        )
+    call = Call(
+        op=made_by.word,
+        arguments=arguments,
+        shapes={name: tuple(value[1]) for name, value in arguments.items() if _is_tensor(value)},
+        moving=tuple(tuple(fact[1]) for facts in listed for fact in facts if _is_tensor(fact) and fact[2]),
+        output=tuple(outputs[0]),
+        batch=batch,
+        pointwise=made_by.pointwise,
     )
+    kind, operation = describe(call)
+    if len(outputs) == 1:
+        return kind, (operation,)
+    if not isinstance(operation, Slice):  # indices, states: only the first result is what the operator is called after
+        return kind, (operation, *(Whole(made_by.word) for _ in outputs[1:]))
+    axis = int(arguments.get("dim") or 0) % len(call.before)
+    starts = [sum(shape[axis] for shape in outputs[:place]) for place in range(len(outputs))]
+    return kind, tuple(part(call, axis, start) for start in starts)

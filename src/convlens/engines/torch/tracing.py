@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from math import prod
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
@@ -29,14 +29,15 @@ def blank(shape: Shape, device: torch.device, dtype: torch.dtype) -> torch.Tenso
 class Fakes:
     """A pretence: inside :meth:`mode` new tensors have no values, and the model's own count as if they had none."""
 
-    @classmethod
-    @contextmanager
-    def mode(cls) -> Iterator[Fakes]:
-        """Pretend inside."""
+    def __init__(self) -> None:
         from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: TID251  # slow to import
 
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            yield cls()
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def mode(self) -> AbstractContextManager[object]:
+        """Pretend inside."""
+        mode: AbstractContextManager[object] = self._mode
+        return mode
 
     def is_fake(self, tensor: torch.Tensor) -> bool:
         """Whether this tensor has no values."""
