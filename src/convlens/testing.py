@@ -15,7 +15,7 @@ Every test takes one case. A case's network must not depend on the values of the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ import pytest
 from convlens import geometry
 from convlens.engines.base import Array, Engine
 from convlens.errors import ConvlensError
-from convlens.network import Convolution, Layer, Network, Shape
+from convlens.network import Convolution, Kind, Layer, Network, Shape
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class EngineCase:
 
     ``feed`` is in the framework's own layout, batch axis included. ``fingerprint`` returns something that compares
     equal as long as the model is as it was: weights, buffers, train/eval mode, hooks, random state. ``tolerance`` is
-    relative to the largest value of a map.
+    relative to the largest value of a map. ``batchable``: whether the model takes two items at once.
     """
 
     model: object
@@ -44,6 +44,7 @@ class EngineCase:
     fingerprint: Callable[[], object] = field(default=lambda: None)
     tolerance: float = 2e-5
     trust: bool = False
+    batchable: bool = True
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,24 @@ class EngineTests:
         again: list[str] = []
         network = engine.run(case.feed, None, lambda layer, array: again.append(layer.name))
         assert again == [layer.name for layer in network.layers]
+
+    def test_a_batch_of_two_keeps_both_and_each_is_as_it_would_be_alone(self, case: EngineCase) -> None:
+        if not case.batchable or any(given.batch is not None for given in self.opened(case).inputs):
+            return  # the model itself says how many it takes
+        doubled = {name: np.repeat(np.asarray(value)[:1], 2, axis=0) for name, value in case.feed.items()}
+        for value in doubled.values():
+            value[1] = value[1][..., ::-1] if value.dtype.kind == "f" else value[1]
+        first = {name: value[:1] for name, value in doubled.items()}
+        second = {name: value[1:] for name, value in doubled.items()}
+        maps: dict[str, Array] = {}
+        network = self.opened(case).run(doubled, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
+        singles = [self.capture(replace(case, feed=feed)) for feed in (first, second)]
+        for layer in network.layers:
+            if layer.notes or layer.kind == Kind.PLUMBING:
+                continue  # a value without a batch axis
+            assert maps[layer.name].shape == (2, *layer.output_shape), layer.name
+            for item, alone in enumerate(singles):
+                self.assert_close(maps[layer.name][item], alone.maps[layer.name], case.tolerance, layer.name)
 
     def test_a_missing_input_is_named(self, case: EngineCase) -> None:
         name = next(iter(case.feed))

@@ -737,25 +737,20 @@ def test_changed_weights_are_seen_by_the_next_run() -> None:
     assert not np.allclose(maps[0]["conv"], maps[1]["conv"])
 
 
-def test_of_a_batch_the_first_picture_is_shown() -> None:
-    model = zoo.plain()
-    batch = np.concatenate([zoo.picture(ROWS, COLUMNS, 3, seed=n) for n in range(3)])
-    _, _, one = captured(model, batch[:1])
-    _, _, many = captured(model, batch)
-    for name, array in one.items():
-        close(many[name], array)
-
-
-def test_row_29_a_fixed_batch_is_stated_and_asked_for() -> None:
+def test_row_29_a_fixed_batch_is_filled_up() -> None:
     image = keras.Input((ROWS, COLUMNS, 3), batch_size=2, name="picture")
     model = keras.Model(image, layers.Conv2D(2, 3, name="conv")(image))
     engine = KerasEngine.open(model)
     assert engine.inputs[0].batch == 2
     feed = zoo.picture(ROWS, COLUMNS, 3)
+    _, network, maps = captured(model, feed)
+    whole = np.concatenate([feed, feed])
+    assert maps["conv"].shape == network["conv"].output_shape
+    close(maps["conv"], first(model(whole)))
+    close(engine.predict({"picture": feed})["conv"], maps["conv"])
+    assert engine.trace({"picture": feed.shape}) == network
     with pytest.raises(InputError, match="2 x 9 x 8 x 3"):
-        engine.run({"picture": feed}, None, lambda layer, array: None)
-    both = np.concatenate([feed, feed])
-    close(captured(model, both)[2]["conv"], first(model(both)))
+        engine.run({"picture": np.concatenate([whole, feed])}, None, lambda layer, array: None)
 
 
 def test_another_tools_wrapper_stays_in_place(monkeypatch: pytest.MonkeyPatch) -> None:

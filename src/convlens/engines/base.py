@@ -54,14 +54,15 @@ class Engine(Protocol):
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         """One forward pass; every layer named in ``keep`` (``None``: all) goes to ``sink`` as soon as it is known.
 
-        Arrays are channels first, without batch axis, in float32 (integers and booleans too), and own their memory or
-        are views of memory that nobody writes to later. They may be non-contiguous views.
-        Returns the network of this very run, so that dynamic control flow shows the path taken.
+        Arrays are channels first, in float32 (integers and booleans too), and own their memory or are views of memory
+        that nobody writes to later; they may be non-contiguous. For a batch of one they have no batch axis; a batch
+        of several keeps it in front. A batch that the model insists on is filled up with copies, and still counts as
+        the one picture that was fed. Returns the network of this very run, so that dynamic control flow shows the path
+        taken.
         """
 
     def predict(self, feed: Feed) -> dict[str, Array]:
-        """The plain forward pass of the untouched model at its fastest setting: output layer name -> array like
-        ``run``'s."""
+        """The plain forward pass of the untouched model at its fastest setting: output name -> array."""
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer of the last network, float32, by role.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,14 +103,14 @@ class KerasEngine:
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         """One forward pass in inference mode; see :meth:`convlens.engines.base.Engine.run`.
 
-        Of a batch the first item goes to ``sink``, as a view of the array of the whole batch.
-
         Raises:
             InputError: an input is missing or has another shape.
             ModelError: the model doesn't run on this input.
         """
         given = list(tensors(self._ports, feed).values())
         wanted = _specs(given)
+        if _filled_up(given, feed):
+            sink = partial(_first_item, sink)
         self._build(wanted, given)
         plan = self._plan(wanted, keep)
         if plan is None:
@@ -139,7 +140,10 @@ class KerasEngine:
             if wanted not in self._forward:
                 self._forward[wanted] = backend.compiled(self._plain, self.model, wanted)
             values = self._called(self._forward[wanted], given)
-        return {name: run.array(name, value) for name, value in zip(run.outputs, values, strict=True)}
+        outputs = {name: run.array(name, value) for name, value in zip(run.outputs, values, strict=True)}
+        if _filled_up(given, feed):
+            return {name: _item(run.network[name], array) for name, array in outputs.items()}
+        return outputs
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The weights of a layer of the last network, float32, by role.
@@ -305,3 +309,17 @@ def _zeros(wanted: Specs) -> list[Any]:
 
 def _specs(given: list[Any]) -> Specs:
     return tuple((tuple(value.shape), effective(value.dtype)) for value in given)
+
+
+def _filled_up(given: list[Any], feed: Feed) -> bool:
+    """Whether one picture was fed to a model that insists on a larger batch."""
+    return any(tensor.shape[0] != len(value) for tensor, value in zip(given, feed.values(), strict=True))
+
+
+def _first_item(sink: Sink, layer: Layer, array: Array) -> None:
+    sink(layer, _item(layer, array))
+
+
+def _item(layer: Layer, array: Array) -> Array:
+    """The first of the copies that a batch was filled up with."""
+    return array[0] if array.ndim > len(layer.output_shape) else array

@@ -46,9 +46,12 @@ def framework_shape(shape: Sequence[int | None], layout: str) -> tuple[int | Non
 
 
 def to_channels_first(array: Array, batch: int | None, layout: str) -> Array:
-    """A view of the first item, channels first."""
-    item = array[0] if has_batch(array.shape, batch) else array
-    return np.moveaxis(item, -1, 0) if layout == LAST and item.ndim > 1 else item
+    """A view with channels first; a batch of one loses its axis, a larger one keeps it in front."""
+    batched = has_batch(array.shape, batch)
+    if batched and array.shape[0] == 1:
+        array, batched = array[0], False
+    channels = int(batched)
+    return np.moveaxis(array, -1, channels) if layout == LAST and array.ndim > 1 + channels else array
 
 
 def spatial(shape: Shape, layout: str) -> Shape:

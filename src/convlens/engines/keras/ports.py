@@ -37,12 +37,14 @@ class Port:
         return Input(self.name, shape, self.dtype, self.layout, batch)
 
     def fitted(self, shape: Shape) -> Shape:
-        """``shape`` as this input takes it.
+        """``shape`` as this input takes it; one picture fills up the batch that the model insists on.
 
         Raises:
             InputError: it doesn't fit.
         """
         wanted = self.shape
+        if wanted and wanted[0] and shape[:1] == (1,):
+            shape = (wanted[0], *shape[1:])
         if wanted is not None and (
             len(shape) != len(wanted) or any(w not in (None, n) for w, n in zip(wanted, shape, strict=True))
         ):
@@ -155,8 +157,9 @@ def _tensor(port: Port, value: Any) -> Any:
         value = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
         if value.dtype.kind not in "biuf" and value.dtype.name not in ("bfloat16",):
             raise InputError(f"The input {port.name!r} isn't numbers", expected=port.dtype, received=str(value.dtype))
-    port.fitted(tuple(value.shape))
-    return keras.ops.convert_to_tensor(value, dtype=port.dtype)
+    batch = port.fitted(tuple(value.shape))[0]
+    tensor = keras.ops.convert_to_tensor(value, dtype=port.dtype)
+    return keras.ops.repeat(tensor, batch, axis=0) if batch != value.shape[0] else tensor
 
 
 def _check_names(ports: tuple[Port, ...], given: Mapping[str, Any]) -> None:

@@ -94,8 +94,7 @@ class OnnxEngine:
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         """One forward pass; every layer in ``keep`` (``None``: all) goes to ``sink``, in the order of the file.
 
-        Only what the kept layers need is computed, in pieces: a sink that drops its arrays bounds the memory. Of a
-        batch, the first picture's maps are given.
+        Only what the kept layers need is computed, in pieces: a sink that drops its arrays bounds the memory.
         """
         batch = _batch_of(feed)
         arrays = feeding.arrays(self._slots, feed)
@@ -112,7 +111,9 @@ class OnnxEngine:
 
     def predict(self, feed: Feed) -> dict[str, Array]:
         """The plain forward pass of the untouched model, at the runtime's fastest setting."""
+        batch = _batch_of(feed)
         arrays = feeding.arrays(self._slots, feed)
+        filled = _batch_of(arrays) != batch
         try:
             runner = self._plain_runner()
         except RefusedError as refused:
@@ -121,7 +122,7 @@ class OnnxEngine:
         traced = self._trace({n: a.shape for n, a in arrays.items()}, arrays)
         outputs = [o for o in self._graph.outputs if o in traced.presentations]
         found = _told(runner.run_plain(arrays, outputs), arrays)
-        return {self._graph.layers[o]: traced.presentations[o].array(np.asarray(a)) for o, a in found}
+        return {self._graph.layers[o]: traced.presentations[o].array(np.asarray(a), own=filled) for o, a in found}
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer, float32, by role; weights that are fed as inputs are those of the last run.

@@ -50,10 +50,15 @@ class Presentation:
         return (shape[-1], *shape[:-1]) if self.channels_last else shape
 
     def array(self, array: Array, *, own: bool = False) -> Array:
-        """The map, float32, of the first picture in the batch; ``own``: not a view of the whole batch."""
-        if self.batched:
-            array = array[0].copy() if own and len(array) > 1 else array[0]
-        return as_float32(np.moveaxis(array, -1, 0) if self.channels_last else array)
+        """The map, float32, channels first; a batch of several keeps its axis.
+
+        ``own``: the batch was only filled up, so that the first item is taken, and not as a view of all of them.
+        """
+        several = self.batched and len(array) > 1
+        if self.batched and (own or not several):
+            array = array[0].copy() if several else array[0]
+            several = False
+        return as_float32(np.moveaxis(array, -1, int(several)) if self.channels_last else array)
 
 
 class LayerBuilder:
