@@ -307,3 +307,36 @@ class TestStatistics:
         assert Statistics.of(np.full((2, 2), 7, np.float32)).constant
         assert Statistics.of(np.zeros((0, 2), np.float32)).mean is None
         assert Statistics.of(np.full(3, np.nan, np.float32)).nan == 3
+
+
+class TestManyPictures:
+    def test_each_is_as_it_would_be_alone(self, lens: convlens.Lens) -> None:
+        random = np.random.default_rng(2)
+        pictures = [random.integers(0, 256, (40, 30, 3), np.uint8) for _ in range(5)]
+        for batch in (1, 2, 16):
+            together = list(lens.feature_maps_of(pictures, batch=batch))
+            assert len(together) == 5
+            for maps, picture in zip(together, pictures, strict=True):
+                alone = lens.feature_maps(picture)
+                for name, found in maps.items():
+                    np.testing.assert_allclose(found.array, alone[name].array, rtol=1e-5, atol=1e-3)
+                assert maps["conv"].explain(0, 3, 4).agrees
+
+    def test_a_free_batch_runs_at_once_and_sizes_may_differ(self) -> None:
+        lens = convlens.sketch("conv 2 3x3")
+        sizes = [(9, 9), (9, 9), (12, 8)]
+        found = list(lens.feature_maps_of([np.zeros((*size, 3), np.uint8) for size in sizes]))
+        assert [maps["conv"].shape for maps in found] == [(2, 7, 7), (2, 7, 7), (2, 10, 6)]
+
+    def test_an_array_whose_first_axis_is_the_batch(self) -> None:
+        lens = convlens.sketch("conv 2 3x3", input_shape=(3, 8, 8))
+        array = np.random.default_rng(0).random((3, 3, 8, 8), np.float32)
+        whole = list(lens.feature_maps_of(array))
+        for maps, one in zip(whole, array, strict=True):
+            np.testing.assert_allclose(maps["conv"].array, lens.feature_maps(one)["conv"].array, rtol=1e-5)
+
+    def test_one_picture_at_a_time_elsewhere(self, lens: convlens.Lens) -> None:
+        with pytest.raises(InputError, match="feature_maps_of"):
+            lens.feature_maps(np.zeros((2, 3, 40, 30), np.float32))
+        with pytest.raises(InputError, match="several pictures"):
+            list(lens.feature_maps_of("cat.png"))

@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from convlens.engines.base import Array
 from convlens.errors import InputError
 
 SUFFIXES = (".npy", ".npz")
@@ -43,3 +44,15 @@ def read(path: str | Path) -> Any:
             expected="what numpy.save or numpy.savez wrote, without Python objects",
             received=f"{path}: {error}",
         ) from error
+
+
+def to_numpy(value: Any) -> Array:
+    """An array or a tensor of any framework, on whatever device, as NumPy.
+
+    >>> to_numpy([1, 2]).tolist()
+    [1, 2]
+    """
+    if hasattr(value, "detach"):  # a PyTorch tensor: it may want gradients, live on a device, or be bfloat16
+        value = value.detach().cpu()
+        value = value.float() if "bfloat16" in str(value.dtype) else value
+    return np.asarray(value)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from convlens import draw, geometry, pictures
+from convlens import derivation, draw, geometry, pictures
+from convlens.derivation import Worked
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
 from convlens.errors import ConvlensError, InputError
-from convlens.lens import feeding, fitting, prediction, stream
+from convlens.lens import feeding, fitting, many, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
@@ -96,6 +97,7 @@ class Lens:
         self._input_shape = input_shape
         self._recipe = recipe
         self._network: Network | None = None
+        self._given: dict[str, Shape] = {}  # the shapes of the inputs of that network, channels first
         self._traced: dict[tuple[tuple[str, Shape], ...], Network] = {}
 
     @property
@@ -127,12 +129,35 @@ class Lens:
             if free and self._input_shape is None:
                 note = f"free sizes are taken as {FREE_SIZE}; choose others with input_shape=(channels, rows, columns)"
                 network = replace(network, notes=(*network.notes, note))
-            self._network = network
+            self._network, self._given = network, self._as_read(shapes)
         return self._network
 
     def summary(self, *, plumbing: bool = False) -> Summary:
         """Layer, op, output shape, parameters, MACs, receptive field of every layer; prints as a table."""
-        return Summary(self.network, plumbing=plumbing)
+        return Summary(self.network, plumbing=plumbing, derive=self._derive)
+
+    def derive(self, layer: str) -> Worked:
+        """How the numbers of a layer come about, formula by formula: sizes, parameters, MACs, memory.
+
+        Prints as text, shows itself as formulas in a notebook; ``.latex`` is for a paper.
+
+        Raises:
+            LayerNotFoundError: no such layer; the closest names are given.
+
+        >>> import convlens
+        >>> worked = convlens.sketch("conv 3 3x3", input_shape=(3, 1440, 1080)).derive("conv")
+        >>> print(worked["rows"]), print(worked["parameters"])
+        rows: floor((1440 + 0 + 0 - 1*(3-1) - 1) / 1) + 1 = 1438
+        parameters: 3*3*3*3 + 3 = 84
+        (None, None)
+        """
+        return self.derive_all([layer])[0]
+
+    def derive_all(self, layers: Iterable[str] | None = None) -> tuple[Worked, ...]:
+        """:meth:`derive` for several layers, in execution order; all by default."""
+        network = self.network
+        names = None if layers is None else {network[name].name for name in layers}
+        return tuple(self._derive(network, names))
 
     def kernels(self, layer: str | None = None) -> Kernels:
         """The kernels of a convolution, the first one by default.
@@ -180,29 +205,42 @@ class Lens:
         Raises:
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError
         """
-        shown, used, feed = self._prepared(picture, recipe)
-        network = self._trace(_shapes(feed))
-        prediction.check_labels(network, self.labels)
-        keep = self._chosen(network, layers)
-        budget = memory_budget.parse(memory)
-        memory_budget.Estimate.of(_kept(network, keep)).check(budget)
-        arrays: dict[str, Array] = {}
-        kept: list[Layer] = []
+        prepared = self._prepared(picture, recipe)
+        many.check_single(prepared[2])
+        chosen = None if layers is None else _listed(layers)
+        ran, arrays = self._captured(prepared[2], chosen, memory)
+        return self._told(ran, arrays, chosen, prepared)
 
-        def sink(layer: Layer, array: Array) -> None:
-            kept.append(layer)
-            if layer.name not in network:  # control flow took another path than the blank picture's: count as it goes
-                memory_budget.Estimate.of(kept).check(budget)
-            arrays[layer.name] = array
+    def feature_maps_of(
+        self,
+        pictures: Iterable[object],
+        *,
+        batch: int = 16,
+        layers: Iterable[str] | None = None,
+        recipe: Recipe | str | None = None,
+        memory: str | int | None = None,
+    ) -> Iterator[FeatureMaps]:
+        """The maps of many pictures, one :class:`FeatureMaps` each, as they come; for folders of any length.
 
-        ran = self._run(feed, keep, sink)
-        scores = prediction.class_scores(ran)
-        answer = None
-        if scores is not None and scores.name in arrays:
-            answer = prediction.predict(scores, arrays[scores.name], self.labels)
-            if keep is not None and layers is not None and scores.name not in set(layers):
-                del arrays[scores.name]
-        return FeatureMaps(self, ran, arrays, picture=shown, recipe=used, feed=feed, prediction=answer)
+        Args:
+            pictures: paths, images or arrays, or one array whose first axis is the batch.
+            batch: how many the network sees at a time, where it takes several of one size.
+            layers, recipe, memory: as for :meth:`feature_maps`; ``memory`` is for a whole batch.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 2 3x3 | relu", input_shape=(3, 8, 8))
+        >>> pictures = [np.full((8, 8, 3), grey, np.uint8) for grey in (0, 100, 200)]
+        >>> [maps["relu"].shape for maps in lens.feature_maps_of(pictures, layers=["relu"])]
+        [(2, 6, 6), (2, 6, 6), (2, 6, 6)]
+        """
+        fixed = any(given.batch is not None for given in self.inputs)
+        prepared = (self._prepared(one, recipe) for one in many.items(pictures))
+        for together in many.in_batches(prepared, 1 if fixed else batch):
+            chosen = None if layers is None else _listed(layers)
+            ran, arrays = self._captured(many.joined(together), chosen, memory)
+            for number, one in enumerate(together):
+                own = {name: many.item(ran[name], array, number, len(together)) for name, array in arrays.items()}
+                yield self._told(ran, own, chosen, one)
 
     def walk(
         self,
@@ -265,7 +303,7 @@ class Lens:
     def as_input(self, name: str, value: Any) -> Array:
         """What an input was fed with, as everything else is shown: float32, channels first, without batch axis."""
         given = next(found for found in self.inputs if found.name == name)
-        array = np.asarray(value)[0].astype(np.float32)
+        array = feeding.to_numpy(value)[0].astype(np.float32)
         return np.moveaxis(array, -1, 0) if given.layout == "channels_last" and array.ndim > 1 else array
 
     def diagram(self) -> str:
@@ -328,17 +366,65 @@ class Lens:
         shape = (channels, *sizes) if bound.layout == "channels_first" else (*sizes, channels)
         return (bound.batch or 1, *shape)
 
+    def _captured(
+        self, feed: Feed, layers: list[str] | None, memory: str | int | None
+    ) -> tuple[Network, dict[str, Array]]:
+        """One run within the memory budget: its network, and the arrays of these layers and of the class scores."""
+        network = self._trace(_shapes(feed))
+        prediction.check_labels(network, self.labels)
+        keep = self._chosen(network, layers)
+        budget = memory_budget.parse(memory) // max(1, *(len(value) for value in feed.values()))
+        memory_budget.Estimate.of(_kept(network, keep)).check(budget)
+        arrays: dict[str, Array] = {}
+        kept: list[Layer] = []
+
+        def sink(layer: Layer, array: Array) -> None:
+            kept.append(layer)
+            if layer.name not in network:  # control flow took another path than the blank picture's: count as it goes
+                memory_budget.Estimate.of(kept).check(budget)
+            arrays[layer.name] = array
+
+        return self._run(feed, keep, sink), arrays
+
+    def _told(
+        self, ran: Network, arrays: dict[str, Array], layers: list[str] | None, prepared: many.Prepared
+    ) -> FeatureMaps:
+        """What a run made of one picture, with the network's answer; scores that weren't asked for are let go."""
+        scores = prediction.class_scores(ran)
+        answer = None
+        if scores is not None and scores.name in arrays:
+            answer = prediction.predict(scores, arrays[scores.name], self.labels)
+            if layers is not None and scores.name not in layers:
+                del arrays[scores.name]
+        picture, recipe, feed = prepared
+        return FeatureMaps(self, ran, arrays, picture=picture, recipe=recipe, feed=feed, prediction=answer)
+
+    def _derive(self, network: Network, layers: Collection[str] | None = None) -> Iterator[Worked]:
+        def shapes(layer: str) -> dict[str, Shape]:
+            return {role: tuple(array.shape) for role, array in self._engine.weights(layer).items()}
+
+        return derivation.derive_all(network, layers, given=self._given, weights=shapes)
+
+    def _as_read(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+        """The shapes of the inputs as the network tells shapes: channels first, without batch axis."""
+        layouts = {given.name: given.layout for given in self.inputs}
+        return {
+            name: (shape[-1], *shape[1:-1]) if layouts.get(name) == "channels_last" and len(shape) > 2 else shape[1:]
+            for name, shape in shapes.items()
+        }
+
     def _trace(self, shapes: Mapping[str, Shape]) -> Network:
         key = tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
         if key not in self._traced:
             traced = self._engine.trace(shapes)
             fitting.check(traced)
-            self._traced[key] = geometry.annotate(traced)
+            self._traced[key] = geometry.annotate(traced, self._as_read(shapes))
         return self._traced[key]
 
     def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         ran = self._engine.run(feed, keep, sink)
-        self._network = geometry.annotate(ran)
+        self._given = self._as_read(_shapes(feed))
+        self._network = geometry.annotate(ran, self._given)
         return self._network
 
     def _chosen(
@@ -366,6 +452,10 @@ class Lens:
 
 def _shapes(feed: Feed) -> dict[str, Shape]:
     return {name: tuple(int(n) for n in value.shape) for name, value in feed.items()}
+
+
+def _listed(layers: Iterable[str]) -> list[str]:
+    return [layers] if isinstance(layers, str) else list(layers)
 
 
 def _kept(network: Network, keep: frozenset[str] | None) -> Iterator[Layer]:

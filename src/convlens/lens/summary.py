@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 from typing import Any
 
+from convlens.derivation import Worked, derive_all
 from convlens.network import Kind, Layer, Network, ReceptiveField
+
+Derive = Callable[[Network], Iterator[Worked]]
 
 HEADINGS = ("layer", "op", "output shape", "parameters", "MACs", "receptive field")
 _NUMBERS = (2, 3, 4, 5)  # columns that stand to the right
@@ -30,9 +33,10 @@ class Summary:
     plumbing is left out unless ``plumbing`` asks for it; the totals count it all the same.
     """
 
-    def __init__(self, network: Network, *, plumbing: bool = False) -> None:
+    def __init__(self, network: Network, *, plumbing: bool = False, derive: Derive = derive_all) -> None:
         self.network = network
         self.plumbing = plumbing
+        self._derive = derive
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -83,14 +87,15 @@ class Summary:
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every fact of the table as plain data, for ``--json``."""
+        """Every fact of the table as plain data, for ``--json``, and how each number comes about."""
         network = self.network
+        worked = {one.layer.name: one for one in self._derive(network)}
         return {
             "name": network.name,
             "engine": network.engine,
             "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in network.inputs],
             "outputs": list(network.outputs),
-            "layers": [layer_facts(layer) for layer in self.layers],
+            "layers": [{**layer_facts(layer), **worked[layer.name].to_dict()} for layer in self.layers],
             "parameters": network.parameters,
             "macs": self.macs,
             "notes": list(self.notes()),
