@@ -145,7 +145,8 @@ class FeatureMap:
             ChannelError: the layer doesn't have it.
         """
         check_channel(self.name, self.shape, number)
-        return self.array[number]
+        chosen: Array = self.array[number]
+        return chosen
 
     def pages(
         self, channel: int | None = None, *, scale: ScaleChoice = "layer", mode: Mode = "auto", format: str = "png"
