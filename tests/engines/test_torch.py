@@ -580,6 +580,32 @@ def test_row_13_the_kernel_of_a_transposed_convolution_gathers() -> None:
     np.testing.assert_allclose(maps[name], expected, rtol=1e-5, atol=1e-6)
 
 
+def test_views_of_parameters_are_constants() -> None:
+    """A view of a parameter is made in the run; the parameter that it shows counts where it is first read."""
+
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.randn(6, 4, 1, 1))
+            self.matrix = nn.Parameter(torch.randn(5, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = x + self.table[1:2]
+            return y.mean((2, 3)) @ self.matrix.t()
+
+    model = seeded(Positions)
+    x = picture(1, 4, 3, 3)
+    engine = TorchEngine.open(model)
+    maps: dict[str, Array] = {}
+    network = engine.run({"x": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    assert [(layer.name, layer.parameters) for layer in network.layers] == [("add", 24), ("mean", 0), ("matmul", 20)]
+    assert network["matmul"].operation == Dense(4, 5, bias=False)
+    np.testing.assert_array_equal(engine.weights("matmul")["weight"], model.matrix.detach().numpy())
+    np.testing.assert_array_equal(engine.weights("add")["right"], model.table[1].detach().numpy())
+    with torch.inference_mode():
+        np.testing.assert_array_equal(maps["matmul"], model(x)[0].numpy())
+
+
 # -- the model is left as it was found
 
 

@@ -16,6 +16,7 @@ class Call:
     ``shapes`` has the whole shape of every tensor argument, by argument name, batch included. ``moving`` are the shapes
     of the tensors that the network's input can change, in order; all others are parameters or constants. ``output`` is
     the shape of the first result. A shape whose axis 0 is as long as ``batch`` begins with the batch axis.
+    ``dtype`` is the type of the value that is worked on.
     """
 
     op: str
@@ -25,6 +26,7 @@ class Call:
     output: Shape
     batch: int
     pointwise: bool
+    dtype: str = "float32"
 
     @property
     def before(self) -> Shape:

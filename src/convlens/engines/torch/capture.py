@@ -81,7 +81,8 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __enter__(self) -> Self:
         """Watch from here on."""
         # What the mode itself excludes from dispatch changes how composite operators decide (`linear` on a transposed
-        # input rounds differently), so each runs under the settings of a plain pass: equal to it to the last bit.
+        # input rounds differently), so each runs under the settings of a plain pass: equal to it to the last bit. Not
+        # so what makes views or writes in place, of which a part has been done already when the mode is called.
         plain = (torch._C._dispatch_tls_local_include_set(), torch._C._dispatch_tls_local_exclude_set())
         self._plainly = nullcontext if self._pretence else partial(torch._C._ForceDispatchKeyGuard, *plain)
         super().__enter__()  # type: ignore[no-untyped-call]
@@ -121,9 +122,9 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 sources.append(origin)
                 read[id(tensor)] = origin
         if not sources:
-            return self._compute_constant(func, args, kwargs, tensors, parameters)
+            return self._compute_constant(func, made_by, args, kwargs, tensors, parameters)
         try:
-            with self._plainly():
+            with self._plainly() if made_by.fresh else nullcontext():
                 result, aside = self._perform(func, made_by, args, kwargs, tensors)
         except Exception:
             self.failed = (made_by.word, tuple(tuple(tensor.shape) for tensor in tensors))
@@ -147,14 +148,20 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _compute_constant(
-        self, func: Any, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner]
+        self,
+        func: Any,
+        made_by: Operator,
+        args: Any,
+        kwargs: Any,
+        tensors: list[torch.Tensor],
+        parameters: list[Owner],
     ) -> Any:
         """An operator on parameters and constants alone is no layer; a trace computes it for real."""
         if self._pretence is not None and not any(self._pretence.is_fake(tensor) for tensor in tensors):
             with self._pretence.suspended():
                 result = func(*args, **kwargs)
         else:
-            with self._plainly():
+            with self._plainly() if made_by.fresh else nullcontext():
                 result = func(*args, **kwargs)
         for tensor in _tensors((result,)):
             if not any(tensor is given for given in tensors):

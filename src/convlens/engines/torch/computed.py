@@ -89,9 +89,14 @@ def layer_norm(mode: str) -> Reader:
         first = rank - len(call.arguments["normalized_shape"])
         axes = tuple(call.batchless(axis, call.output) for axis in range(first, rank))
         epsilon = call.arguments.get("eps")
-        return Kind.NORMALISATION, Normalisation(mode, 2.0**-23 if epsilon is None else float(epsilon), axes=axes)
+        epsilon = _EPSILON.get(call.dtype, 2.0**-23) if epsilon is None else float(epsilon)
+        return Kind.NORMALISATION, Normalisation(mode, epsilon, axes=axes)
 
     return read
+
+
+_EPSILON = {"float64": 2.0**-52}
+"""That of 16-bit types is float32's, which they are computed in."""
 
 
 def activation(function: str, **constants: str | float) -> Reader:

@@ -22,7 +22,7 @@ from convlens.engines.torch.opening import opened
 from convlens.engines.torch.refusals import asked_for_integers, refusal, unready
 from convlens.engines.torch.tracing import Fakes, blank, small
 from convlens.engines.torch.weights import by_role
-from convlens.errors import LayerNotFoundError, ModelError
+from convlens.errors import InputError, LayerNotFoundError, ModelError
 from convlens.network import Input, Network, Shape
 
 
@@ -92,6 +92,7 @@ class TorchEngine:
             InputError: an input is missing, or the model can't take such a shape.
         """
         self._signature.check(shapes)
+        self._check_sizes(shapes)
         structure = Structure.of(self._model)
         kinds = [structure.dtype, torch.int64] if asked_for_integers(self._model) else [structure.dtype]
         problem: Exception | None = None
@@ -123,6 +124,7 @@ class TorchEngine:
         structure = Structure.of(self._model)
         with torch.inference_mode():  # or a view of an input would be an autograd view, which no mode can hand out
             tensors = prepared(feed, structure.device, structure.dtype)
+        self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         return self._watched(structure, tensors, keep, sink, None)
 
     def _watched(
@@ -173,6 +175,19 @@ class TorchEngine:
         )
         return self._network
 
+    def _check_sizes(self, shapes: Mapping[str, Shape]) -> None:
+        """An exported program fixes sizes, and a graph run at others could give wrong numbers without a word."""
+        for given in self._program.inputs:
+            stated, shape = (given.batch, *given.shape), tuple(shapes[given.name])
+            if len(stated) != len(shape) or any(s not in (None, n) for s, n in zip(stated, shape, strict=True)):
+                wanted = ", ".join("any" if size is None else str(size) for size in stated)
+                raise InputError(
+                    f"The exported program can't take this {given.name!r}",
+                    expected=f"the shape ({wanted}), batch first",
+                    received=str(shape),
+                    hint="Export it again with dynamic_shapes, or feed it what it was exported for.",
+                )
+
     @contextmanager
     def _safely(self, capture: Capture, inputs: tuple[Input, ...]) -> Iterator[None]:
         """Errors of the model become ours; what the sink raised comes out as it was, come what may."""
@@ -206,6 +221,7 @@ class TorchEngine:
         self._signature.check(feed)
         structure = Structure.of(self._model)
         tensors = prepared(feed, structure.device, structure.dtype)
+        self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         batch = int(next(iter(tensors.values())).shape[0])
         inputs = self._actual_inputs(structure, tensors)
         with untouched(structure), torch.inference_mode():
@@ -251,6 +267,7 @@ class TorchEngine:
         self._signature.check(feed)
         structure = Structure.of(self._model)
         tensors = prepared(feed, structure.device, structure.dtype)
+        self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         inputs = self._actual_inputs(structure, tensors)
         capture = Followed(structure, int(next(iter(tensors.values())).shape[0]), layer)
         with torch.inference_mode():

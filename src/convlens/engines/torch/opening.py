@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from convlens.engines.torch.archives import load_without_running
 from convlens.engines.torch.exported import Program, program_of
 from convlens.errors import ConvlensError, ModelError, UntrustedModelError
 
+# How the safe unpickler says that there is more than tensors in numbers, lists and dicts.
+_NEEDS_TRUST = re.compile("GLOBAL|global:|unrecognized function|Can only (build|create)|Trying to instantiate")
 _BUILD_IT = "Build the model's class in Python, call load_state_dict, and pass the live model: convlens.open(model)."
 _EXPORT_IT = "Or save it with torch.export.save(torch.export.export(model, (example,)), 'model.pt2')."
 
@@ -76,7 +79,7 @@ def _from_file(path: Path, trust: bool) -> object:
     try:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        if "Unsupported" not in str(error):
+        if not _NEEDS_TRUST.search(str(error)):
             raise _broken(path, "a model or weights, as PyTorch writes them", _first_line(error)) from error
         if not trust:
             raise UntrustedModelError(

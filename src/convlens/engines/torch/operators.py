@@ -38,7 +38,11 @@ _SWAPPABLE = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """One overload, as its schema tells it. ``out_of_place`` is the same operator with a result of its own."""
+    """One overload, as its schema tells it.
+
+    ``out_of_place`` is the same operator with a result of its own. ``fresh``: its results are never views or the
+    arguments themselves.
+    """
 
     word: str
     names: tuple[str, ...]
@@ -49,6 +53,7 @@ class Operator:
     first_only: bool
     pointwise: bool
     overwrites: bool
+    fresh: bool
     roles: tuple[tuple[int, str, str], ...]
     out_of_place: Callable[..., Any] | None
 
@@ -92,6 +97,7 @@ def operator(function: Any) -> Operator:
         first_only=word in _FIRST_ONLY,
         pointwise=pointwise,
         overwrites=full == "copy_",
+        fresh=all(result.alias_info is None for result in schema.returns),
         roles=tuple((names.index(name), name, role) for name, role in ROLES.get(word, {}).items() if name in names),
         out_of_place=_out_of_place(function, full) if writes == ("self",) else None,
     )
@@ -137,16 +143,16 @@ _TENSOR = object()
 
 
 def _fact(value: Any, read: Container[int]) -> Any:
-    """All that matters of an argument; of a tensor its shape, and whether it can move. Plain tuples hash fastest."""
+    """All that matters of an argument; of a tensor its shape, whether it can move, its type. Tuples hash fastest."""
     if isinstance(value, torch.Tensor):
-        return _TENSOR, value.shape, id(value) in read
+        return _TENSOR, value.shape, id(value) in read, value.dtype
     if isinstance(value, (list, tuple)):
         return tuple([_fact(item, read) for item in value])
     return value
 
 
 def _is_tensor(fact: Any) -> bool:
-    return isinstance(fact, tuple) and len(fact) == 3 and fact[0] is _TENSOR
+    return isinstance(fact, tuple) and len(fact) == 4 and fact[0] is _TENSOR
 
 
 @lru_cache(maxsize=4096)
@@ -167,6 +173,7 @@ def _described(
         output=tuple(outputs[0]),
         batch=batch,
         pointwise=made_by.pointwise,
+        dtype=next(dtype_name(fact[3]) for facts in listed for fact in facts if _is_tensor(fact) and fact[2]),
     )
     kind, operation = describe(call)
     if len(outputs) == 1:

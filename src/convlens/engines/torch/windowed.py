@@ -118,8 +118,8 @@ def resize(mode: str, coordinates: str = "half_pixel", rounding: str = "floor") 
         if stated and not corners:
             kept = [i == o and factor != 1 for (i, o), factor in zip(sizes, stated, strict=True)]
             if mode == "nearest" and any(kept):
-                # Some of torch's kernels copy an axis that keeps its size in spite of the factor, others don't: which of
-                # them runs depends on sizes and memory layout.
+                # Some of torch's kernels copy an axis that keeps its size in spite of the factor, others don't: which
+                # of them runs depends on sizes and memory layout.
                 return Kind.RESIZE, Whole(call.op)
             # its linear kernels all copy
             copied = [mode == "linear" and keeps for keeps in kept]
