@@ -229,6 +229,39 @@ class EngineTests:
             for item, alone in enumerate(singles):
                 self.assert_close(maps[layer.name][item], alone.maps[layer.name], case.tolerance, layer.name)
 
+    def test_the_gradient_is_what_a_small_step_shows(self, case: EngineCase) -> None:
+        captured, engine, before = self.capture(case), self.opened(case), case.fingerprint()
+        feed = {name: np.asarray(value) for name, value in case.feed.items()}
+        layers = [
+            layer for layer in captured.network.layers if "float" in layer.dtype and captured.maps[layer.name].size
+        ]
+        for layer in dict.fromkeys(sorted(layers, key=lambda one: not one.has_kernels)[:1] + layers[-1:]):
+            array = captured.maps[layer.name]
+            index = tuple(int(n) for n in np.unravel_index(np.abs(np.nan_to_num(array)).argmax(), array.shape))
+            gradient = engine.gradient(feed, layer.name, index)
+            assert case.fingerprint() == before
+            if gradient is None:
+                continue
+            assert all(part.shape == feed[name].shape and part.dtype == np.float32 for name, part in gradient.items())
+            steepest = max((float(np.abs(part).max()) for part in gradient.values()), default=0.0)
+            expected = sum(float((part.astype(np.float64) ** 2).sum()) for part in gradient.values()) / (
+                steepest or 1.0
+            )
+            shown = []
+            for step in (1e-1, 1e-2, 1e-3, 1e-4):
+                ends = []
+                for sign in (1, -1):
+                    moved = dict(feed)
+                    for name, part in gradient.items():
+                        moved[name] = (feed[name] + sign * step / (steepest or 1.0) * part).astype(feed[name].dtype)
+                    ends.append(_value(engine, moved, layer.name, index))
+                shown.append((ends[0] - ends[1]) / (2 * step))
+            assert min(abs(one - expected) for one in shown) <= 0.02 * abs(expected) + 1e-6, (
+                layer.name,
+                expected,
+                shown,
+            )
+
     def test_a_missing_input_is_named(self, case: EngineCase) -> None:
         name = next(iter(case.feed))
         feed = {other: value for other, value in case.feed.items() if other != name}
@@ -243,6 +276,13 @@ class EngineTests:
         if finite.any():
             scale = max(1.0, float(np.abs(theirs[finite]).max()))
             assert float(np.abs(ours[finite] - theirs[finite]).max()) <= tolerance * scale, name
+
+
+def _value(engine: Engine, feed: Mapping[str, Any], layer: str, index: Shape) -> float:
+    """One value of one layer."""
+    made: list[Array] = []
+    engine.run(feed, frozenset({layer}), lambda _, array: made.append(array))
+    return float(made[0][index])
 
 
 def naive_convolution(operation: Convolution, source: Array, weights: Mapping[str, Array], index: Shape) -> float:

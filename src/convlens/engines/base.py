@@ -64,6 +64,14 @@ class Engine(Protocol):
     def predict(self, feed: Feed) -> dict[str, Array]:
         """The plain forward pass of the untouched model at its fastest setting: output name -> array."""
 
+    def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
+        """By how much each value of the inputs moves one value of a layer: the derivative at this feed.
+
+        ``index`` is channels first, without batch axis; of a batch the first item's value is meant. Returns an array
+        like the input, in the framework's own layout with batch axis, float32, for each input of real numbers; ``None``
+        where the framework differentiates nothing, or not this value.
+        """
+
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer of the last network, float32, by role.
 

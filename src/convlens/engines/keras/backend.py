@@ -141,3 +141,39 @@ def without_gradients() -> Any:
     from contextlib import nullcontext
 
     return nullcontext()
+
+
+def gradients(function: Function, given: Sequence[Any], places: Sequence[int]) -> list[Any] | None:
+    """The derivative of the number that ``function(*given)`` computes by the inputs at ``places``; ``None`` where that
+    number has none (an integer, a position)."""
+    if not places:
+        return None
+    if NAME == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch([given[place] for place in places])
+            value = function(*given)
+        if not value.dtype.is_floating:
+            return None
+        found = tape.gradient(value, [given[place] for place in places], unconnected_gradients="zero")
+        return list(found)
+    if NAME == "jax":
+        import jax
+
+        kind = jax.eval_shape(function, *given).dtype
+        if not jax.numpy.issubdtype(kind, jax.numpy.floating):
+            return None
+        return list(jax.grad(function, argnums=tuple(places))(*given))
+    import torch  # noqa: TID251
+
+    leaves = list(given)
+    with torch.enable_grad():
+        for place in places:
+            leaves[place] = given[place].detach().clone().requires_grad_()
+        value = function(*leaves)
+        if not value.requires_grad:
+            return None
+        wanted = [leaves[place] for place in places]
+        found = torch.autograd.grad(value, wanted, allow_unused=True)
+    return [torch.zeros_like(leaf) if part is None else part for leaf, part in zip(wanted, found, strict=True)]

@@ -12,7 +12,7 @@ import keras  # noqa: TID251
 
 from convlens.engines.base import Array, Feed, Sink, as_float32
 from convlens.engines.keras import backend, files
-from convlens.engines.keras.layout import channels_first, to_channels_first
+from convlens.engines.keras.layout import channels_first, framework_index, to_channels_first
 from convlens.engines.keras.patching import uncounted, watching
 from convlens.engines.keras.ports import Specs, arranged, effective, ports_of, specs, tensors
 from convlens.engines.keras.reasons import reason
@@ -144,6 +144,42 @@ class KerasEngine:
         if _filled_up(given, feed):
             return {name: _item(run.network[name], array) for name, array in outputs.items()}
         return outputs
+
+    def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
+        """By how much each value of the inputs moves one value of a layer, by the backend's own differentiation; see
+        :meth:`convlens.engines.base.Engine.gradient`.
+
+        Raises:
+            InputError: an input is missing or has another shape.
+            ModelError: the model doesn't run on this input.
+            LayerNotFoundError: this run makes no such layer.
+        """
+        given = list(tensors(self._ports, feed).values())
+        wanted = _specs(given)
+        self._build(wanted, given)
+        if backend.NAME == "jax" and wanted in self._eager:
+            return None  # JAX differentiates what it can trace, and this model's path depends on the values
+
+        def value(*inputs: Any) -> Any:
+            found: list[Any] = []
+
+            def deliver(step: Step, made: Any) -> None:
+                found.append(made[framework_index(index, tuple(made.shape), inputs[0].shape[0], step.layout)])
+
+            with backend.stateless():
+                run = self._watched(inputs, Recorder(deliver, frozenset({layer}), hold=True))
+            if not found:
+                raise LayerNotFoundError.among(layer, [one.name for one in run.network])
+            return found[0]
+
+        floating = [place for place, tensor in enumerate(given) if "float" in effective(tensor.dtype)]
+        found = self._called(lambda *plain: backend.gradients(value, plain, floating), given)
+        if found is None:
+            return None
+        return {
+            self._ports[place].name: as_float32(backend.to_numpy(part))
+            for place, part in zip(floating, found, strict=True)
+        }
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The weights of a layer of the last network, float32, by role.

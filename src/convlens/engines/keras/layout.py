@@ -45,6 +45,16 @@ def framework_shape(shape: Sequence[int | None], layout: str) -> tuple[int | Non
     return (*shape[1:], shape[0]) if layout == LAST and len(shape) > 1 else tuple(shape)
 
 
+def framework_index(index: Shape, shape: Shape, batch: int | None, layout: str) -> Shape:
+    """Where a channels-first index of the first item lies in the framework's own value of this shape.
+
+    >>> framework_index((2, 5, 6), (1, 8, 9, 3), 1, LAST), framework_index((2, 5, 6), (1, 3, 8, 9), 1, FIRST)
+    ((0, 5, 6, 2), (0, 2, 5, 6))
+    """
+    inside = (*index[1:], index[0]) if layout == LAST and len(index) > 1 else index
+    return (0, *inside) if has_batch(shape, batch) else inside
+
+
 def to_channels_first(array: Array, batch: int | None, layout: str) -> Array:
     """A view with channels first; a batch of one loses its axis, a larger one keeps it in front."""
     batched = has_batch(array.shape, batch)

@@ -124,6 +124,9 @@ class OnnxEngine:
         found = _told(runner.run_plain(arrays, outputs), arrays)
         return {self._graph.layers[o]: traced.presentations[o].array(np.asarray(a), own=filled) for o, a in found}
 
+    def gradient(self, feed: Feed, layer: str, index: Shape) -> None:
+        """Nothing: ONNX Runtime's inference doesn't differentiate."""
+
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer, float32, by role; weights that are fed as inputs are those of the last run.
 

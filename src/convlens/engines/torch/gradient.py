@@ -1,8 +1,8 @@
 """How much each value of the input moves one value of a layer, by PyTorch's own autograd.
 
-The watched pass runs without autograd, so every operator runs a second time, on twins: tensors with the same values that
-autograd follows. The layers keep their names in this way, and an operator that writes into its input does so in the
-twin's memory too.
+The watched pass runs without autograd, so every operator runs a second time, on twins: tensors with the same values
+that autograd follows. The layers keep their names in this way, and an operator that writes into its input does so in
+the twin's memory too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from convlens.engines.base import Array
 from convlens.engines.torch.capture import Capture, tensors_in
 from convlens.engines.torch.graph import Node
 from convlens.engines.torch.modules import Structure
-from convlens.network import Layer, Shape
+from convlens.network import Shape
 
 _TWIN = "_convlens_twin"
 
@@ -27,7 +27,7 @@ class _FoundError(Exception):
     """Raised to end the run once the layer has been made."""
 
 
-class Followed(Capture):
+class Followed(Capture):  # type: ignore[no-untyped-call]
     """A capture of one layer, with a twin for every tensor that comes from an input."""
 
     def __init__(self, structure: Structure, batch: int, layer: str) -> None:
@@ -37,6 +37,7 @@ class Followed(Capture):
         self.problem: Exception | None = None
         self._twins: dict[int, torch.Tensor] = {}
         self._made: list[torch.Tensor] = []
+        self._batched = True
 
     def give(self, name: str, tensor: torch.Tensor) -> None:
         """Declare a network input, and begin following it."""
@@ -80,11 +81,10 @@ class Followed(Capture):
                     self._twins[id(node)] = twin.clone()  # later operators may write into it
 
     def _tell(self, node: Node) -> None:
-        twin = self._twins.pop(id(node), None)
-        self.value = twin if twin is None or not node.batched else twin[0]
+        self.value, self._batched = self._twins.pop(id(node), None), node.batched
         super()._tell(node)
 
-    def _stop(self, layer: Layer, array: Array) -> None:
+    def _stop(self, *_: object) -> None:
         raise _FoundError
 
     @property
@@ -96,7 +96,7 @@ class Followed(Capture):
         """The derivative of the layer's value at ``index`` by every floating input; ``None`` where there is none."""
         if self.value is None or self.problem is not None:
             return None
-        value = self.value[index]
+        value = self.value[(0, *index) if self._batched else index]
         value = value.abs() if value.is_complex() else value
         if not value.requires_grad:
             return None
@@ -110,9 +110,14 @@ class Followed(Capture):
 
 @contextmanager
 def _autograd() -> Iterator[None]:
-    """Autograd follows what is computed inside, wherever that is."""
+    """Autograd follows what is computed inside, wherever that is: inside an operator's dispatch too, where it is off
+    and views aren't tracked."""
+    views = torch._C.DispatchKeySet(torch._C.DispatchKey.ADInplaceOrView)
     with torch.inference_mode(False), torch.enable_grad():
-        yield
+        include = torch._C._dispatch_tls_local_include_set() | views
+        exclude = torch._C._dispatch_tls_local_exclude_set() - views
+        with torch._C._ForceDispatchKeyGuard(include, exclude):
+            yield
 
 
 def _twins(value: Any) -> Any:
