@@ -6,6 +6,7 @@ Receptive fields have their own module, :mod:`convlens.receptive`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
@@ -187,11 +188,15 @@ def map_bytes(layer: Layer) -> int:
     return 4 * prod(layer.output_shape)
 
 
-def annotate(network: Network) -> Network:
-    """The same network with ``macs`` and ``receptive_field`` filled in for every layer."""
+def annotate(network: Network, given: Mapping[str, Shape] | None = None) -> Network:
+    """The same network with ``macs`` and ``receptive_field`` filled in for every layer.
+
+    ``given`` are the shapes that its inputs have in this run, where the network leaves them open.
+    """
     shapes: dict[str, Shape] = {
         i.name: tuple(n for n in i.shape if n is not None) for i in network.inputs if None not in i.shape
     }
+    shapes |= given or {}
     shapes |= {layer.name: layer.output_shape for layer in network.layers}
     fields = receptive_fields(network)
     layers = tuple(
