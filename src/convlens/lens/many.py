@@ -9,10 +9,8 @@ import numpy as np
 from convlens.engines.base import Array, Feed
 from convlens.errors import InputError
 from convlens.lens.feeding import to_numpy
+from convlens.lens.intake import Prepared
 from convlens.network import Layer
-from convlens.pictures import Picture, Recipe
-
-Prepared = tuple[Picture | None, Recipe | None, Feed]
 
 
 def check_single(feed: Feed) -> None:

@@ -6,24 +6,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from convlens import derivation, draw, geometry, pictures
+from convlens import derivation, draw, geometry
 from convlens.derivation import Worked
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
-from convlens.errors import ConvlensError, InputError
-from convlens.lens import feeding, fitting, many, prediction, stream
+from convlens.errors import ConvlensError
+from convlens.lens import fitting, many, prediction, stream
 from convlens.lens import memory as memory_budget
+from convlens.lens.intake import FREE_SIZE, Intake, Prepared
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.summary import Summary
 from convlens.lens.walking import AT_ONCE, Walk
 from convlens.network import Convolution, Input, Layer, Network, Shape
-from convlens.pictures import Picture, Recipe
-
-FREE_SIZE = 224
-"""Pixels that a free spatial axis gets when the network is described without a picture; said in the network's notes."""
+from convlens.pictures import Recipe
 
 
 def open(  # the name that the contract gives it
@@ -94,11 +90,10 @@ class Lens:
         self.model = model
         self.labels = labels
         self._engine = engine
-        self._input_shape = input_shape
-        self._recipe = recipe
+        self._intake = Intake(engine, input_shape, recipe)
         self._network: Network | None = None
         self._given: dict[str, Shape] = {}  # the shapes of the inputs of that network, channels first
-        self._traced: dict[tuple[tuple[str, Shape], ...], Network] = {}
+        self._traced: dict[_Key, tuple[Network, Network]] = {}  # as the engine told it, and with its geometry
 
     @property
     def engine(self) -> str:
@@ -113,7 +108,7 @@ class Lens:
     @property
     def recipe(self) -> Recipe:
         """How a picture becomes the input when a run names no recipe of its own."""
-        return self._recipe or pictures.default_recipe(self._bound(self.inputs[0]), self._engine.metadata)
+        return self._intake.recipe
 
     @property
     def network(self) -> Network:
@@ -123,13 +118,12 @@ class Lens:
             InputError: the model doesn't say its input shape, and no picture has told it yet.
         """
         if self._network is None:
-            shapes = {given.name: self._blank_shape(given) for given in self.inputs}
+            shapes = self._intake.blank_shapes()
             network = self._trace(shapes)
-            free = [i for i in self.inputs if None in i.shape[1:]]
-            if free and self._input_shape is None:
+            if self._intake.sizes_are_free:
                 note = f"free sizes are taken as {FREE_SIZE}; choose others with input_shape=(channels, rows, columns)"
                 network = replace(network, notes=(*network.notes, note))
-            self._network, self._given = network, self._as_read(shapes)
+            self._network, self._given = network, self._intake.as_read(shapes)
         return self._network
 
     def summary(self, *, plumbing: bool = False) -> Summary:
@@ -205,7 +199,7 @@ class Lens:
         Raises:
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError
         """
-        prepared = self._prepared(picture, recipe)
+        prepared = self._intake.prepared(picture, recipe)
         many.check_single(prepared[2])
         chosen = None if layers is None else _listed(layers)
         ran, arrays = self._captured(prepared[2], chosen, memory)
@@ -234,7 +228,7 @@ class Lens:
         [(2, 6, 6), (2, 6, 6), (2, 6, 6)]
         """
         fixed = any(given.batch is not None for given in self.inputs)
-        prepared = (self._prepared(one, recipe) for one in many.items(pictures))
+        prepared = (self._intake.prepared(one, recipe) for one in many.items(pictures))
         for together in many.in_batches(prepared, 1 if fixed else batch):
             chosen = None if layers is None else _listed(layers)
             ran, arrays = self._captured(many.joined(together), chosen, memory)
@@ -258,7 +252,7 @@ class Lens:
         Raises:
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError: before the run.
         """
-        shown, used, feed = self._prepared(picture, recipe)
+        shown, used, feed = self._intake.prepared(picture, recipe)
         network = self._trace(_shapes(feed))
         prediction.check_labels(network, self.labels)
         wanted = None if layers is None else self._chosen(network, list(layers), with_scores=False)
@@ -273,7 +267,7 @@ class Lens:
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
     ) -> memory_budget.Estimate:
         """How much memory the maps will take, before any of them is made."""
-        _, _, feed = self._prepared(picture, recipe)
+        _, _, feed = self._intake.prepared(picture, recipe)
         network = self._trace(_shapes(feed))
         return memory_budget.Estimate.of(_kept(network, self._chosen(network, layers, with_scores=False)))
 
@@ -302,69 +296,11 @@ class Lens:
 
     def as_input(self, name: str, value: Any) -> Array:
         """What an input was fed with, as everything else is shown: float32, channels first, without batch axis."""
-        given = next(found for found in self.inputs if found.name == name)
-        array = feeding.to_numpy(value)[0].astype(np.float32)
-        return np.moveaxis(array, -1, 0) if given.layout == "channels_last" and array.ndim > 1 else array
+        return self._intake.as_input(name, value)
 
     def diagram(self) -> str:
         """The network drawn as an SVG: layers as nodes, branches and residuals as edges with their shapes."""
         return draw.diagram_svg(self.network)
-
-    def _prepared(self, picture: object, recipe: Recipe | str | None) -> tuple[Picture | None, Recipe | None, Feed]:
-        """The picture as read and the recipe (both only for a picture), and what the engine is fed."""
-        if feeding.is_arrays(picture):
-            picture = feeding.read(str(picture))
-        if pictures.is_fed(picture):
-            return None, None, self._fed(picture)
-        if len(self.inputs) != 1:
-            names = [i.name for i in self.inputs]
-            raise InputError(
-                f"This network has {len(names)} inputs",
-                expected="a value for each of " + ", ".join(names),
-                received="one picture",
-                hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}, "
-                "or an .npz file with arrays of these names.",
-            )
-        given = self._bound(self.inputs[0])
-        read = picture if isinstance(picture, Picture) else pictures.read(picture)
-        chosen = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
-        array, used = pictures.prepare(read, chosen or self.recipe, given)
-        return read, used, {given.name: array}
-
-    def _fed(self, value: Any) -> Feed:
-        if isinstance(value, Mapping):
-            return {name: self._batched(name, array) for name, array in value.items()}
-        if len(self.inputs) == 1:
-            name = self.inputs[0].name
-            return {name: self._batched(name, value)}
-        return {self.inputs[0].name: value}  # the engine names the inputs that are missing
-
-    def _batched(self, name: str, value: Any) -> Any:
-        given = next((i for i in self.inputs if i.name == name), None)
-        bound = self._bound(given) if given is not None else None
-        if bound is not None and bound.rank_known and value.ndim == len(bound.shape):
-            return value[None]
-        return value
-
-    def _bound(self, given: Input) -> Input:
-        """The input with the shape that the user gave for it."""
-        if self._input_shape is None or given.name != self.inputs[0].name:
-            return given
-        return replace(given, shape=self._input_shape, rank_known=True)
-
-    def _blank_shape(self, given: Input) -> Shape:
-        """A shape to describe the network with before there is a picture."""
-        bound = self._bound(given)
-        if not bound.rank_known or not bound.shape or bound.shape[0] is None:
-            raise InputError(
-                "This model doesn't say the shape of its input",
-                expected="(channels, rows, columns)",
-                received="a model without an input shape",
-                hint="Type convlens.open(model, input_shape=(3, 224, 224)), or --input-shape 3,224,224.",
-            )
-        channels, *sizes = (FREE_SIZE if n is None else n for n in bound.shape)
-        shape = (channels, *sizes) if bound.layout == "channels_first" else (*sizes, channels)
-        return (bound.batch or 1, *shape)
 
     def _captured(
         self, feed: Feed, layers: list[str] | None, memory: str | int | None
@@ -387,7 +323,7 @@ class Lens:
         return self._run(feed, keep, sink), arrays
 
     def _told(
-        self, ran: Network, arrays: dict[str, Array], layers: list[str] | None, prepared: many.Prepared
+        self, ran: Network, arrays: dict[str, Array], layers: list[str] | None, prepared: Prepared
     ) -> FeatureMaps:
         """What a run made of one picture, with the network's answer; scores that weren't asked for are let go."""
         scores = prediction.class_scores(ran)
@@ -405,27 +341,23 @@ class Lens:
 
         return derivation.derive_all(network, layers, given=self._given, weights=shapes)
 
-    def _as_read(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-        """The shapes of the inputs as the network tells shapes: channels first, without batch axis."""
-        layouts = {given.name: given.layout for given in self.inputs}
-        return {
-            name: (shape[-1], *shape[1:-1]) if layouts.get(name) == "channels_last" and len(shape) > 2 else shape[1:]
-            for name, shape in shapes.items()
-        }
-
     def _trace(self, shapes: Mapping[str, Shape]) -> Network:
-        key = tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
+        key = _key(shapes)
         if key not in self._traced:
-            traced = self._engine.trace(shapes)
-            fitting.check(traced)
-            self._traced[key] = geometry.annotate(traced, self._as_read(shapes))
-        return self._traced[key]
+            raw = self._engine.trace(shapes)
+            fitting.check(raw)
+            self._traced[key] = raw, geometry.annotate(raw, self._intake.as_read(shapes))
+        return self._traced[key][1]
 
     def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
         ran = self._engine.run(feed, keep, sink)
-        self._given = self._as_read(_shapes(feed))
-        self._network = geometry.annotate(ran, self._given)
-        return self._network
+        shapes = _shapes(feed)
+        self._given = self._intake.as_read(shapes)
+        raw, annotated = self._traced.get(_key(shapes), (None, None))
+        if annotated is None or ran != raw:  # else the path is the one that was traced, and its geometry known
+            annotated = geometry.annotate(ran, self._given)
+        self._network = annotated
+        return annotated
 
     def _chosen(
         self, network: Network, layers: Iterable[str] | None, *, with_scores: bool = True
@@ -448,6 +380,13 @@ class Lens:
         while source in network and len(network[source].inputs) == 1 and not network[source].has_kernels:
             source = network[source].inputs[0]
         return source in {i.name for i in network.inputs}
+
+
+_Key = tuple[tuple[str, Shape], ...]
+
+
+def _key(shapes: Mapping[str, Shape]) -> _Key:
+    return tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
 
 
 def _shapes(feed: Feed) -> dict[str, Shape]:

@@ -1,0 +1,119 @@
+"""What a network is fed: a picture through its recipe, arrays and tensors untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from convlens import pictures
+from convlens.engines.base import Array, Engine, Feed
+from convlens.errors import InputError
+from convlens.lens import feeding
+from convlens.network import Input, Shape
+from convlens.pictures import Picture, Recipe
+
+FREE_SIZE = 224
+"""Pixels that a free spatial axis gets when the network is described without a picture; said in the network's notes."""
+
+Prepared = tuple[Picture | None, Recipe | None, Feed]
+"""The picture as read and the recipe, both only for a picture; and what the engine is fed."""
+
+
+class Intake:
+    """The way in, for one opened model. ``input_shape`` and ``recipe`` are what the user said when opening it."""
+
+    def __init__(self, engine: Engine, input_shape: Shape | None, recipe: Recipe | None) -> None:
+        self._engine = engine
+        self._input_shape = input_shape
+        self._recipe = recipe
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What the network reads, with the shape that the user gave for it."""
+        first, *others = self._engine.inputs
+        if self._input_shape is not None:
+            first = replace(first, shape=self._input_shape, rank_known=True)
+        return (first, *others)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a picture becomes the input when a run names no recipe of its own."""
+        return self._recipe or pictures.default_recipe(self.inputs[0], self._engine.metadata)
+
+    @property
+    def sizes_are_free(self) -> bool:
+        """Whether nobody has said how large the input is."""
+        return any(None in given.shape[1:] for given in self.inputs)
+
+    def prepared(self, picture: object, recipe: Recipe | str | None) -> Prepared:
+        """What the engine is fed for ``picture``, and how it came about.
+
+        Raises:
+            PictureError, InputError
+        """
+        if feeding.is_arrays(picture):
+            picture = feeding.read(str(picture))
+        if pictures.is_fed(picture):
+            return None, None, self._fed(picture)
+        if len(self.inputs) != 1:
+            names = [given.name for given in self.inputs]
+            raise InputError(
+                f"This network has {len(names)} inputs",
+                expected="a value for each of " + ", ".join(names),
+                received="one picture",
+                hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}, "
+                "or an .npz file with arrays of these names.",
+            )
+        read = picture if isinstance(picture, Picture) else pictures.read(picture)
+        chosen = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
+        array, used = pictures.prepare(read, chosen or self.recipe, self.inputs[0])
+        return read, used, {self.inputs[0].name: array}
+
+    def blank_shapes(self) -> dict[str, Shape]:
+        """Shapes to describe the network with before there is a picture, batch included, in the framework's layout.
+
+        Raises:
+            InputError: the model doesn't say its input shape, and neither did the user.
+        """
+        return {given.name: _blank_shape(given) for given in self.inputs}
+
+    def as_read(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+        """The shapes of the inputs as the network tells shapes: channels first, without batch axis."""
+        layouts = {given.name: given.layout for given in self.inputs}
+        return {
+            name: (shape[-1], *shape[1:-1]) if layouts.get(name) == "channels_last" and len(shape) > 2 else shape[1:]
+            for name, shape in shapes.items()
+        }
+
+    def as_input(self, name: str, value: Any) -> Array:
+        """What an input was fed with, as everything else is shown: float32, channels first, without batch axis."""
+        given = next(found for found in self.inputs if found.name == name)
+        array = feeding.to_numpy(value)[0].astype(np.float32)
+        return np.moveaxis(array, -1, 0) if given.layout == "channels_last" and array.ndim > 1 else array
+
+    def _fed(self, value: Any) -> Feed:
+        if isinstance(value, Mapping):
+            return {name: self._batched(name, array) for name, array in value.items()}
+        first = self.inputs[0].name  # the engine names the inputs that are missing
+        return {first: self._batched(first, value)}
+
+    def _batched(self, name: str, value: Any) -> Any:
+        given = next((found for found in self.inputs if found.name == name), None)
+        alone = given is not None and given.rank_known and value.ndim == len(given.shape)
+        return value[None] if alone else value
+
+
+def _blank_shape(given: Input) -> Shape:
+    if not given.rank_known or not given.shape or given.shape[0] is None:
+        raise InputError(
+            "This model doesn't say the shape of its input",
+            expected="(channels, rows, columns)",
+            received="a model without an input shape",
+            hint="Type convlens.open(model, input_shape=(3, 224, 224)), or --input-shape 3,224,224.",
+        )
+    channels, *sizes = (FREE_SIZE if n is None else n for n in given.shape)
+    shape = (channels, *sizes) if given.layout == "channels_first" else (*sizes, channels)
+    return (given.batch or 1, *shape)
