@@ -221,7 +221,7 @@ def test_row_22_torchscript_is_opened(way: str, tmp_path: Path) -> None:
     """Its interpreter's operators are seen one by one; the weights that they read say in which module they stand."""
     model = seeded(UNet)
     x = picture(1, 3, 12, 10)
-    scripted = torch.jit.script(model) if way == "script" else torch.jit.trace(model, x)
+    scripted = torch.jit.script(model) if way == "script" else torch.jit.trace(model, x)  # type: ignore[no-untyped-call]
     scripted.save(tmp_path / "model.pt")
     engine = TorchEngine.open(tmp_path / "model.pt")
     network, maps = captured(engine, {"x": x})
