@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from convlens.engines.base import Array
 from convlens.lens import exporting, prediction
-from convlens.lens.feature_map import FeatureMap, check_channel
+from convlens.lens.addressing import check_channel
+from convlens.lens.feature_map import FeatureMap
 from convlens.lens.maps import run_facts
 from convlens.lens.memory import Estimate
 from convlens.lens.prediction import Prediction
