@@ -56,7 +56,7 @@ def plot_map(
     shown = scale or scale_for(values, mode=mode)
     if ax is None:
         height = min(7.5, max(1.5, 5.0 * rows / max(columns, 1)))
-        figure = _figure(5.0 * height / max(height, 5.0 * rows / max(columns, 1)) + 1.4, height + 0.7)
+        figure = paper_figure(5.0 * height / max(height, 5.0 * rows / max(columns, 1)) + 1.4, height + 0.7)
         ax = figure.add_subplot()
     image = _show(ax, values, shown)
     ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
@@ -160,7 +160,7 @@ def _plot_flat(
         chosen = list(range(len(values))) if channels is None else _chosen(len(values), channels)
         shared = scale if isinstance(scale, Scale) else scale_for(values, mode=mode)
         if ax is None:
-            ax = _figure(_WIDTH, min(_HEIGHT, 1.4 + 0.16 * len(chosen))).add_subplot()
+            ax = paper_figure(_WIDTH, min(_HEIGHT, 1.4 + 0.16 * len(chosen))).add_subplot()
         figure = plot_map(values[chosen], ax=ax, scale=shared, title=title)
         ax.set_aspect("auto")
         ax.set_xlabel("position", fontsize=_TEXT_POINTS, color=_INK)
@@ -170,7 +170,7 @@ def _plot_flat(
         return figure
     values = as_float32(array.reshape(-1), 1, "features")
     if ax is None:
-        ax = _figure(_WIDTH, 2.4).add_subplot()
+        ax = paper_figure(_WIDTH, 2.4).add_subplot()
     positions = np.arange(len(values)) if channels is None else np.array(_chosen(len(values), channels))
     ax.bar(positions, values[positions], width=1.0, color=theme.hexadecimal(theme.MARK))
     ax.axhline(0, color=_FRAME, linewidth=0.5)
@@ -205,7 +205,8 @@ def _matplotlib() -> Any:
     return matplotlib
 
 
-def _figure(width: float, height: float) -> Figure:
+def paper_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches. Raises ``MissingDependencyError`` without matplotlib."""
     matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
@@ -326,7 +327,7 @@ def _grid(
     if ax is None:
         tall = (rows or 1) / (map_columns or 1)
         cell = min(_WIDTH / across, _LARGEST_CELL, (_HEIGHT / down - _LABEL_INCHES) / tall)
-        figure = _figure(max(3.4, across * cell + 0.7), down * (cell * tall + _LABEL_INCHES) + 0.7)
+        figure = paper_figure(max(3.4, across * cell + 0.7), down * (cell * tall + _LABEL_INCHES) + 0.7)
         axes = [figure.add_subplot(down, across, position + 1) for position in range(count)]
         around: Any = figure
         if title:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,13 @@ from convlens.draw.mosaic import draw_map
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.engines.base import Array
-from convlens.errors import ChannelError, ConvlensError, InputError
+from convlens.errors import ChannelError, ConvlensError
+from convlens.lens import addressing, effective
 from convlens.network import Layer, Shape
 
 if TYPE_CHECKING:
     from convlens.draw.figures import Axes, Figure
+    from convlens.lens.effective import EffectiveReceptiveField
     from convlens.lens.explanation import Explanation
     from convlens.lens.maps import FeatureMaps
 
@@ -144,7 +146,7 @@ class FeatureMap:
         Raises:
             ChannelError: the layer doesn't have it.
         """
-        check_channel(self.name, self.shape, number)
+        addressing.check_channel(self.name, self.shape, number)
         chosen: Array = self.array[number]
         return chosen
 
@@ -279,6 +281,41 @@ class FeatureMap:
         unclipped = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(first, last, strict=True))
         return Box(unclipped, *found)
 
+    def effective_receptive_field(
+        self,
+        channel: int = 0,
+        row: int | None = None,
+        column: int | None = None,
+        *,
+        depth: int | None = None,
+        method: str = "auto",
+        runs: int = 256,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> EffectiveReceptiveField:
+        """Which pixels really move this value, and by how much, measured on this picture.
+
+        Args:
+            channel, row, column, depth: the value, as for :meth:`explain`.
+            method: ``"gradient"``, where the framework differentiates; ``"occlusion"``: patches of the theoretical box
+                are covered with the picture's mean, one run each; ``"auto"``: the gradient where there is one.
+            runs: at most so many patches.
+            progress: told how many of how many patches are done.
+
+        Raises:
+            ChannelError, InputError: no such channel, place or method.
+            ConvlensError: the layer doesn't read the picture; a gradient is asked for, and there is none.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 1 3x3 | conv 1 3x3", input_shape=(1, 9, 9), seed=0)
+        >>> maps = lens.feature_maps(np.random.default_rng(0).random((1, 1, 9, 9), np.float32))
+        >>> found = maps["conv2"].effective_receptive_field(0, row=2, column=2)
+        >>> found.method, found.heat.shape, float(found.heat[:2].max()), found.theoretical_area
+        ('occlusion', (9, 9), 0.0, 25)
+        """
+        index = self._index(channel, depth, row, column)
+        box = self.receptive_field(row, column, depth=depth, channel=channel if index else None)
+        return effective.measure(self._kept(), self.layer, index, box, method=method, runs=runs, progress=progress)
+
     def _kept(self) -> FeatureMaps:
         if self._maps is None:
             raise ConvlensError(
@@ -291,28 +328,11 @@ class FeatureMap:
 
     def _index(self, channel: int, depth: int | None, row: int | None, column: int | None) -> Shape:
         """The place as an index into the array; what the layer has no axis for must not be given."""
-        check_channel(self.name, self.shape, channel)
-        names = {0: (), 1: (), 2: ("column",), 3: ("row", "column"), 4: ("depth", "row", "column")}.get(len(self.shape))
         given = {"depth": depth, "row": row, "column": column}
-        if names is None:
-            raise InputError(f"{self.name} has {len(self.shape)} axes", expected="at most 4", received=str(self.shape))
-        if len(names) == 1 and column is None:
+        if len(self.shape) == 2 and column is None:
             given |= {"column": row, "row": None}
         said = {name: value for name, value in given.items() if value is not None}
-        if set(said) != set(names):
-            raise InputError(
-                f"A value of {self.name} has another address",
-                expected="channel" + "".join(f", {name}" for name in names),
-                received="channel" + "".join(f", {name}" for name in said),
-            )
-        for name, size in zip(names, self.shape[1:], strict=True):
-            if not 0 <= said[name] < size:
-                raise InputError(
-                    f"{self.name} has no {name} {said[name]}",
-                    expected=f"a {name} from 0 to {size - 1}",
-                    received=str(said[name]),
-                )
-        return (channel, *(said[name] for name in names)) if self.shape else ()
+        return addressing.address(self.name, self.shape, channel, said)
 
     def to_dict(self) -> dict[str, Any]:
         """The layer's facts and statistics as plain data."""
@@ -326,12 +346,3 @@ class FeatureMap:
 
     def _repr_png_(self) -> bytes:
         return self.png()
-
-
-def check_channel(layer: str, shape: tuple[int, ...], number: int) -> None:
-    """Raise :class:`ChannelError` where a layer of this shape has no such channel."""
-    count = shape[0] if shape else 0
-    if not 0 <= number < count:
-        raise ChannelError(
-            f"{layer} has no channel {number}", expected=f"a channel from 0 to {count - 1}", received=str(number)
-        )

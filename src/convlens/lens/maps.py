@@ -87,13 +87,13 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         With ``anywhere`` the name may be that of a network input, where every trace ends.
         """
         if layer in self.network:
-            value = float(self._value(layer)[index])
+            value = float(self.value(layer)[index])
             sources, weights = self._reads(layer)
             return Explanation(
                 self, self.network[layer], index, value, explain(self.network[layer], index, sources, weights)
             )
         if anywhere and any(given.name == layer for given in self.network.inputs):
-            return PictureValue(layer, index, float(self._value(layer)[index]))
+            return PictureValue(layer, index, float(self.value(layer)[index]))
         raise LayerNotFoundError.among(layer, [found.name for found in self.network])
 
     def explain_all(self, layer: str, channel: int) -> SweptMap:
@@ -106,9 +106,14 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         swept = explain_all(found, channel, *self._reads(layer))
         if swept is None:
             raise ConvlensError(f"convlens doesn't know the arithmetic of {found.op}, so {layer} can't be worked out")
-        theirs = self._value(layer)[channel].astype(np.float64)
+        theirs = self.value(layer)[channel].astype(np.float64)
         same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
         return SweptMap(swept.total, np.where(same, 0.0, theirs - swept.total), swept.tolerance)
+
+    @property
+    def feed(self) -> Feed:
+        """What the network was fed with, by input name, as the framework takes it."""
+        return self._feed
 
     @property
     def reach(self) -> Reach:
@@ -121,9 +126,9 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         found = self.network[layer]
         missing = [name for name in (*found.inputs, layer) if name in self.network and name not in self._arrays]
         self._fetch([name for name in missing if name not in self._sources])
-        return [self._value(name) for name in found.inputs], self.lens.weights(layer)
+        return [self.value(name) for name in found.inputs], self.lens.weights(layer)
 
-    def _value(self, name: str) -> Array:
+    def value(self, name: str) -> Array:
         """A layer's array, or a network input's, channels first and batchless."""
         if name in self._arrays:
             return self._arrays[name]

@@ -11,8 +11,9 @@ from convlens.derivation import Worked
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
 from convlens.errors import ConvlensError
-from convlens.lens import fitting, many, prediction, stream
+from convlens.lens import addressing, fitting, many, prediction, stream
 from convlens.lens import memory as memory_budget
+from convlens.lens.explanation import Explanation
 from convlens.lens.intake import FREE_SIZE, Intake, Prepared
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
@@ -236,6 +237,44 @@ class Lens:
                 own = {name: many.item(ran[name], array, number, len(together)) for name, array in arrays.items()}
                 yield self._told(ran, own, chosen, one)
 
+    def explain(
+        self,
+        picture: object,
+        layer: str,
+        channel: int = 0,
+        place: Sequence[int] = (),
+        *,
+        trace: bool = False,
+        recipe: Recipe | str | None = None,
+        memory: str | int | None = None,
+    ) -> Explanation:
+        """How one value came about, without keeping all maps: a run that keeps the layers that this takes alone.
+
+        Args:
+            picture: as for :meth:`feature_maps`.
+            layer, channel: where the value stands.
+            place: (row, column); (depth, row, column) in 3-D, (column,) in 1-D, nothing for a vector.
+            trace: keep all that is needed to follow the value back to the picture.
+            recipe, memory: as for :meth:`feature_maps`.
+
+        Raises:
+            LayerNotFoundError, ChannelError, InputError: before the run.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 1 3x3 | relu", input_shape=(3, 8, 8), seed=0)
+        >>> lens.explain(np.full((8, 8, 3), 100, np.uint8), "conv", 0, (2, 3)).agrees
+        True
+        """
+        prepared = self._intake.prepared(picture, recipe)
+        many.check_single(prepared[2])
+        network = self._trace(_shapes(prepared[2]))
+        found = network[layer]
+        named = addressing.in_order(layer, found.output_shape, place)
+        index = addressing.address(layer, found.output_shape, channel, named)
+        keep = list(network.upstream(layer)) if trace else [layer, *(name for name in found.inputs if name in network)]
+        ran, arrays = self._captured(prepared[2], keep, memory, with_scores=False)
+        return self._told(ran, arrays, keep, prepared).explain(layer, index)
+
     def walk(
         self,
         picture: object,
@@ -294,6 +333,15 @@ class Lens:
         self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
         return arrays
 
+    def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
+        """By how much each input value moves one value of a layer; ``None`` where the framework can't tell.
+
+        See ``engines.base.Engine.gradient``; an engine that doesn't know the method can't tell either.
+        """
+        differentiate = getattr(self._engine, "gradient", None)
+        found: dict[str, Array] | None = None if differentiate is None else differentiate(feed, layer, index)
+        return found
+
     def as_input(self, name: str, value: Any) -> Array:
         """What an input was fed with, as everything else is shown: float32, channels first, without batch axis."""
         return self._intake.as_input(name, value)
@@ -303,12 +351,12 @@ class Lens:
         return draw.diagram_svg(self.network)
 
     def _captured(
-        self, feed: Feed, layers: list[str] | None, memory: str | int | None
+        self, feed: Feed, layers: list[str] | None, memory: str | int | None, *, with_scores: bool = True
     ) -> tuple[Network, dict[str, Array]]:
         """One run within the memory budget: its network, and the arrays of these layers and of the class scores."""
         network = self._trace(_shapes(feed))
         prediction.check_labels(network, self.labels)
-        keep = self._chosen(network, layers)
+        keep = self._chosen(network, layers, with_scores=with_scores)
         budget = memory_budget.parse(memory) // max(1, *(len(value) for value in feed.values()))
         memory_budget.Estimate.of(_kept(network, keep)).check(budget)
         arrays: dict[str, Array] = {}
