@@ -327,6 +327,14 @@ class Network:
         """The layer of this name, or ``None``."""
         return self._by_name.get(name)
 
+    def upstream(self, name: str) -> tuple[str, ...]:
+        """The layers that the values of a layer come from, itself among them, in execution order."""
+        wanted = {self[name].name}
+        for layer in reversed(self.layers):
+            if layer.name in wanted:
+                wanted.update(layer.inputs)
+        return tuple(layer.name for layer in self.layers if layer.name in wanted)
+
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
@@ -157,6 +157,25 @@ class Explanation:
         if sizes.size == 0 or sizes.sum() == 0:
             return 0
         return int(np.searchsorted(np.cumsum(sizes), share * sizes.sum() * (1 - 1e-12)) + 1)
+
+    def trace(self) -> Iterator[Explanation | PictureValue]:
+        """The way back: this value, its largest term, that one's largest term, until a pixel of the picture.
+
+        Ends earlier at a layer whose arithmetic isn't known, or where nothing but padding entered.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 1 3x3 | maxpool 2x2", input_shape=(3, 8, 8))
+        >>> maps = lens.feature_maps(np.full((8, 8, 3), 100, np.uint8))
+        >>> [type(step).__name__ for step in maps["maxpool"].explain(channel=0, row=0, column=0).trace()]
+        ['Explanation', 'Explanation', 'PictureValue']
+        """
+        found: Explanation | PictureValue = self
+        while isinstance(found, Explanation):
+            yield found
+            if not found.inputs:
+                return
+            found = found.inputs[0].explain()
+        yield found
 
     def _sizes(self) -> Array:
         if self.working is None:
