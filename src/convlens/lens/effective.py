@@ -262,7 +262,7 @@ class _Covered:
     def moved_by(self, patches: list[Patch]) -> Iterator[tuple[Patch, float]]:
         """Each patch with how far covering it moves the value."""
         remaining = iter(patches)
-        if self._at_once > 1 and not self._takes_batches():
+        if patches and self._at_once > 1 and not self._takes_batches():
             self._at_once = 1
         while chunk := list(islice(remaining, self._at_once)):
             for patch, value in zip(chunk, self._values(chunk), strict=False):
