@@ -73,8 +73,11 @@ class Row:
     number: str
 
 
-def planes(working: Working, decimals: int) -> tuple[Plane, ...] | None:
-    """Window, kernel and products in full, a plane a channel; ``None`` where they are too many to read."""
+def planes(working: Working, decimals: int, *, kernel_digits: int = _DIGITS) -> tuple[Plane, ...] | None:
+    """Window, kernel and products in full, a plane a channel; ``None`` where they are too many to read.
+
+    ``kernel_digits`` are those of its largest weight; fewer make it narrower.
+    """
     rows, columns = working.window.shape[-2:] if working.window.ndim > 1 else (1, working.window.size)
     count = working.window.size // max(rows * columns, 1)
     if rows > MOST_CELLS or columns > MOST_CELLS or count > MOST_CHANNELS:
@@ -85,13 +88,15 @@ def planes(working: Working, decimals: int) -> tuple[Plane, ...] | None:
 
     inside, winners = working.inside.reshape(count, rows, columns), cut(working.winners)
     shown = {"window": cut(working.window), "kernel": cut(working.kernel), "products": cut(working.products)}
-    own = _decimals(working.kernel) if working.kernel is not None else decimals
+    own = decimals_of(working.kernel, kernel_digits) if working.kernel is not None else decimals
 
     def cell(title: str, values: Array, place: tuple[int, int, int]) -> Cell:
         real = bool(inside[place]) or title == "kernel"
         won = title == "window" and winners is not None and bool(winners[place])
         value = float(values[place])
-        return Cell(_cell(value, own if title == "kernel" else decimals, real, winner=won), value, real, won)
+        text = _cell(value, own if title == "kernel" else decimals, real)
+        star = "" if winners is None or title != "window" else "*" if won else " "
+        return Cell(text + star, value, real, won)
 
     def grid(title: str, values: Array, plane: int) -> Grid:
         finite = np.abs(values[np.isfinite(values)])
@@ -152,7 +157,7 @@ def decimals_for(working: Working, value: float) -> int:
     3
     """
     products = working.products if working.products is not None else np.zeros(0)
-    return _decimals(np.concatenate([[value, working.total], working.window.ravel(), products.ravel()]))
+    return decimals_of(np.concatenate([[value, working.total], working.window.ravel(), products.ravel()]))
 
 
 def entry_words(working: Working, number: int) -> str:
@@ -190,13 +195,14 @@ def _added(sums: Floats, working: Working) -> list[tuple[str, float]]:
     return [*shown, (f"the other {len(rest):,}", float(sums[rest].sum()))]
 
 
-def _cell(value: float, decimals: int, inside: bool, *, winner: bool) -> str:
+def _cell(value: float, decimals: int, inside: bool) -> str:
     if not inside:
         return "." if value == 0 or not isfinite(value) else f"({value:g})"
-    return f"{rounded(value, decimals)}{'*' if winner else ''}"
+    return f"{rounded(value, decimals)}"
 
 
-def _decimals(numbers: Floats) -> int:
+def decimals_of(numbers: Floats, digits: int = _DIGITS) -> int:
+    """Decimals that give the largest of these numbers so many significant digits."""
     finite = np.abs(numbers[np.isfinite(numbers)])
     largest = float(finite.max(initial=0.0))
-    return _DIGITS if largest == 0 else max(0, min(12, _DIGITS - 1 - floor(log10(largest))))
+    return digits if largest == 0 else max(0, min(12, digits - 1 - floor(log10(largest))))

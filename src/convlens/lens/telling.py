@@ -71,10 +71,8 @@ def _entered(step: Explanation) -> str:
         return ""
     term, count = step.inputs[0], step.working.window.size
     if term.contribution is not None and term.weight is not None and count > 1:
-        return f"x {term.weight:.6g} = {term.contribution:.6g}, the largest of {count:,} terms of {step.layer.name}"
-    if count > 1:
-        return f"the largest of the {count:,} values that {step.layer.name} reads"
-    return f"the only value that {step.layer.name} reads"
+        return f"x {term.weight:.4g} = {term.contribution:.4g}, the largest of {count:,} terms"
+    return f"the largest of {count:,}" if count > 1 else step.working.formula
 
 
 def _planes(blocks: Sequence[Plane]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: ``convlens summary``, ``kernels``, ``maps``, ``export``, ``diagram``, ``sketch``, ``demo``.
+"""The command line: ``convlens summary``, ``kernels``, ``maps``, ``explain``, ``derive``, ``export``, ``sketch``, ...
 
 Nothing heavy is imported until a command runs, so that ``convlens --help`` answers at once.
 """

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from convlens.errors import ConvlensError
-from convlens.hosts.cli import facts, files, looking, showing, terminal
+from convlens.hosts.cli import explaining, facts, files, looking, showing, terminal
 from convlens.hosts.cli.command import InterruptedRunError, PipeClosedError
 from convlens.hosts.cli.options import examples
 
@@ -29,10 +29,11 @@ app = typer.Typer(
         ("the eight small models of the tutorial, on a cat", "convlens demo"),
         ("what a model is made of", "convlens summary model.onnx"),
         ("what every layer makes of a picture", "convlens maps model.onnx cat.jpg"),
+        ("why one value is what it is", "convlens explain model.onnx cat.jpg conv1 --channel 5 --at 10,20"),
         ("a model of your own, in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
     ),
 )
-for part in (facts, looking, files, showing):
+for part in (facts, looking, explaining, files, showing):
     part.add_to(app)
 
 

@@ -68,6 +68,20 @@ def console() -> Console:
     return Console(file=_facts or sys.stdout, highlight=False, markup=False, emoji=False)
 
 
+def width() -> int:
+    """How many columns a line may have."""
+    return console().width
+
+
+def can_show(text: str) -> bool:
+    """Whether the terminal's encoding has these letters."""
+    try:
+        text.encode((_facts or sys.stdout).encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def person_is_looking() -> bool:
     """Whether stdout is a terminal, and not a pipe or a file."""
     stream = _facts or sys.stdout
