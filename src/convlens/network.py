@@ -78,6 +78,7 @@ class Pooling:
     whole: bool = False
     power: float = 2.0  # the p of Lp pooling
     divisor: int | None = None  # PyTorch's divisor_override
+    padding_mode: str = "zeros"  # zeros, which an average leaves out | replicate, which it counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Normalisation:
     """``axes`` are the batchless axes whose statistics are taken from the value itself: none for batch
     normalisation."""
 
-    mode: str  # batch | layer | group | instance | rms | local_response
+    mode: str  # batch | layer | group | instance | rms | unit | local_response
     epsilon: float = 0.0
     groups: int = 1
     axes: tuple[int, ...] = ()
@@ -144,6 +145,8 @@ class Resize:
     ``scale`` is output size / input size, or the factor that the coordinates are computed with where that is another.
     ``coordinate_arithmetic``: frameworks compute coordinates in float32, where a position at the border of two pixels
     can fall to either side. ``step`` multiplies by the rounded 1 / scale, ``scale`` divides by the rounded scale.
+    ``exclude_outside``: what lies outside has no weight, and the others are raised to a sum of 1. ``cubic_steps``: the
+    weights come from a table with so many steps between two pixels (TensorFlow), 0 without one.
     """
 
     mode: str  # nearest | linear | cubic
@@ -153,6 +156,8 @@ class Resize:
     rounding: str = "round_prefer_floor"  # of nearest: round_prefer_floor | round_prefer_ceil | floor | ceil
     cubic_coefficient: float = -0.75
     coordinate_arithmetic: str = "exact"  # exact | step | scale
+    exclude_outside: bool = False
+    cubic_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import efficientnet
 import numpy as np
 import pytest
+from tests.engines import efficientnet
 
 import convlens
 from convlens import pictures

@@ -13,8 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-from torch_models import (
+from tests.engines.torch_models import (
     CASES,
     Attention,
     Branching,
@@ -32,6 +31,7 @@ from torch_models import (
     Vgg,
     seeded,
 )
+from torch import Tensor, nn
 
 from convlens.engines.base import Array
 from convlens.engines.torch import TorchEngine

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.engines.torch_models import InPlaceRelu, ResNet, Shared, TwoInputs, UNet, seeded
 from torch import Tensor, nn
-from torch_models import InPlaceRelu, ResNet, Shared, TwoInputs, UNet, seeded
 
 from convlens.engines import registry
 from convlens.engines.base import Array

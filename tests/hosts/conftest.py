@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from command_line import Result, Run
 from onnx import TensorProto, helper
 from PIL import Image
+from tests.hosts.command_line import Result, Run
 
 from convlens import sketches
 from convlens.hosts.cli import main

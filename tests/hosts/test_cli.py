@@ -15,9 +15,9 @@ import numpy as np
 import onnx
 import pytest
 import typer
-from command_line import COMMAND, Run, spawn
 from onnx import TensorProto, helper
 from PIL import Image
+from tests.hosts.command_line import COMMAND, Run, spawn
 
 import convlens
 from convlens.hosts.cli import app, main, terminal

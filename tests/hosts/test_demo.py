@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from command_line import Run
 from PIL import Image
+from tests.hosts.command_line import Run
 
 import convlens
 from convlens import draw, sketches

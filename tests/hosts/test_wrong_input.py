@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import COMMAND, Run, spawn
 from PIL import Image
+from tests.hosts.command_line import COMMAND, Run, spawn
 
 from convlens import pictures
 

@@ -65,6 +65,8 @@ def pointwise(
         value = float(source[index])
         total = float(_cast(np.array(value), dtype))
         return single("cast", f"the same as {dtype}", value, total, index)
+    if operation.function == "affine" and "scale" in weights and "shift" in weights:
+        return _affine(index, source, weights)
     if "left" in weights or "right" in weights:
         left = "left" in weights
         both = [weights["left"], source] if left else [source, weights["right"]]
@@ -85,6 +87,12 @@ def all_pointwise(
         return Swept(source[channel].astype(np.float64))
     if operation.function == "cast":
         return Swept(_cast(source[channel].astype(np.float64), dtype))
+    if operation.function == "affine" and "scale" in weights and "shift" in weights:
+        values = source[channel].astype(np.float64)
+        scale, shift = (normalising.spread(weights[role], source.shape)[channel] for role in ("scale", "shift"))
+        with np.errstate(all="ignore"):
+            size = np.abs(values * scale) + np.abs(shift)
+            return Swept(values * scale + shift, 4, size, size)
     if "left" in weights or "right" in weights:
         both = [weights["left"], source] if "left" in weights else [source, weights["right"]]
         if operation.function not in merging.KNOWN or not merging.fits(both, source.shape):
@@ -96,10 +104,23 @@ def all_pointwise(
     return None
 
 
+def _affine(index: Shape, source: Array, weights: Mapping[str, Array]) -> Working:
+    """One value times a constant plus a constant."""
+    value = float(source[index])
+    scale, shift = (float(normalising.spread(weights[role], source.shape)[index]) for role in ("scale", "shift"))
+    with np.errstate(all="ignore"):
+        scaled = float(np.float64(value) * scale)
+        total = scaled + shift
+    size = abs(scaled) + abs(shift)
+    steps = (Step(f"x times {scale:.9g}", scaled), Step(f"+ {shift:.9g}", total))
+    words = f"x * {scale:.9g} + {shift:.9g}"
+    return single("affine", words, value, total, index, steps=steps, roundings=4, magnitude=size, stored=size)
+
+
 def _cast(values: Floats, dtype: str) -> Floats:
     """What a value becomes in another type; to a floating one it is rounded, which the tolerance covers."""
     if dtype == "bool":
-        return (values != 0).astype(np.float64)
+        return np.asarray(values != 0, np.float64)
     if dtype.startswith(("int", "uint")):
         return np.asarray(np.trunc(values))
     return values

@@ -41,7 +41,7 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
         The working, or ``None`` for a layer whose arithmetic isn't known: it is never guessed.
     """
     operation = layer.operation
-    if len(sources) > 1:
+    if len(sources) > 1 or (isinstance(operation, Merge) and sources):
         return _of_several(operation, layer.output_shape, index, sources)
     if len(sources) != 1:
         return None
@@ -81,7 +81,7 @@ def _of_several(operation: object, shape: Shape, index: Shape, sources: Sequence
     match operation:
         case Merge(function="concat" | "stack"):
             return moving.joined(operation, index, sources)
-        case Merge() if merging.fits(sources, shape):
+        case Merge() if len(sources) > 1 and merging.fits(sources, shape):
             return merging.merge(operation, index, sources)
         case Whole(function="matrix_product") if len(sources) == 2:
             return products.matrix_product(index, sources)

@@ -61,12 +61,18 @@ FUNCTIONS: Mapping[str, Function] = {
     "threshold": Function(
         "x if x > {threshold} else {value}", lambda x, threshold, value: np.where(x <= threshold, value, x)
     ),
+    "bounded_relu": Function(
+        "min(x, {max}) if x > {threshold} else {slope} * (x - {threshold})",
+        lambda x, slope, threshold, max: np.where(x > threshold, np.minimum(x, max), slope * (x - threshold)),
+    ),
     "sigmoid": Function("1 / (1 + exp(-x))", sigmoid),
     "log_sigmoid": Function("-log(1 + exp(-x))", lambda x: -np.logaddexp(0, -x)),
     "hard_sigmoid": Function(
         "min(max({alpha} * x + {beta}, 0), 1)", lambda x, alpha, beta: np.clip(alpha * x + beta, 0, 1)
     ),
+    "sparse_sigmoid": Function("min(max((x + 1) / 2, 0), 1)", lambda x: np.clip((x + 1) / 2, 0, 1)),
     "tanh": Function("tanh(x)", np.tanh),
+    "tanh_shrink": Function("x - tanh(x)", lambda x: x - np.tanh(x)),
     "swish": Function("x / (1 + exp(-{alpha} * x))", lambda x, alpha=1.0: x * sigmoid(alpha * x)),
     "hard_swish": Function("x * min(max(x / 6 + 0.5, 0), 1)", lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
     "gelu": Function("x * (1 + erf(x / sqrt(2))) / 2", lambda x: x * _normal_share(x)),
@@ -84,6 +90,11 @@ FUNCTIONS: Mapping[str, Function] = {
         "{gamma} * (x if x > 0 else {alpha} * (exp(x) - 1))", lambda x, alpha, gamma: gamma * _elu(x, alpha)
     ),
     "softplus": Function("log(1 + exp({beta} * x)) / {beta}", _softplus),
+    "sparse_plus": Function(
+        "0 if x <= -1, x if x >= 1, else (x + 1)^2 / 4",
+        lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    ),
+    "squareplus": Function("(x + sqrt(x^2 + {b})) / 2", lambda x, b: (x + np.sqrt(x**2 + b)) / 2),
     "softsign": Function("x / (1 + |x|)", lambda x: x / (1 + np.abs(x))),
     "hard_shrink": Function("x if |x| > {lambd} else 0", lambda x, lambd: np.where(np.abs(x) <= lambd, 0, x)),
     "soft_shrink": Function(
@@ -92,7 +103,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "erf": Function("erf(x)", _erf),
     "abs": Function("|x|", np.abs),
     "neg": Function("-x", np.negative),
-    "sign": Function("1 if x > 0, -1 if x < 0, else 0", np.sign),
+    "sign": Function("1 if x > 0, -1 if x < 0, else 0", lambda x: (x > 0) * 1.0 - (x < 0)),
     "floor": Function("the largest whole number <= x", np.floor),
     "ceil": Function("the smallest whole number >= x", np.ceil),
     "trunc": Function("x without its fraction", np.trunc),

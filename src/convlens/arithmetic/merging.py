@@ -78,8 +78,8 @@ def merged(operation: Merge, parts: Sequence[Floats]) -> tuple[Floats, Floats]:
             return total, np.asarray(added / len(parts) if function == "mean" else added)
         if function == "power":  # a rounding of the exponent counts as often as the logarithm of the base is large
             logarithm = np.abs(np.log(np.abs(parts[0])))
-            often = np.abs(parts[1]) * (1 + np.where(np.isfinite(logarithm), logarithm, 0.0))
-            return total, np.abs(total) * (1 + often)
+            often = np.abs(parts[1]) * (1 + logarithm)
+            return total, np.abs(total) * (1 + np.where(np.isfinite(often), often, 0.0))
         return total, np.abs(total)
 
 

@@ -11,7 +11,8 @@ from convlens.arithmetic.rounding import Floats
 from convlens.arithmetic.working import Array, Integers, Step, Swept, Working, single
 from convlens.network import Normalisation, Shape
 
-FROM_THE_VALUE = ("layer", "group", "instance", "rms", "batch")
+FROM_THE_VALUE = ("layer", "group", "instance", "rms", "unit", "batch")
+UNCENTRED = ("rms", "unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ def normalisation(
             return None
         mesh = np.ix_(*_group_of(operation, index, source.shape))
         group = source[mesh].astype(np.float64)
-        found = _measured(operation, group)
+        measured = _measured(operation, group)
+        mean, variance, size = (part.reshape(()) for part in (measured.mean, measured.variance, measured.size))
+        found = _Statistics(mean, variance, size, measured.roundings)
     elif _stored(operation, weights):
         mean = np.asarray(parts["mean"])
         found = _Statistics(mean, np.asarray(parts["variance"]), np.abs(mean), 8)
@@ -72,6 +75,7 @@ def normalisation(
         total=total,
         roundings=found.roundings,
         magnitude=magnitude,
+        stored=magnitude,  # the statistics, which PyTorch's instance normalisation keeps in the layer's own type
     )
 
 
@@ -91,10 +95,11 @@ def normalised(operation: Normalisation, channel: int, source: Array, weights: M
         found = _Statistics(found.mean[own], found.variance[own], found.size[own], found.roundings)
     values = source[channel].astype(np.float64)
     with np.errstate(all="ignore"):
-        total = (values - found.mean) / np.sqrt(found.variance + operation.epsilon)
+        total = (values - found.mean) / np.sqrt(found.variance + _added(operation))
         total = total if scale is None else total * scale
         total = total if shift is None else total + shift
-    return Swept(total, found.roundings, _magnitude(values, found, operation, scale, shift))
+    magnitude = _magnitude(values, found, operation, scale, shift)
+    return Swept(total, found.roundings, magnitude, magnitude if operation.axes else 0.0)
 
 
 def _measured(operation: Normalisation, group: Floats) -> _Statistics:
@@ -103,9 +108,17 @@ def _measured(operation: Normalisation, group: Floats) -> _Statistics:
     count = group.size // max(1, int(np.prod([n for axis, n in enumerate(group.shape) if axis not in axes])))
     with np.errstate(all="ignore"):
         size = np.abs(group).mean(axis=axes, keepdims=True)
-        mean = group.mean(axis=axes, keepdims=True) * (operation.mode != "rms")
+        centred = operation.mode not in UNCENTRED
+        mean = group.mean(axis=axes, keepdims=True) if centred else np.zeros(size.shape)
         variance = ((group - mean) ** 2).mean(axis=axes, keepdims=True)
+        if operation.mode == "unit":
+            variance = np.maximum(variance * count, operation.epsilon**2)
     return _Statistics(mean, variance, size, 2 * count + 8)
+
+
+def _added(operation: Normalisation) -> float:
+    """What is added to the variance: a unit norm is held above epsilon instead."""
+    return 0.0 if operation.mode == "unit" else operation.epsilon
 
 
 def _stored(operation: Normalisation, weights: Mapping[str, Array]) -> bool:
@@ -171,11 +184,12 @@ def _steps(
 ) -> tuple[Step, ...]:
     with np.errstate(all="ignore"):
         mean, variance = float(found.mean.reshape(())), float(found.variance.reshape(()))
-        total = np.float64(value - mean)
-        steps = [] if operation.mode == "rms" else [Step(f"x - mean ({mean:.9g})", float(total))]
-        total /= np.sqrt(np.float64(variance + operation.epsilon))
-        what = "mean of squares" if operation.mode == "rms" else "variance"
-        steps.append(Step(f"/ sqrt({what} ({variance:.9g}) + {operation.epsilon:.9g})", float(total)))
+        total = np.float64(value) - mean
+        steps = [] if operation.mode in UNCENTRED else [Step(f"x - mean ({mean:.9g})", float(total))]
+        total /= np.sqrt(np.float64(variance + _added(operation)))
+        what = {"rms": "mean of squares", "unit": "sum of squares"}.get(operation.mode, "variance")
+        added = "" if operation.mode == "unit" else f" + {operation.epsilon:.9g}"
+        steps.append(Step(f"/ sqrt({what} ({variance:.9g}){added})", float(total)))
         if scale is not None:
             total *= scale
             steps.append(Step(f"x scale ({scale:.9g})", float(total)))
@@ -199,15 +213,18 @@ def _magnitude(
     larger the mean of squares is, and half of it reaches the square root.
     """
     with np.errstate(all="ignore"):
-        factor = np.abs(1.0 if scale is None else scale) / np.sqrt(found.variance + operation.epsilon)
-        cancelled = (found.variance + found.mean**2) / (found.variance + operation.epsilon) if operation.axes else 1.0
+        variance = found.variance + _added(operation)
+        factor = np.abs(1.0 if scale is None else scale) / np.sqrt(variance)
+        cancelled = (found.variance + found.mean**2) / variance if operation.axes else 1.0
         centred = np.abs(value - found.mean) * cancelled
         return np.asarray((np.abs(value) + found.size + centred) * factor + np.abs(0.0 if shift is None else shift))
 
 
 def _formula(operation: Normalisation, scale: float | None, shift: float | None) -> str:
-    text = "x / sqrt(mean of squares" if operation.mode == "rms" else "(x - mean) / sqrt(variance"
-    text += " + epsilon)"
+    text = {
+        "rms": "x / sqrt(mean of squares + epsilon)",
+        "unit": "x / sqrt(sum of squares)",
+    }.get(operation.mode, "(x - mean) / sqrt(variance + epsilon)")
     if scale is not None:
         text += " * scale"
     return text + (" + shift" if shift is not None else "")

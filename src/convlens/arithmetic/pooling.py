@@ -31,13 +31,14 @@ def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> 
     counts = _divisors(operation, outputs, source.shape[1:], index[1:])
     divisor = int(counts) if operation.divisor is None else operation.divisor
     with np.errstate(all="ignore"):
-        products, summed = window / divisor, float(window.sum())
+        kernel = np.full(window.shape, 1.0 / divisor)
+        products, summed = window * kernel, float(window.sum())
         magnitude = float(np.abs(products).sum())
     return Working(
         rule="mean",
         formula=f"sum of window / {divisor}",
         window=window,
-        kernel=np.full(window.shape, 1.0 / divisor),
+        kernel=kernel,
         products=products,
         inputs=inputs,
         places=places,
@@ -102,12 +103,13 @@ def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> S
         terms = [np.abs(part) ** power for part in windows] if operation.mode == "lp" else windows
         total = np.sum([part.sum(axis=0) for part in terms], axis=0)
         size = np.sum([np.abs(part).sum(axis=0) for part in terms], axis=0)
-        count = prod(sizes) if operation.whole else prod(len(table) for table in tables)
+        count = sum(len(part) for part in windows)
         if operation.mode == "lp":
             total = total ** (1 / power)
             return Swept(total, count + 16, total)
         divisors = _divisors(operation, outputs, sizes)
-        return Swept(total / divisors, count + 2, size / divisors)
+        roundings = divisors.astype(np.intp) if operation.adaptive else count  # adaptive windows differ in size
+        return Swept(total / divisors, roundings + 2, size / divisors)
 
 
 def _table(operation: Pooling, axis: int, size: int, count: int, places: Integers) -> Integers:
@@ -142,7 +144,8 @@ def _divisors(operation: Pooling, outputs: Shape, sizes: Shape, index: Shape | N
             (before, after), dilation = operation.padding[axis], operation.dilation[axis]
             first = places * operation.stride[axis] - before
             taps = first + dilation * np.arange(operation.kernel_size[axis])[:, None]
-            low, high = (-before, size + after) if operation.count_include_pad else (0, size)
+            counted = operation.count_include_pad or operation.padding_mode != "zeros"
+            low, high = (-before, size + after) if counted else (0, size)
             counts = ((taps >= low) & (taps < high)).sum(axis=0).tolist()
         found = found[..., None] * np.asarray(counts, np.float64)
     return found if index is None else found.reshape(())

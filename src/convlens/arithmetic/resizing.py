@@ -83,7 +83,11 @@ def _roundings(sizes: Shape) -> int:
 @lru_cache(maxsize=256)
 def mixture(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Integers, Floats] | None:
     """The source positions of every output position along an axis, and their weights: (taps, outputs) both."""
-    if size == outputs and coordinate(operation, size - 1, size, outputs, axis) == size - 1:
+    if (
+        operation.mode != "cubic"
+        and size == outputs
+        and coordinate(operation, size - 1, size, outputs, axis) == size - 1
+    ):
         # frameworks copy along an axis that keeps its size, and don't touch the neighbours
         return np.arange(size)[None], np.ones((1, size))
     found = [_taps(operation, place, size, outputs, axis) for place in range(outputs)]
@@ -134,11 +138,19 @@ def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> 
         return None
     if operation.mode == "nearest":
         return [_nearest(x, operation.rounding)], [1.0]
+    if operation.mode == "linear":
+        x = max(x, Fraction(0))  # as frameworks do: in front of the first pixel the second doesn't count
     first = floor(x)
     share = float(x - first)
     if operation.mode == "linear":
         return [first, first + 1], [1 - share, share]
-    return [first + n for n in range(-1, 3)], _keys(share, operation.cubic_coefficient)
+    if operation.cubic_steps:
+        share = round(share * operation.cubic_steps) / operation.cubic_steps
+    positions, weights = [first + n for n in range(-1, 3)], _keys(share, operation.cubic_coefficient)
+    if operation.exclude_outside:
+        weights = [weight if 0 <= at < size else 0.0 for at, weight in zip(positions, weights, strict=True)]
+        weights = [weight / sum(weights) for weight in weights]
+    return positions, weights
 
 
 def _nearest(x: Fraction, rounding: str) -> int:

@@ -41,7 +41,7 @@ rounded to float32 on their way here. The formulas have at most so many of them 
 
 
 def bound(
-    roundings: int,
+    roundings: NDArray[np.intp] | int,
     magnitude: Floats | float,
     total: Floats | float,
     dtype: str,
@@ -65,7 +65,7 @@ def bound(
     """
     own = PRECISIONS.get(dtype, _SINGLE)
     inner = PRECISIONS.get(sums_in or dtype, _SINGLE)
-    count = min(roundings, _AT_THE_BORDER) if dtype == "float64" else roundings
+    count = np.minimum(roundings, _AT_THE_BORDER) if dtype == "float64" else roundings
     size = np.abs(total)
     with np.errstate(all="ignore"):
         error = count * (inner.unit * np.where(np.isfinite(magnitude), magnitude, size) + inner.tiny)
@@ -105,3 +105,20 @@ def agreement(
         close = np.abs(theirs - total) <= tolerance
     same = (theirs == total) | (np.isnan(theirs) & np.isnan(total))
     return np.asarray(same | close | (~np.isfinite(theirs) & np.isfinite(total) & overflows))
+
+
+def rounded(array: NDArray[np.float32], dtype: str) -> NDArray[np.float32]:
+    """The nearest values that a floating type has, to even where two are as near; still as float32.
+
+    >>> rounded(np.array([1.0009765], np.float32), "float16"), rounded(np.array([1.00390625], np.float32), "bfloat16")
+    (array([1.0009766], dtype=float32), array([1.], dtype=float32))
+    """
+    if dtype == "float16":
+        with np.errstate(over="ignore"):
+            return array.astype(np.float16).astype(np.float32)
+    if dtype != "bfloat16":
+        return array
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    even = (bits >> np.uint32(16)) & np.uint32(1)
+    cut = (bits + np.uint32(0x7FFF) + even) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(array), array, cut.view(np.float32))

@@ -9,6 +9,8 @@ from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Activation, Shape
 
 FUNCTIONS = ("softmax", "log_softmax")
+ROUNDINGS = 16
+"""Of the exponential, logarithm, difference and quotient, beside those of the sum."""
 
 
 def softmax(operation: Activation, index: Shape, source: Array) -> Working:
@@ -44,7 +46,7 @@ def softmax(operation: Activation, index: Shape, source: Array) -> Working:
         steps=tuple(steps),
         total=total,
         activation=operation.function,
-        roundings=swept.roundings,
+        roundings=values.size + ROUNDINGS,
         magnitude=float(np.asarray(swept.magnitude)[0]),
     )
 
@@ -55,15 +57,19 @@ def all_softmax(operation: Activation, source: Array, place: int) -> Swept:
     count = len(values)
     with np.errstate(all="ignore"):
         difference = values - values.max(axis=0)
-        summed = np.exp(difference).sum(axis=0)
-        own = difference[place]
+        powers = np.exp(difference)
+        summed, own = powers.sum(axis=0), difference[place]
+        # values and differences are rounded before they are exponentiated: their magnitudes, and their mean in the sum
+        sizes = np.abs(values) + np.abs(difference)
+        sizes = np.where(np.isfinite(sizes), sizes, 0.0)
+        exponents = sizes[place] + (powers * sizes).sum(axis=0) / summed
         if operation.function == "log_softmax":
-            total, size = own - np.log(summed), np.abs(own) + np.log(summed) + 1.0
+            total = own - np.log(summed)
+            size = exponents + np.log(summed) + 1.0
         else:
-            total = np.exp(own) / summed
-            # the difference is rounded before it is exponentiated, in the sum as well
-            size = total * (1 + np.abs(own) + (np.exp(difference) * np.abs(difference)).sum(axis=0) / summed)
-    return Swept(total, count + 16, size)
+            total = powers[place] / summed
+            size = total * (1 + exponents)
+    return Swept(total, count + ROUNDINGS, size)
 
 
 def swept_softmax(operation: Activation, channel: int, source: Array) -> Swept:
@@ -93,7 +99,7 @@ def gated(operation: Activation, index: Shape, source: Array) -> Working:
         steps=(Step("sigmoid of b", opened), Step("x a", total)),
         total=total,
         activation="glu",
-        roundings=16,
+        roundings=ROUNDINGS,
         magnitude=abs(value),
     )
 
@@ -107,7 +113,7 @@ def all_gated(operation: Activation, channel: int, source: Array) -> Swept:
     else:
         values, gates = np.split(source[channel], 2, axis - 1)
     total, _ = _gate(values.astype(np.float64), gates.astype(np.float64))
-    return Swept(total, 16, np.abs(values.astype(np.float64)))
+    return Swept(total, ROUNDINGS, np.abs(values.astype(np.float64)))
 
 
 def _gate(value: Array, gate: Array) -> tuple[Array, Array]:

@@ -57,7 +57,7 @@ def explain_all(layer: Layer, channel: int, sources: Sequence[Array], weights: M
 
 def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Swept | None:
     operation, outputs = layer.operation, layer.output_shape
-    if len(sources) > 1:
+    if len(sources) > 1 or (isinstance(operation, Merge) and sources):
         return _of_several(operation, channel, outputs, sources)
     if len(sources) != 1:
         return None
@@ -96,7 +96,7 @@ def _of_several(operation: Operation | None, channel: int, shape: Shape, sources
     match operation:
         case Merge(function="concat" | "stack"):
             return moving.all_joined(operation, channel, sources)
-        case Merge() if merging.fits(sources, shape) and operation.function in merging.KNOWN:
+        case Merge() if len(sources) > 1 and merging.fits(sources, shape) and operation.function in merging.KNOWN:
             return merging.all_merged(operation, channel, shape, sources)
         case Whole(function="matrix_product") if len(sources) == 2:
             return products.all_matrix_products(channel, shape, sources)

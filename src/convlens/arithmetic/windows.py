@@ -27,8 +27,7 @@ def tap_table(operation: Convolution | Pooling, axis: int, size: int, places: In
     if isinstance(operation, Convolution) and operation.transposed:
         position, rest = np.divmod(places[None, :] + before - dilation * taps, stride)
         return np.where((rest == 0) & (position >= 0) & (position < size), position, PADDING)
-    mode = operation.padding_mode if isinstance(operation, Convolution) else "zeros"
-    return inside_padding(places[None, :] * stride - before + dilation * taps, size, mode)
+    return inside_padding(places[None, :] * stride - before + dilation * taps, size, operation.padding_mode)
 
 
 def inside_padding(positions: Integers, size: int, mode: str) -> Integers:

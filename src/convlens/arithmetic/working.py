@@ -112,7 +112,7 @@ class Swept:
     """The values of one channel all at once; what :class:`Working` says of one value, without the window."""
 
     total: Floats
-    roundings: int = 1
+    roundings: Integers | int = 1
     magnitude: Floats | float = 0.0
     stored: Floats | float = 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convlens.engines.torch.calls import Call, Described
-from convlens.network import Kind, Merge, Reshape, Slice, Whole
+from convlens.network import Kind, Merge, Pointwise, Reshape, Slice, Whole
 
 
 def concat(call: Call) -> Described:
@@ -76,6 +76,11 @@ def permute(call: Call) -> Described:
     axes = tuple(axis - lead for axis in order[lead:])
     spatial = [axis for axis in axes if axis >= 1]
     return Kind.RESHAPE, Reshape("transpose", aligned=spatial == sorted(spatial), axes=axes)
+
+
+def copy(call: Call) -> Described:
+    """A value put into another's place: ``y[:, ::2] = x``."""
+    return Kind.RESHAPE, Pointwise("cast") if call.before == call.output else Whole(call.op)
 
 
 def reordered(call: Call) -> Described:

@@ -126,6 +126,7 @@ READERS: dict[str, Reader] = {
         "dropout feature_dropout alpha_dropout feature_alpha_dropout native_dropout", _plain("dropout", Kind.DROPOUT)
     ),
     **_each("to _to_copy type_as", _plain("cast", Kind.PLUMBING)),
+    "copy": arranged.copy,
     **_each("lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell", _opaque(Kind.RECURRENT)),
     **_each(
         "scaled_dot_product_attention _scaled_dot_product_flash_attention_for_cpu _native_multi_head_attention"
