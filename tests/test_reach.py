@@ -68,6 +68,13 @@ class Looked:
         generator = torch.Generator().manual_seed(1)
         self.picture = torch.rand((1, *shape), generator=generator, dtype=torch.float64) + 0.5
         self.maps: FeatureMaps = convlens.open(self.model).feature_maps(self.picture)
+        modes = [
+            getattr(layer.operation, "padding_mode", getattr(layer.operation, "mode", ""))
+            for layer in self.maps.network
+        ]
+        self.wraps = bool(
+            {"reflect", "replicate", "circular"} & set(modes)
+        )  # the formula goes on outside, and doesn't turn back
         self.leaf = self.picture.clone().requires_grad_()
         self.outputs: dict[str, torch.Tensor] = {}
         hooks = [
@@ -108,6 +115,9 @@ class Looked:
         support = self.support(name, place, channel)
         said = None if found.sees_nothing else found.clipped
         where = f"{name} at {place}, channel {channel}: {found}, gradient {support}"
+        within = receptive.clip(found.unclipped, tuple(self.picture.shape[2:]))
+        if said is not None and not self.wraps:
+            assert all(a <= c and d <= b for (a, b), (c, d) in zip(within, said, strict=True)), where
         if found.exact:
             assert said == support, where
         elif support is not None:

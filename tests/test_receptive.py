@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import pytest
@@ -194,52 +194,151 @@ def test_tutorial_model_eight_sees_37_pixels_at_stride_25() -> None:
     check(chain, exact=True)
 
 
-@dataclass(frozen=True)
-class Published:
-    """One row of table 1 of Araujo, Norris and Sim, "Computing Receptive Fields of CNNs", Distill 2019."""
+class Architecture:
+    """A network as data: branches written as ``"1 3 3/2"``, kernels with strides, ``1x7`` rows x columns, ``v`` for no
+    padding; all else is padded so that a stride of 1 keeps the size."""
 
-    name: str
-    size: int
-    stride: int
-    steps: tuple[tuple[int, int], ...]  # (kernel, stride), padded as "same"; branches by their widest path
+    def __init__(self, size: int = 1024) -> None:
+        self.picture = Input("picture", (1, size, size))
+        self.layers: list[Layer] = []
+        self.sizes = {"picture": (size, size)}
+
+    def branch(self, source: str, text: str) -> str:
+        for word in text.split():
+            kernels, _, stride = word.replace("v", "").partition("/")
+            kernel = tuple(int(n) for n in kernels.split("x")) * (1 if "x" in kernels else 2)
+            strides = (int(stride or 1),) * 2
+            sizes = self.sizes[source]
+            pads = tuple(
+                (0, 0) if "v" in word else geometry.same_padding(n, k, s)
+                for n, k, s in zip(sizes, kernel, strides, strict=True)
+            )
+            operation = Convolution(1, 1, kernel, strides, (1, 1), pads)
+            found = zip(sizes, kernel, strides, pads, strict=True)
+            after = tuple(geometry.output_size(n, k, s, padding=pad) for n, k, s, pad in found)
+            source = self._add(Kind.CONVOLUTION, operation, (source,), (after[0], after[1]))
+        return source
+
+    def block(self, source: str, *branches: str, residual: bool = False) -> str:
+        """Branches side by side, concatenated; or added to one another and to their source."""
+        ends = [self.branch(source, text) for text in branches]
+        if residual:
+            joined = (
+                ends[0] if len(ends) == 1 else self._add(Kind.CONCAT, Merge("concat", 0), ends, self.sizes[ends[0]])
+            )
+            return self._add(Kind.ADD, Merge("add"), (source, joined), self.sizes[joined])
+        return self._add(Kind.CONCAT, Merge("concat", 0), ends, self.sizes[ends[0]])
+
+    def _add(self, kind: Kind, operation: Operation, reads: Sequence[str], sizes: tuple[int, int]) -> str:
+        name = f"layer{len(self.layers)}"
+        self.layers.append(Layer(name, "op", kind, tuple(reads), (1, *sizes), operation))
+        self.sizes[name] = sizes
+        return name
+
+    def field(self) -> ReceptiveField:
+        last = self.layers[-1].name
+        found = receptive_fields(Network("n", "onnx", (self.picture,), tuple(self.layers), (last,), 0))[last]
+        assert found is not None
+        return found
 
 
-def _vgg() -> tuple[tuple[int, int], ...]:
-    return sum((((3, 1),) * n + ((2, 2),) for n in (2, 2, 3, 3, 3)), ())
+def chain(text: str) -> Architecture:
+    net = Architecture()
+    net.branch("picture", text)
+    return net
 
 
-def _mobilenet() -> tuple[tuple[int, int], ...]:
-    return ((3, 2), *((3, stride) for stride in (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)))
-
-
-def _resnet(blocks: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+def resnet(*blocks: int) -> Architecture:
     """Slim's resnet_v1: the last unit of a block has the stride, except in the last block."""
-    steps: list[tuple[int, int]] = [(7, 2), (3, 2)]
+    net = Architecture()
+    last = net.branch("picture", "7/2 3/2")
     for number, count in enumerate(blocks):
-        steps += [(3, 2 if unit == count - 1 and number < len(blocks) - 1 else 1) for unit in range(count)]
-    return tuple(steps)
+        for unit in range(count):
+            stride = 2 if unit == count - 1 and number < len(blocks) - 1 else 1
+            shortcut = net.branch(last, f"1/{stride}") if unit == 0 or stride == 2 else last
+            deep = net.branch(last, f"1 3/{stride} 1")
+            last = net._add(Kind.ADD, Merge("add"), (shortcut, deep), net.sizes[deep])
+    return net
 
 
-TABLE = [
-    Published("alexnet_v2", 195, 32, ((11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2))),
-    Published("vgg_16", 212, 32, _vgg()),
-    Published("mobilenet_v1", 315, 32, _mobilenet()),
-    Published("resnet_v1_50", 483, 32, _resnet((3, 4, 6, 3))),
-    Published("resnet_v1_101", 1027, 32, _resnet((3, 4, 23, 3))),
-    Published("resnet_v1_152", 1507, 32, _resnet((3, 8, 36, 3))),
-]
+def inception_v2() -> Architecture:
+    net = Architecture()
+    last = net.branch("picture", "7/2 3/2 1 3 3/2")
+    for count, reduced in ((2, True), (4, True), (2, False)):
+        for _ in range(count):
+            last = net.block(last, "1", "1 3", "1 3 3", "3 1")
+        if reduced:
+            last = net.block(last, "1 3/2", "1 3 3/2", "3/2")
+    return net
 
 
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_the_published_table(row: Published) -> None:
-    size, reads, layers = 1024, "picture", []
-    for number, (kernel, stride) in enumerate(row.steps):
-        pad = geometry.same_padding(size, kernel, stride)
-        operation = Convolution(1, 1, (kernel,) * 2, (stride,) * 2, (1, 1), (pad, pad))
-        size = geometry.output_size(size, kernel, stride, padding=pad)
-        layers.append(Layer(f"c{number}", "Conv", Kind.CONVOLUTION, (reads,), (1, size, size), operation))
-        reads = f"c{number}"
-    network = Network(row.name, "onnx", (Input("picture", (1, 1024, 1024)),), tuple(layers), (reads,), 0)
-    field = receptive_fields(network)[reads]
-    assert field is not None
-    assert (field.size, field.stride) == ((row.size,) * 2, (Fraction(row.stride),) * 2)
+def inception_v3() -> Architecture:
+    net = Architecture()
+    last = net.branch("picture", "3v/2 3v 3 3v/2 1v 3v 3v/2")
+    for _ in range(3):
+        last = net.block(last, "1", "1 5", "1 3 3", "3 1")
+    last = net.block(last, "3v/2", "1 3 3v/2", "3v/2")
+    for _ in range(4):
+        last = net.block(last, "1", "1 1x7 7x1", "1 7x1 1x7 7x1 1x7", "3 1")
+    last = net.block(last, "1 3v/2", "1 1x7 7x1 3v/2", "3v/2")
+    for _ in range(2):
+        last = net.block(last, "1", "1 1x3", "1 3x1", "1 3 1x3", "1 3 3x1", "3 1")
+    return net
+
+
+def inception_v4() -> Architecture:
+    net = Architecture()
+    last = net.branch("picture", "3v/2 3v 3")
+    for branches in (("3v/2", "3v/2"), ("1 3v", "1 1x7 7x1 3v"), ("3v/2", "3v/2")):
+        last = net.block(last, *branches)
+    for _ in range(4):
+        last = net.block(last, "1", "1 3", "1 3 3", "3 1")
+    last = net.block(last, "3v/2", "1 3 3v/2", "3v/2")
+    for _ in range(7):
+        last = net.block(last, "1", "1 1x7 7x1", "1 7x1 1x7 7x1 1x7", "3 1")
+    last = net.block(last, "1 3v/2", "1 1x7 7x1 3v/2", "3v/2")
+    for _ in range(3):
+        last = net.block(last, "1", "1 1x3", "1 3x1", "1 3x1 1x3 1x3", "1 3x1 1x3 3x1", "3 1")
+    return net
+
+
+def inception_resnet_v2() -> Architecture:
+    net = Architecture()
+    last = net.branch("picture", "3v/2 3v 3 3v/2 1v 3v 3v/2")
+    last = net.block(last, "1", "1 5", "1 3 3", "3 1")
+    for _ in range(10):
+        last = net.block(last, "1", "1 3", "1 3 3", residual=True)
+    last = net.block(last, "3v/2", "1 3 3v/2", "3v/2")
+    for _ in range(20):
+        last = net.block(last, "1", "1 1x7 7x1", residual=True)
+    last = net.block(last, "1 3v/2", "1 3v/2", "1 3 3v/2", "3v/2")
+    for _ in range(10):
+        last = net.block(last, "1", "1 1x3 3x1", residual=True)
+    net.branch(last, "1")
+    return net
+
+
+MOBILENET = "3/2 " + " ".join(f"3/{stride} 1" for stride in (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1))
+VGG = " ".join("3 " * count + "2/2" for count in (2, 2, 3, 3, 3))
+TABLE: dict[str, tuple[Callable[[], Architecture], int, int]] = {
+    "alexnet_v2": (lambda: chain("11v/4 3v/2 5 3v/2 3 3 3 3v/2"), 195, 32),
+    "vgg_16": (lambda: chain(VGG), 212, 32),
+    "inception_v2": (inception_v2, 699, 32),
+    "inception_v3": (inception_v3, 1311, 32),
+    "inception_v4": (inception_v4, 2071, 32),
+    "inception_resnet_v2": (inception_resnet_v2, 3039, 32),
+    "mobilenet_v1": (lambda: chain(MOBILENET), 315, 32),
+    "resnet_v1_50": (lambda: resnet(3, 4, 6, 3), 483, 32),
+    "resnet_v1_101": (lambda: resnet(3, 4, 23, 3), 1027, 32),
+    "resnet_v1_152": (lambda: resnet(3, 8, 36, 3), 1507, 32),
+    "resnet_v1_200": (lambda: resnet(3, 24, 36, 3), 1763, 32),
+}
+"""Table 1 of Araujo, Norris and Sim, "Computing Receptive Fields of CNNs", Distill 2019: size and stride at the last
+layer of TF-Slim's networks. Inception's branches are all there, and so are the shortcuts of ResNet."""
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_row_37_the_published_table(name: str) -> None:
+    make, size, stride = TABLE[name]
+    field = make().field()
+    assert (field.size, field.stride, field.exact) == ((size,) * 2, (Fraction(stride),) * 2, True)
