@@ -84,12 +84,13 @@ class Pooling:
 @dataclass(frozen=True, slots=True)
 class Normalisation:
     """``axes`` are the batchless axes whose statistics are taken from the value itself: none for batch
-    normalisation."""
+    normalisation. ``constants``: the ``size``, ``alpha``, ``beta`` and ``bias`` of a local response."""
 
     mode: str  # batch | layer | group | instance | rms | unit | local_response
     epsilon: float = 0.0
     groups: int = 1
     axes: tuple[int, ...] = ()
+    constants: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from onnx import helper
 
 from convlens.engines.base import Array, Feed, Sink
 from convlens.engines.onnx import feeding
+from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
 from convlens.engines.onnx.layers import LayerBuilder, Presentation
@@ -36,6 +37,7 @@ class Traced:
     network: Network
     values: dict[str, Value]
     presentations: dict[str, Presentation]
+    calls: dict[str, Call]
 
 
 class OnnxEngine:
@@ -136,7 +138,8 @@ class OnnxEngine:
         for value, name in self._graph.layers.items():
             if name == layer:
                 node = self._graph.nodes[self._graph.maker[value]]
-                return weights_of(node, partial(self._weight_at, node))
+                call = self._traced.calls.get(value) if self._traced else None
+                return weights_of(node, partial(self._weight_at, node), call)
         raise LayerNotFoundError.among(layer, self._graph.layers.values())
 
     def _weight_at(self, node: onnx.NodeProto, place: int) -> Array | None:
@@ -171,7 +174,7 @@ class OnnxEngine:
         builder = LayerBuilder(self._graph, self._constants, values, sizes, first[0] if first else 1)
         inputs = tuple(slot.as_input(shapes[slot.name]) for slot in self._slots)
         network = builder.network(self._source.name, inputs, self._notes())
-        return Traced(shapes, network, values, builder.presentations)
+        return Traced(shapes, network, values, builder.presentations, builder.calls)
 
     def _corrected(self, traced: Traced, value: str, shape: Shape) -> Traced:
         """The same with a size that only the real run could tell."""

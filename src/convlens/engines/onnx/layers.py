@@ -81,6 +81,7 @@ class LayerBuilder:
         self._last: set[str] = set(graph.channels_last_inputs)
         self._scale_notes: dict[str, str] = {}
         self.presentations: dict[str, Presentation] = {}
+        self.calls: dict[str, Call] = {}
 
     def network(self, name: str, inputs: tuple[Input, ...], notes: tuple[str, ...]) -> Network:
         """All layers, in the order of the file."""
@@ -110,7 +111,8 @@ class LayerBuilder:
         self.presentations[output] = presentation
         kind, operation = Kind.PLUMBING, None
         if not plumbing:
-            kind, operation = describe(self._call(node, place, value, batched))
+            self.calls[output] = call = self._call(node, place, value, batched)
+            kind, operation = describe(call)
         parameters, shares = self._parameters.first_used_by(index, name) if first else (0, None)
         return Layer(
             name=name,
@@ -177,6 +179,7 @@ class LayerBuilder:
         def constant(index: int) -> Array | None:
             return self._at(node, index)
 
+        reads = next((i for i in node.input if i and i not in self._graph.constant_values and i in self._values), "")
         attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         return Call(
             op=node.op_type,
@@ -187,8 +190,11 @@ class LayerBuilder:
             constant=constant,
             opset=self._graph.opsets.get(node.domain or "ai.onnx", 1),
             batched=batched,
-            channels_last=node.op_type in KEEPING and node.output[place] in self._last,
+            channels_last=(node.op_type in KEEPING or node.op_type == "Transpose") and node.output[place] in self._last,
             output_index=place,
+            dtype=dtype_name(value.element),
+            reads_batched=bool(reads) and is_batched(self._values[reads], self._batch),
+            reads_last=reads in self._last,
         )
 
 

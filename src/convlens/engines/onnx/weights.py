@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,48 +10,84 @@ import onnx
 from onnx import helper
 
 from convlens.engines.base import Array, as_float32
-
-Lookup = Callable[[int], Array | None]
-"""The numbers at an input of the node; ``None`` if it is absent or not known beforehand."""
+from convlens.engines.onnx.call import Call
+from convlens.engines.onnx.operations import describe
+from convlens.engines.onnx.quantising import Lookup, quantisation, quantised_product
+from convlens.network import Pointwise
 
 _NORMALISATION = {1: "scale", 2: "shift", 3: "mean", 4: "variance"}
 
 
-def weights_of(node: onnx.NodeProto, at: Lookup) -> dict[str, Array]:
+def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> dict[str, Array]:
     """What :meth:`convlens.engines.base.Engine.weights` gives for this node; quantised weights as the real numbers.
 
-    A quantised layer has ``kernel_scale`` and ``kernel_zero_point`` too, one a filter or one in all.
+    ``call``: the node with the sizes of the last run, which say how a constant is spread over the map. A quantised
+    layer has the roles of :mod:`convlens.arithmetic.quantised` too.
     """
     attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     match node.op_type:
         case "Conv" | "FusedConv":
             found = {"kernel": at(1), "bias": at(2)}
+            if "activation" in attributes or len(node.input) > 3:
+                found["fused"] = np.ones(1, np.float32)
         case "ConvTranspose":
             kernel = at(1)
             gathered = None if kernel is None else gather_form(kernel, int(attributes.get("group", 1)))
             found = {"kernel": gathered, "bias": at(2)}
-        case "QLinearConv":
-            found = _quantised_convolution(at)
-        case "ConvInteger":
-            found = {"kernel": real_numbers(at(1), np.float32(1), at(3)), "kernel_zero_point": at(3)}
+        case "QLinearConv" | "ConvInteger" | "QLinearMatMul" | "MatMulInteger":
+            found = quantised_product(node.op_type, at)
+        case "QuantizeLinear" | "DequantizeLinear":
+            found = {} if call is None else quantisation(attributes, at, call)
         case "Gemm" | "FusedGemm":
             found = _gemm(attributes, at)
         case "MatMul":
             found = {"weight": _transposed(at(1))}
-        case "MatMulInteger":
-            found = {"weight": _transposed(real_numbers(at(1), np.float32(1), at(3)))}
-        case "QLinearMatMul":
-            found = {"weight": _transposed(real_numbers(at(3), at(4), at(5)))}
-        case "BatchNormalization" | "InstanceNormalization" | "GroupNormalization":
+        case "BatchNormalization" | "InstanceNormalization":
             found = {role: at(place) for place, role in _NORMALISATION.items()}
+        case "GroupNormalization":
+            found = {"scale": _one_a_channel(at(1), call), "shift": _one_a_channel(at(2), call)}
         case "LayerNormalization" | "SimplifiedLayerNormalization" | "RMSNormalization":
-            found = {"scale": at(1), "shift": at(2)}
+            found = {"scale": _channels_first(at(1), call), "shift": _channels_first(at(2), call)}
         case "PRelu":
-            slope = at(1)
-            found = {"slope": None if slope is None else slope.reshape(-1)}
+            found = {"slope": _slope(at(1), call)}
         case _:
-            found = {}
-    return {role: as_float32(value) for role, value in found.items() if value is not None}
+            found = {} if call is None else _operand(call, at)
+    known = {role: value for role, value in found.items() if value is not None}
+    return {role: value if role == "bias_integers" else as_float32(value) for role, value in known.items()}
+
+
+def _slope(slope: Array | None, call: Call | None) -> Array | None:
+    """One number in all, one a channel, or an array with as many axes as the map."""
+    operand = slope if slope is None or call is None else call.as_operand(slope)
+    if operand is None or call is None:
+        return operand
+    rank = len(call.result) - call.batched
+    whole = operand.reshape((1,) * (rank - operand.ndim) + operand.shape)
+    return whole.reshape(-1) if whole.size == 1 or whole.size == len(whole) else whole
+
+
+def _operand(call: Call, at: Lookup) -> dict[str, Array | None]:
+    """The constant in arithmetic with one."""
+    if len(call.inputs) != 2 or sum(call.moving) != 1 or not isinstance(describe(call)[1], Pointwise):
+        return {}
+    place = 0 if call.moving[1] else 1
+    constant = at(place)
+    return {"left" if place == 0 else "right": None if constant is None else call.as_operand(constant)}
+
+
+def _one_a_channel(weight: Array | None, call: Call | None) -> Array | None:
+    """Before opset 21 group normalisation had a scale and a shift for each group."""
+    if weight is None or call is None:
+        return weight
+    channels = call.output[1]
+    return weight if weight.size == channels else np.repeat(weight, channels // weight.size)
+
+
+def _channels_first(weight: Array | None, call: Call | None) -> Array | None:
+    """The weight of a layer normalisation, which has the axes of the file's own layout."""
+    if weight is None or call is None or not call.channels_last or weight.ndim < 2:
+        return weight
+    return np.moveaxis(weight, -1, 0)
 
 
 def gather_form(kernel: Array, groups: int) -> Array:
@@ -65,36 +101,6 @@ def gather_form(kernel: Array, groups: int) -> Array:
     return np.swapaxes(grouped, 1, 2).reshape(groups * per_group, channels // groups, *size)
 
 
-def real_numbers(integers: Array | None, scale: Array | np.float32 | None, zero_point: Array | None) -> Array | None:
-    """Real value = scale * (integer - zero point); scale and zero point are one in all, or one a filter (axis 0).
-
-    >>> real_numbers(np.array([[3], [5]], np.int8), np.array([0.5, 2.0]), np.array([1, 1], np.int8)).tolist()
-    [[1.0], [8.0]]
-    """
-    if integers is None or scale is None:
-        return None
-
-    def spread(each: Array) -> Array:
-        flat = each.astype(np.float32).reshape(-1)
-        return flat if flat.size == 1 else flat.reshape(-1, *[1] * (integers.ndim - 1))
-
-    shift = np.zeros(1, np.float32) if zero_point is None else spread(zero_point)
-    return (integers.astype(np.float32) - shift) * spread(np.asarray(scale))
-
-
-def _quantised_convolution(at: Lookup) -> dict[str, Array | None]:
-    bias, input_scale, scale = at(8), at(1), at(4)
-    real_bias = None
-    if bias is not None and input_scale is not None and scale is not None:
-        real_bias = bias.astype(np.float32) * input_scale.reshape(-1) * scale.reshape(-1)
-    return {
-        "kernel": real_numbers(at(3), scale, at(5)),
-        "bias": real_bias,
-        "kernel_scale": scale,
-        "kernel_zero_point": at(5),
-    }
-
-
 def _gemm(attributes: Mapping[str, Any], at: Lookup) -> dict[str, Array | None]:
     weight, bias = at(1), at(2)
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
@@ -105,11 +111,8 @@ def _gemm(attributes: Mapping[str, Any], at: Lookup) -> dict[str, Array | None]:
     if alpha != 1.0:
         weight = weight * np.asarray(alpha, weight.dtype)
     if bias is not None:
-        if bias.size not in (1, weight.shape[0]):
-            bias = None  # one bias a row of the batch: no bias of the layer
-        else:
-            flat = np.broadcast_to(bias.reshape(-1), (weight.shape[0],))
-            bias = flat if beta == 1.0 else flat * np.asarray(beta, bias.dtype)
+        flat = np.broadcast_to(bias, (1, weight.shape[0]))[0] if bias.ndim < 2 or len(bias) == 1 else None
+        bias = flat if flat is None or beta == 1.0 else flat * np.asarray(beta, bias.dtype)
     return {"weight": weight, "bias": None if beta == 0.0 else bias}
 
 

@@ -1,0 +1,222 @@
+"""Operators that compute: dense, normalisation, activation, arithmetic, reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from convlens.engines.onnx.call import Call, Described
+from convlens.engines.onnx.windows import over_the_map
+from convlens.network import Activation, Dense, Kind, Merge, Normalisation, Pointwise, Whole
+
+Reader = Callable[[Call], Described]
+
+
+def reduction(function: str) -> Reader:
+    """A sum, mean, ... over axes; a mean or maximum over exactly the spatial axes is a pooling of the whole map."""
+
+    def read(call: Call) -> Described:
+        shape, place = call.shown(0)
+        rank = len(shape)
+        axes = call.integers(1, "axes")
+        if call.has(1) and axes is None:
+            return Kind.ARITHMETIC, Whole(function)
+        if not axes:
+            if call.attributes.get("noop_with_empty_axes"):
+                return Kind.ARITHMETIC, Pointwise("identity")
+            axes = tuple(range(rank))
+        # the axes are those of the input, whatever became of the batch in the output
+        over = tuple(sorted({place(axis) - int(call.reads_batched) for axis in axes}))
+        if over[0] < 0:
+            alone = call.reads_batched and shape[0] == 1
+            over = tuple(axis for axis in over if axis >= 0) if alone else ()
+            return Kind.ARITHMETIC, Whole(function, over)
+        spatial = tuple(range(1, rank - 1))
+        if spatial and call.reads_batched and over == spatial and function in ("mean", "max"):
+            return Kind.POOLING, over_the_map("average" if function == "mean" else "max", shape[2:])
+        pointwise = over == (0,) and rank > 2 and call.reads_batched
+        return Kind.ARITHMETIC, Pointwise(function, over) if pointwise else Whole(function, over)
+
+    return read
+
+
+def batch_normalisation(call: Call) -> Described:
+    """With stored statistics; with those of the batch (``training_mode``) it is not taken apart."""
+    if call.attributes.get("training_mode") or not call.batched or not call.attributes.get("spatial", 1):
+        return Kind.NORMALISATION, Whole("batch_normalisation")
+    return Kind.NORMALISATION, Normalisation("batch", float(call.attributes.get("epsilon", 1e-5)))
+
+
+def instance_normalisation(call: Call) -> Described:
+    """Each map with its own statistics."""
+    if not call.batched:
+        return Kind.NORMALISATION, Whole("instance_normalisation")
+    axes = tuple(range(1, len(call.output) - 1))
+    return Kind.NORMALISATION, Normalisation("instance", float(call.attributes.get("epsilon", 1e-5)), axes=axes)
+
+
+def group_normalisation(call: Call) -> Described:
+    """Groups of channels with their own statistics."""
+    if not call.batched:
+        return Kind.NORMALISATION, Whole("group_normalisation")
+    groups = int(call.attributes.get("num_groups", 1))
+    axes = tuple(range(len(call.output) - 1))
+    return Kind.NORMALISATION, Normalisation("group", float(call.attributes.get("epsilon", 1e-5)), groups, axes)
+
+
+def layer_normalisation(mode: str) -> Reader:
+    """Statistics over the last axes of the file's own layout."""
+
+    def read(call: Call) -> Described:
+        rank = len(call.shape(0))
+        first = int(call.attributes.get("axis", -1)) % rank
+        axes = tuple(sorted(call.batchless(a, rank) for a in range(first, rank)))
+        if axes[0] < 0:
+            return Kind.NORMALISATION, Whole(f"{mode}_normalisation")
+        return Kind.NORMALISATION, Normalisation(mode, float(call.attributes.get("epsilon", 1e-5)), axes=axes)
+
+    return read
+
+
+def local_response(call: Call) -> Described:
+    """Each value divided by the squares of its neighbours in the channels."""
+    if not call.batched:
+        return Kind.NORMALISATION, Whole("local_response")
+    stated = {"alpha": 1e-4, "beta": 0.75, "bias": 1.0}
+    constants = [(name, float(call.attributes.get(name, value))) for name, value in stated.items()]
+    constants.append(("size", float(call.attributes["size"])))
+    return Kind.NORMALISATION, Normalisation("local_response", constants=tuple(constants))
+
+
+def activation(function: str, **defaults: float) -> Reader:
+    """An element-wise function with its constants, which are attributes of the same names."""
+
+    def read(call: Call) -> Described:
+        constants = tuple((name, float(call.attributes.get(name, value))) for name, value in defaults.items())
+        return Kind.ACTIVATION, Activation(function, constants)
+
+    return read
+
+
+def gelu(call: Call) -> Described:
+    """Exact, or by a hyperbolic tangent."""
+    return Kind.ACTIVATION, Activation("gelu_tanh" if call.word("approximate", "none") == "tanh" else "gelu")
+
+
+def clip(call: Call) -> Described:
+    """Values held between bounds."""
+    if any(call.has(place) and call.constant(place) is None for place in (1, 2)):
+        return Kind.ACTIVATION, Pointwise("clip_to_computed")
+    low, high = call.number(1, "min", -np.inf), call.number(2, "max", np.inf)
+    return Kind.ACTIVATION, Activation("clip", (("min", low), ("max", high)))
+
+
+def softmax(function: str) -> Reader:
+    """Values that compete along an axis."""
+
+    def read(call: Call) -> Described:
+        rank = len(call.output)
+        old = call.opset < 13
+        stated = int(call.attributes.get("axis", 1 if old else -1)) % rank
+        axis = call.batchless(stated, rank)
+        shared = old and stated != rank - 1 and prod(call.result[stated + 1 :]) > 1
+        if axis < 0 or shared:  # before opset 13 all axes from this one on share one sum
+            return Kind.ACTIVATION, Whole(function)
+        return Kind.ACTIVATION, Activation(function, axis=axis)
+
+    return read
+
+
+def gemm(call: Call) -> Described:
+    """``alpha * x @ w + beta * c``; a product of two values where both move."""
+    alpha, beta = float(call.attributes.get("alpha", 1.0)), float(call.attributes.get("beta", 1.0))
+    across, bias = bool(call.attributes.get("transA", 0)), call.has(2) and beta != 0.0
+    if call.moving[1] or across or (call.op == "FusedGemm" and call.attributes.get("activation")):
+        both = call.moving[0] and call.moving[1] and not across and not call.attributes.get("transB", 0)
+        plain = both and not bias and alpha == 1.0
+        return Kind.ARITHMETIC, Whole("matrix_product" if plain else "gemm")
+    rows, columns = call.shape(1)
+    inputs, outputs = (columns, rows) if call.attributes.get("transB", 0) else (rows, columns)
+    added = call.inputs[2] if bias else ()
+    if added is None or (len(added) == 2 and added[0] > 1):
+        return Kind.ARITHMETIC, Whole("gemm")  # each row of the batch has a bias of its own
+    per_position = not call.batched
+    return Kind.DENSE, Dense(inputs, outputs, bias, per_position, 1 if per_position else None)
+
+
+def matmul(weight_index: int) -> Reader:
+    """A dense layer where the second operand is constant, a product of two values where both move."""
+
+    def read(call: Call) -> Described:
+        if call.moving[0] and call.moving[weight_index] and call.op == "MatMul":
+            return Kind.ARITHMETIC, Whole("matrix_product")
+        if not call.moving[0] or call.moving[weight_index] or len(call.shape(weight_index)) != 2:
+            return Kind.ARITHMETIC, Whole("matmul")
+        inputs, outputs = call.inputs[weight_index] or ()
+        rank = len(call.output)
+        per_position = rank > (2 if call.batched else 1)
+        axis = call.batchless(rank - 1, rank) if per_position else None
+        return Kind.DENSE, Dense(inputs, outputs, False, per_position, axis)
+
+    return read
+
+
+def merge(function: str, kind: Kind) -> Reader:
+    """Several values made one, or one value and a constant."""
+
+    def read(call: Call) -> Described:
+        whole = function == "divide" and call.dtype.startswith(("int", "uint"))
+        name = "divide_whole" if whole else function
+        count = sum(call.moving)
+        if count < 2:
+            return Kind.ARITHMETIC, Pointwise(name if len(call.inputs) == 2 else f"{name}_of_several")
+        ranks = {
+            len(shape) for shape, moves in zip(call.inputs, call.moving, strict=True) if shape is not None and moves
+        }
+        if count < len(call.inputs) or (call.channels_last and len(ranks) > 1):
+            return kind, Merge(f"{name}_with_others")  # a constant among several, or axes that don't line up as shown
+        return kind, Merge(name)
+
+    def or_unchanged(call: Call) -> Described:
+        return (Kind.ARITHMETIC, Pointwise("identity")) if len(call.inputs) == 1 else read(call)
+
+    return or_unchanged
+
+
+def pointwise(function: str, kind: Kind) -> Reader:
+    """A function of each value alone."""
+
+    def read(_: Call) -> Described:
+        return kind, Pointwise(function)
+
+    return read
+
+
+def dropout(call: Call) -> Described:
+    """Nothing, unless the file asks for training."""
+    training = call.has(2) and call.constant(2) is not None and bool(np.any(call.constant(2)))
+    if training or (call.has(2) and call.constant(2) is None):
+        return Kind.DROPOUT, Pointwise("random_dropout")
+    return Kind.DROPOUT, Pointwise("dropout")
+
+
+_CASTS = ("float", "bfloat16", "int", "uint", "bool")
+
+
+def cast(call: Call) -> Described:
+    """The same number in another type, which convlens must know to say what becomes of it."""
+    known = call.dtype.startswith(_CASTS) and not call.dtype.startswith(
+        ("float8", "float4", "int4", "uint4", "int2", "uint2")
+    )
+    return Kind.ARITHMETIC, Pointwise("cast" if known else "cast_to_few_bits")
+
+
+def whole(function: str, kind: Kind) -> Reader:
+    """An operator whose every output can read everything, and that is not taken apart."""
+
+    def read(_: Call) -> Described:
+        return kind, Whole(function)
+
+    return read

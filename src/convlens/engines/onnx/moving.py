@@ -1,0 +1,211 @@
+"""Operators that move values without computing, or mix neighbours: pad, resize, slice, reshape, transpose, concat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from convlens.engines.onnx.call import Call, Described
+from convlens.engines.onnx.layouts import to_first, to_last
+from convlens.network import Kind, Merge, Pad, Reshape, Resize, Shape, Slice, Whole
+
+Reader = Callable[[Call], Described]
+
+
+def concat(call: Call) -> Described:
+    """Values side by side along an axis."""
+    axis = call.batchless(int(call.attributes.get("axis", 1)), len(call.output))
+    if axis < 0:
+        return Kind.CONCAT, Whole("concat")
+    return Kind.CONCAT, Merge("concat" if all(call.moving) else "concat_with_constants", axis)
+
+
+def pad(call: Call) -> Described:
+    """Values put around; negative padding crops."""
+    rank = len(call.output)
+    pads = call.integers(1, "pads") or tuple(call.attributes.get("paddings", ()))
+    axes = call.integers(3, "axes") or tuple(range(rank))
+    if len(pads) != 2 * len(axes) or not call.same_rows:
+        return Kind.PADDING, Whole("pad")
+    each = dict.fromkeys(range(-int(call.batched), rank - int(call.batched)), (0, 0))
+    for place, axis in enumerate(axes):
+        each[call.batchless(axis, rank)] = (int(pads[place]), int(pads[place + len(axes)]))
+    if each.pop(-1, (0, 0)) != (0, 0) or not each:
+        return Kind.PADDING, Whole("pad")
+    if call.has(2) and call.constant(2) is None:
+        return Kind.PADDING, Whole("pad")
+    value = call.number(2, "value", 0.0)
+    mode = call.word("mode", "constant")
+    if mode == "constant":
+        mode = "constant" if value else "zeros"
+    else:
+        mode = {"edge": "replicate", "wrap": "circular"}.get(mode, mode)
+    spatial = tuple(each[axis] for axis in sorted(each) if axis > 0)
+    return Kind.PADDING, Pad(spatial, mode, value if mode == "constant" else 0.0, channels=each[0])
+
+
+def resize(call: Call) -> Described:
+    """Another size of the map. Source of the defaults: the ONNX operator specification of Resize and Upsample."""
+    kind, before, after = Kind.RESIZE, call.shape(0), call.output
+    mode, old = call.word("mode", "nearest"), call.op == "Upsample" or call.opset < 11
+    mode = {"bilinear": "linear"}.get(mode, mode)
+    coordinates = call.word("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    special = call.attributes.get("antialias") or coordinates not in COORDINATES
+    if len(before) < 3 or before[:2] != after[:2] or special or not call.batched:
+        return kind, Whole(call.op.lower())
+    if mode != "nearest" and not call.dtype.startswith("float"):
+        return kind, Whole(call.op.lower())
+    scale = _scale(call, before, after)
+    rounding = call.word("nearest_mode", "round_prefer_floor")
+    if old:  # no mode is said; ONNX Runtime takes the pixel before where it enlarges, the one behind where it reduces
+        if mode == "nearest" and min(scale) < 1 < max(scale):
+            return kind, Whole(call.op.lower())
+        rounding = "ceil" if min(scale) < 1 else "floor"
+    return kind, Resize(
+        mode,
+        scale,
+        align_corners=coordinates == "align_corners",
+        coordinates=coordinates,
+        rounding=rounding,
+        cubic_coefficient=float(call.attributes.get("cubic_coeff_a", -0.75)),
+        coordinate_arithmetic="scale",
+        exclude_outside=mode == "cubic" and bool(call.attributes.get("exclude_outside", 0)),
+    )
+
+
+COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
+
+
+def _scale(call: Call, before: Shape, after: Shape) -> tuple[Fraction, ...]:
+    """The factor that the coordinates are computed with, one a spatial axis: as it is stated, else from the sizes."""
+    stated = [Fraction(o, i) for i, o in zip(before[2:], after[2:], strict=True)]
+    place = 1 if call.op == "Upsample" or call.opset < 11 else 2
+    scales = call.constant(place) if call.has(place) else call.attributes.get("scales")
+    rank = len(before)
+    axes = [call.axis(int(axis), rank) for axis in call.attributes.get("axes") or range(rank)]
+    if scales is not None and np.size(scales):
+        for axis, factor in zip(axes, np.asarray(scales).reshape(-1), strict=True):
+            if axis >= 2:
+                stated[axis - 2] = Fraction(float(factor))
+        return tuple(stated)
+    policy = call.word("keep_aspect_ratio_policy", "stretch")
+    sizes = call.integers(3, "sizes")
+    if policy != "stretch" and sizes is not None:
+        ratios = [Fraction(size, before[axis]) for size, axis in zip(sizes, axes, strict=True)]
+        one = min(ratios) if policy == "not_larger" else max(ratios)
+        for axis in axes:
+            if axis >= 2:
+                stated[axis - 2] = one
+    return tuple(stated)
+
+
+def slice_(call: Call) -> Described:
+    """A part of the value, with steps."""
+    shape = call.shape(0)
+    rank = len(shape)
+    starts, ends, axes = call.integers(1, "starts"), call.integers(2, "ends"), call.integers(3, "axes")
+    steps = call.integers(4, "steps")
+    if starts is None or ends is None or (call.has(3) and axes is None) or (call.has(4) and steps is None):
+        return Kind.RESHAPE, Whole("slice")
+    axes = axes or tuple(range(len(starts)))
+    steps = steps or (1,) * len(starts)
+    start, step = [0] * rank, [1] * rank
+    for axis, first, stride in zip(axes, starts, steps, strict=True):
+        place = call.axis(axis, rank)
+        size = shape[place]
+        first = first + size if first < 0 else first
+        start[place] = min(max(first, 0), size - 1 if stride < 0 else size)
+        step[place] = stride
+    return Kind.RESHAPE, _part(call, start, step)
+
+
+def split(call: Call) -> Described:
+    """One of several parts along an axis."""
+    shape = call.shape(0)
+    rank = len(shape)
+    axis = call.axis(int(call.attributes.get("axis", 0)), rank)
+    sizes = call.integers(1, "split")
+    if call.has(1) and sizes is None:
+        return Kind.RESHAPE, Whole("split")
+    if sizes is None:
+        count = int(call.attributes.get("num_outputs", 0))
+        chunk = -(-shape[axis] // count) if count else call.output[axis]
+        first = chunk * call.output_index
+    else:
+        first = sum(sizes[: call.output_index])
+    return Kind.RESHAPE, _part(call, [first if a == axis else 0 for a in range(rank)], [1] * rank)
+
+
+def _part(call: Call, start: list[int], step: list[int]) -> Slice | Whole:
+    """The part that begins at ``start``, axes channels first, batch included."""
+    lead = int(call.batched)
+    through = start[:lead] == [0] * lead and step[:lead] == [1] * lead
+    if not call.same_rows or not through or len(start) == lead:
+        return Whole(call.op.lower())
+    return Slice(tuple(start[lead + 1 :]), tuple(step[lead + 1 :]), start[lead], step[lead])
+
+
+def reshape(call: Call) -> Described:
+    """The same numbers, read in the same order, in another shape."""
+    before, after = call.shape(0), call.output
+    if not _keeps_items(call):
+        return Kind.RESHAPE, Whole(call.op.lower())
+    aligned = len(before) > 2 and before[2:] == after[2:] and not call.reads_last
+    return Kind.RESHAPE, Reshape(call.op.lower(), aligned=aligned, channels_last=call.reads_last)
+
+
+def squeeze(call: Call) -> Described:
+    """An axis of length one comes or goes."""
+    if not _keeps_items(call):
+        return Kind.RESHAPE, Whole(call.op.lower())
+    before = [n for n in call.shape(0)[1:] if n != 1]
+    after = [n for n in call.output[1:] if n != 1]
+    return Kind.RESHAPE, Reshape(
+        call.op.lower(), aligned=before == after and not call.reads_last, channels_last=call.reads_last
+    )
+
+
+def _keeps_items(call: Call) -> bool:
+    """Whether each item's numbers, as they are shown, are read in order.
+
+    A value that keeps its channels last is shown in another order than it is read in, unless it becomes a vector.
+    """
+    if call.reads_last and len(call.output) - int(call.batched) > 1:
+        return False
+    shape = call.inputs[0] or ()
+    return call.same_rows or (call.reads_batched and shape[:1] == (1,)) or (call.batched and call.result[:1] == (1,))
+
+
+def transpose(call: Call) -> Described:
+    """Axes in another order."""
+    rank = len(call.output)
+    order = [int(a) % rank for a in call.attributes.get("perm") or reversed(range(rank))]
+    read = _shown(rank, batched=call.reads_batched, last=call.reads_last)
+    made = _shown(rank, batched=call.batched, last=call.channels_last)
+    if any(order[axis] not in read for axis in made) or len(read) != len(made):
+        return Kind.RESHAPE, Whole("transpose")
+    axes = tuple(read.index(order[axis]) for axis in made)
+    spatial = [axis for axis in axes if axis > 0]
+    aligned = spatial == sorted(spatial) or to_first(order) or to_last(order)
+    return Kind.RESHAPE, Reshape("transpose", aligned=aligned, axes=axes)
+
+
+def _shown(rank: int, *, batched: bool, last: bool) -> list[int]:
+    """The file's axes in the order in which a value is shown.
+
+    >>> _shown(4, batched=True, last=True), _shown(2, batched=False, last=False)
+    ([3, 1, 2], [0, 1])
+    """
+    axes = list(range(int(batched), rank))
+    return [axes[-1], *axes[:-1]] if last and axes else axes
+
+
+def block(function: str) -> Reader:
+    """Blocks of pixels that become channels, or the way back."""
+
+    def read(_: Call) -> Described:
+        return Kind.RESHAPE, Reshape(function)
+
+    return read
