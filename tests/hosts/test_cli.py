@@ -23,7 +23,7 @@ import convlens
 from convlens.hosts.cli import app, main, terminal
 from convlens.hosts.cli.destination import Destination
 
-COMMANDS = ("summary", "kernels", "maps", "export", "diagram", "sketch", "demo")
+COMMANDS = ("summary", "kernels", "maps", "explain", "derive", "export", "diagram", "sketch", "demo")
 
 
 def strict_json(text: str) -> Any:

@@ -103,7 +103,7 @@ def _compared(layer: Layer, first: Shape | None) -> list[str]:
     operation = layer.operation
     dense = geometry.parameters(Dense(prod(first), prod(layer.output_shape), operation.bias))
     times = dense // geometry.parameters(operation)
-    return [f"A dense layer that does the same has {times:,} times as many."] if times > 1 else []
+    return [f"A dense layer that does the same has {times:,} times as many parameters."] if times > 1 else []
 
 
 def _seen(field: ReceptiveField) -> str:

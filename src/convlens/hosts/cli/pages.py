@@ -245,8 +245,8 @@ def _ledger(rows: Sequence[Row], width: int) -> Table:
     added = [row for row in rows if row.kind == "term"]
     bars = iter(_bars([float(row.number) for row in added], width - _INDENT - wide - most - 4))
     table = Table.grid(padding=(0, 2, 0, 0))
-    for number in range(3):
-        table.add_column(justify="right" if number == 1 else "left", overflow="fold", no_wrap=number > 0)
+    for column in range(3):
+        table.add_column(justify="right" if column == 1 else "left", overflow="fold", no_wrap=column > 0)
     for row in rows:
         if row.kind == "total":
             table.add_row("", Text(_mark("─", "-") * most, style="dim"), "")

@@ -73,10 +73,10 @@ def width() -> int:
     return console().width
 
 
-def can_show(text: str) -> bool:
-    """Whether the terminal's encoding has these letters."""
+def can_show(text: str, stream: TextIO | None = None) -> bool:
+    """Whether the terminal's encoding has these letters; stdout's, unless another ``stream`` is asked about."""
     try:
-        text.encode((_facts or sys.stdout).encoding or "ascii")
+        text.encode((stream or _facts or sys.stdout).encoding or "ascii")
     except UnicodeEncodeError:
         return False
     return True
@@ -131,7 +131,7 @@ def working(what: str) -> Iterator[None]:
     from rich.console import Console
     from rich.markup import escape
 
-    with Console(stderr=True).status(escape(printable(what))):
+    with Console(stderr=True).status(escape(printable(what)), spinner="dots" if can_show("⠋", sys.stderr) else "line"):
         yield
 
 
