@@ -260,7 +260,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     print(", ".join(versions) + f", Keras backend {os.environ.get('KERAS_BACKEND', 'tensorflow')}")
     print(
-        "\n| network | engine | batch | plain | every map | to reach | TorchLens record / trace |\n|---|---|---|---|---|---|---|"
+        "\n| network | engine | batch | plain | every map | to reach | TorchLens record / trace |\n" + "|---" * 7 + "|"
     )
     for engine in options.engines:
         for name in NETWORKS:
