@@ -30,6 +30,7 @@ from convlens.network import (
     Layer,
     Merge,
     Network,
+    Normalisation,
     Pad,
     Pointwise,
     Pooling,
@@ -245,7 +246,7 @@ def test_row_07_the_value_before_and_after_a_built_in_activation(activation: Any
     assert maps["conv"][2, 4, 3] == pytest.approx(value, abs=1e-5)
     assert sum(layer.parameters for layer in network) == model.count_params()
     if isinstance(activation, layers.Layer):
-        assert engine.weights(after.name)["slope"].shape == (ROWS, COLUMNS, 4)
+        assert engine.weights(after.name)["slope"].shape == (4, ROWS, COLUMNS)
         assert after.parameters == ROWS * COLUMNS * 4
 
 
@@ -836,7 +837,7 @@ CATALOGUE: list[tuple[str, Kind, type]] = [
     ("GroupNormalization(2)", Kind.NORMALISATION, object),
     ("UnitNormalization()", Kind.NORMALISATION, object),
     ("RMSNormalization()", Kind.NORMALISATION, object),
-    ("Normalization(mean=0.5, variance=2.0)", Kind.NORMALISATION, Pointwise),
+    ("Normalization(mean=0.5, variance=2.0)", Kind.NORMALISATION, Normalisation),
     ("Dense(3, activation='gelu')", Kind.DENSE, Dense),
     ("EinsumDense('abcd,de->abce', (None, None, 3), bias_axes='e')", Kind.DENSE, object),
     ("Activation('silu')", Kind.ACTIVATION, Activation),
@@ -900,13 +901,13 @@ FUNCTIONS: list[tuple[str, Callable[[Any], Any], object]] = [
     ("relu6", lambda x: ops.relu6(x), Activation("clip", (("min", 0.0), ("max", 6.0)))),
     ("max", lambda x: ops.max(x, axis=(1, 2)), Pooling("max", (9, 8), (9, 8), (1, 1), ((0, 0), (0, 0)), whole=True)),
     ("sum", lambda x: ops.sum(x, axis=3), Whole("sum")),
-    ("moved", lambda x: ops.transpose(x, (0, 3, 1, 2)), Reshape("transpose", aligned=True)),
-    ("turned", lambda x: ops.transpose(x, (0, 2, 1, 3)), Reshape("transpose")),
+    ("moved", lambda x: ops.transpose(x, (0, 3, 1, 2)), Reshape("transpose", aligned=True, axes=(0, 1, 2))),
+    ("turned", lambda x: ops.transpose(x, (0, 2, 1, 3)), Reshape("transpose", axes=(0, 2, 1))),
     ("scaled", lambda x: 2 * x, Pointwise("multiply")),
     ("root", lambda x: ops.sqrt(ops.abs(x)), Pointwise("sqrt")),
     ("power", lambda x: x**2, Pointwise("power")),
     ("reflect", lambda x: ops.pad(x, ((0, 0), (1, 1), (2, 0), (0, 0)), "reflect"), Pad(((1, 1), (2, 0)), "reflect")),
-    ("folded", lambda x: ops.reshape(x, (-1, 4)), Reshape("reshape")),
+    ("folded", lambda x: ops.reshape(x, (-1, 4)), Reshape("reshape", channels_last=True)),
     (
         "pool",
         lambda x: ops.max_pool(x, 3, 2, "same"),

@@ -83,6 +83,8 @@ def _roundings(sizes: Shape) -> int:
 @lru_cache(maxsize=256)
 def mixture(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Integers, Floats] | None:
     """The source positions of every output position along an axis, and their weights: (taps, outputs) both."""
+    if operation.mode not in MODES:
+        return None
     if (
         operation.mode != "cubic"
         and size == outputs
@@ -134,7 +136,7 @@ def _over(operation: Resize, place: Fraction, scale: Fraction) -> Fraction:
 
 def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> tuple[list[int], list[float]] | None:
     x = coordinate(operation, place, size, outputs, axis)
-    if x is None or operation.mode not in MODES:
+    if x is None:
         return None
     if operation.mode == "nearest":
         return [_nearest(x, operation.rounding)], [1.0]

@@ -9,7 +9,7 @@ from typing import Any
 import keras  # noqa: TID251
 import numpy as np
 
-from convlens.engines.base import Array
+from convlens.engines.base import Array, as_float32
 
 NAME: str = keras.backend.backend()
 TITLE = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}.get(NAME, NAME)
@@ -59,6 +59,22 @@ def to_numpy(value: Any) -> Array:
         value = value.detach().cpu()
         return np.asarray(value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy())
     return np.asarray(value)
+
+
+def constant(value: Any) -> Array | None:
+    """A number, array, variable or tensor as float32; ``None`` where it stands for values that come later."""
+    value = value.value if isinstance(value, keras.Variable) else value
+    if NAME == "tensorflow" and is_tensor(value) and not hasattr(value, "numpy"):
+        import tensorflow as tf
+
+        value = tf.get_static_value(value)
+        return None if value is None else as_float32(np.asarray(value))
+    if NAME == "jax":
+        import jax
+
+        if isinstance(value, jax.core.Tracer):
+            return None
+    return as_float32(to_numpy(value) if is_tensor(value) else np.asarray(value))
 
 
 def guarded(value: Any) -> Any:

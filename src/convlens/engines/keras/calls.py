@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import keras  # noqa: TID251
@@ -37,7 +37,8 @@ class Reading:
 class Call:
     """``op`` is the layer or operation; ``part`` names a step inside it (activation, depthwise, pointwise).
 
-    Shapes are the framework's own, with batch axis. ``index`` of ``count`` tells several outputs apart.
+    Shapes are the framework's own, with batch axis. ``constant``: the other operand of arithmetic with one, by the side
+    it stands on. ``index`` of ``count`` tells several outputs apart.
     """
 
     op: Any
@@ -46,7 +47,7 @@ class Call:
     kwargs: Mapping[str, Any]
     weights: tuple[Any, ...] = ()
     part: str = ""
-    function: str = ""
+    constant: Mapping[str, Any] = field(default_factory=dict)
     index: int = 0
     count: int = 1
     output: Shape = ()
@@ -119,9 +120,11 @@ class Call:
 
     @property
     def roles(self) -> dict[str, Any]:
-        """The weights that a function of ``keras.ops`` was given, by role."""
-        if isinstance(self.op, keras.layers.Layer) or self.word not in _KERNEL_FUNCTIONS:
+        """What a function of ``keras.ops`` was given beside the values of the network, by role."""
+        if isinstance(self.op, keras.layers.Layer):
             return {}
+        if self.word not in _KERNEL_FUNCTIONS:
+            return {**self.constant}
         kernel = self.argument(1, _KERNEL_FUNCTIONS[self.word])
         return {"kernel": kernel} if isinstance(kernel, keras.Variable) else {}
 

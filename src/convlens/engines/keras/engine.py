@@ -191,7 +191,7 @@ class KerasEngine:
         if layer not in steps or steps[layer].owner is None:
             raise LayerNotFoundError.among(layer, (name for name, step in steps.items() if step.owner is not None))
         step = steps[layer]
-        return weights(step.owner, step.part, step.variables, step.operation)
+        return weights(step)
 
     def _plain(self, *given: Any) -> list[Any]:
         args, kwargs = arranged(self.model, self._ports, self._named(given))

@@ -92,6 +92,44 @@ def our_axis(axis: int, rank: int, layout: str, batched: bool = True) -> int:
     return axis - 1 if batched else axis
 
 
+def framework_axis(axis: int, rank: int, layout: str) -> int:
+    """The way back: a batchless, channels-first axis as Keras's axis of a value of ``rank`` axes.
+
+    >>> framework_axis(0, 4, LAST), framework_axis(1, 4, LAST), framework_axis(1, 4, FIRST)
+    (3, 1, 2)
+    """
+    if layout == LAST:
+        return rank - 1 if axis == 0 else axis
+    return axis + 1
+
+
+def aligned_with(array: Array, axes: Sequence[int], rank: int, layout: str) -> Array:
+    """An array whose axes stand for some of the axes of a Keras value of ``rank`` axes, in rising order: broadcastable
+    to its batchless, channels-first shape.
+
+    >>> aligned_with(np.zeros((5, 3)), (1, 3), 4, LAST).shape, aligned_with(np.zeros(5), (1,), 4, LAST).shape
+    ((3, 5, 1), (1, 5, 1))
+    """
+    sizes = dict(zip(axes, array.shape, strict=True))
+    whole = array.reshape([sizes.get(axis, 1) for axis in range(1, rank)])
+    return np.moveaxis(whole, -1, 0) if layout == LAST and rank > 2 else whole
+
+
+def constant_aligned(array: Array, rank: int, layout: str) -> Array | None:
+    """A constant that Keras broadcasts against a value of ``rank`` axes: broadcastable to its batchless,
+    channels-first shape. ``None`` where it has a batch of its own, or more axes.
+
+    >>> constant_aligned(np.zeros((1, 1, 1, 3)), 4, LAST).shape, constant_aligned(np.zeros(3), 4, LAST).shape
+    ((3, 1, 1), (3, 1, 1))
+    """
+    if array.size == 1:
+        return array.reshape(())
+    if array.ndim > rank or (array.ndim == rank and array.shape[0] != 1):
+        return None
+    axes = range(max(1, rank - array.ndim), rank)
+    return aligned_with(array.reshape(array.shape[-len(axes) :]), axes, rank, layout)
+
+
 def moved_layout(order: Sequence[int], layout: str) -> str:
     """The layout behind a transposition to ``order`` (batch axis included): it changes when the channels move across.
 

@@ -9,7 +9,7 @@ import keras  # noqa: TID251
 from convlens.engines.keras import activations, shapes, sums, windows
 from convlens.engines.keras.calls import Call, Reader, Reading, always, snake_case
 from convlens.engines.keras.layout import FIRST, moved_layout
-from convlens.network import Activation, Convolution, Kind, Merge, Pointwise, Pooling, Shape, Whole
+from convlens.network import Activation, Convolution, Kind, Merge, Normalisation, Pointwise, Pooling, Shape, Whole
 
 
 def read(call: Call) -> Reading:
@@ -51,6 +51,10 @@ def _activation(call: Call) -> Reading:
     if isinstance(inner, keras.layers.Layer):
         return replace(_read(replace(call, op=inner)), op=call.word)
     return activations.READERS["Activation"](call)
+
+
+def _standardisation(call: Call) -> Reading:
+    return Reading(Kind.NORMALISATION, Pointwise("affine") if call.op.invert else Normalisation("batch"))
 
 
 def _inactive(call: Call) -> Reading:
@@ -115,8 +119,8 @@ _READERS: dict[str, Reader] = {
     ),
     "Identity": always(Kind.RESHAPE, Pointwise("identity")),
     "Masking": always(Kind.ARITHMETIC, Pointwise("masking")),
-    "Rescaling": always(Kind.ARITHMETIC, Pointwise("rescaling")),
-    "Normalization": always(Kind.NORMALISATION, Pointwise("normalisation")),
+    "Rescaling": always(Kind.ARITHMETIC, Pointwise("affine")),
+    "Normalization": _standardisation,
     "Cast": always(Kind.PLUMBING, Pointwise("cast")),
     "ConvertToTensor": always(Kind.PLUMBING, Pointwise("cast")),
     "StopGradient": always(Kind.PLUMBING, Pointwise("identity")),

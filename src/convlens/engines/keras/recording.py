@@ -10,9 +10,11 @@ import keras  # noqa: TID251
 
 from convlens.engines.keras.backend import fresh, version, weakly
 from convlens.engines.keras.calls import Call, Reading
+from convlens.engines.keras.copying import Copying
 from convlens.engines.keras.layout import batchless, channels_first
 from convlens.engines.keras.reading import output_layout, read
-from convlens.network import Input, Kind, Layer, Network, Operation, Shape, Whole
+from convlens.engines.keras.shapes import COPYING
+from convlens.network import Input, Kind, Layer, Merge, Network, Operation, Shape, Whole
 
 
 @dataclass(eq=False)
@@ -115,7 +117,7 @@ class Recorder:
             notes=reading.notes,
             owner=call.op,
             part=call.part,
-            variables=call.roles,
+            variables=_given(call, reading),
             value=value,
         )
         self.own(step, call.weights)
@@ -193,12 +195,13 @@ class Recorder:
         )
 
     def layer(self, step: Step) -> Layer:
-        """A step as a layer of the network."""
+        """A step as a layer of the network; a merge of a value with itself reads it twice."""
+        names = [source.name for source in step.inputs]
         return Layer(
             step.name,
             step.op,
             step.kind,
-            tuple(dict.fromkeys(source.name for source in step.inputs)),
+            tuple(names if isinstance(step.operation, Merge) else dict.fromkeys(names)),
             channels_first(batchless(step.shape, self.batch), step.layout),
             step.operation,
             step.parameters,
@@ -207,6 +210,11 @@ class Recorder:
             step.shares.name if step.shares else None,
             step.notes,
         )
+
+
+def _given(call: Call, reading: Reading) -> Mapping[str, Any]:
+    copying = Copying.of(call) if isinstance(reading.operation, Whole) and call.word in COPYING else None
+    return call.roles if copying is None else {"origin": copying}
 
 
 def _size(weight: Any) -> int:

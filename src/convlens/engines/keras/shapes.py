@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading, always, snake_case
-from convlens.engines.keras.layout import LAST
+from convlens.engines.keras.layout import LAST, framework_axis, our_axis
 from convlens.engines.keras.windows import scale
-from convlens.network import Kind, Pad, Pads, Reshape, Resize, Shape, Slice, Whole
+from convlens.network import Kind, Operation, Pad, Pads, Reshape, Resize, Shape, Slice, Whole
+
+COPYING = (
+    *("RepeatVector", "Split", "Unstack", "Tile", "Repeat", "BroadcastTo", "Take", "Roll", "Flip", "Rot90"),
+    *("Moveaxis", "Swapaxes", "Diagonal", "TakeAlongAxis", "SpaceToDepth", "DepthToSpace", "GetItem"),
+)
+"""Operations that copy numbers from one value, in an order of their own."""
 
 
 def order(call: Call) -> Shape | None:
@@ -23,11 +31,22 @@ def order(call: Call) -> Shape | None:
 def _reshape(call: Call) -> Reading:
     moved = order(call)
     if moved is not None:
-        aligned = call.output_layout != call.layout or moved == tuple(range(len(moved)))
-        return Reading(Kind.RESHAPE, Reshape("transpose", aligned))
+        return Reading(Kind.RESHAPE, _transpose(call, moved))
     before, after = call.before, call.after
     aligned = bool(before) and (before == after or _squeezed(before) == _squeezed(after) != ())
-    return Reading(Kind.RESHAPE, Reshape(snake_case(call.word), aligned))
+    moves = getattr(call.op, "_channels_first", False)  # a Flatten that brings the channels to the end
+    last = moves or (bool(call.inputs) and call.inputs[0].layout == LAST)
+    return Reading(Kind.RESHAPE, Reshape(snake_case(call.word), aligned, channels_last=last))
+
+
+def _transpose(call: Call, moved: Shape) -> Operation:
+    if moved[0] != 0:
+        return Whole("transpose")
+    rank = len(moved)
+    layouts = call.inputs[0].layout, call.output_layout
+    axes = (our_axis(moved[framework_axis(n, rank, layouts[1])], rank, layouts[0]) for n in range(rank - 1))
+    aligned = layouts[0] != layouts[1] or moved == tuple(range(rank))
+    return Reshape("transpose", aligned, tuple(axes))
 
 
 def _squeezed(shape: Shape) -> Shape:
@@ -68,15 +87,14 @@ def _pad(call: Call) -> Reading:
     mode = _PAD_MODES.get(str(getattr(call.op, "mode", "constant")))
     widths = [(given, given)] * rank if isinstance(given, int) else [tuple(w) for w in (given or ())]
     widths = widths * rank if len(widths) == 1 else widths
-    if len(widths) != rank or mode is None or rank < 3:
+    value = call.argument(1, "constant_values") or 0.0
+    if len(widths) != rank or mode is None or rank < 3 or widths[0] != (0, 0) or not isinstance(value, (int, float)):
         return Reading(Kind.PADDING, Whole("pad"))
     inside = widths[1:-1] if call.layout == LAST else widths[2:]
-    outside = [widths[0], widths[-1] if call.layout == LAST else widths[1]]
-    if any(w != (0, 0) for w in outside):
-        return Reading(Kind.PADDING, Whole("pad"))
-    value = call.argument(1, "constant_values") or 0.0
+    before, after = widths[-1] if call.layout == LAST else widths[1]
     mode = "zeros" if mode == "constant" and not value else mode
-    return Reading(Kind.PADDING, Pad(tuple((int(a), int(b)) for a, b in inside), mode, float(value)))
+    channels = int(before), int(after)
+    return Reading(Kind.PADDING, Pad(tuple((int(a), int(b)) for a, b in inside), mode, float(value), channels))
 
 
 _INTERPOLATIONS = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
@@ -87,11 +105,33 @@ def _resize(call: Call) -> Reading:
     plain = len(call.before) == len(call.after) and not getattr(call.op, "crop_to_aspect_ratio", False)
     if mode is None or not plain or getattr(call.op, "pad_to_aspect_ratio", False) or getattr(call.op, "antialias", 0):
         return Reading(Kind.RESIZE, Whole("resize"))
-    return Reading(Kind.RESIZE, Resize(mode, scale(call.before, call.after)))
+    return Reading(Kind.RESIZE, _resized(mode, scale(call.before, call.after)))
+
+
+def _resized(mode: str, by: tuple[Fraction, ...]) -> Resize:
+    """How each backend's ``image.resize`` finds its pixels."""
+    if mode == "nearest":
+        if backend.NAME == "torch":
+            return Resize(mode, by, coordinates="asymmetric", rounding="floor", coordinate_arithmetic="step")
+        step = "step" if backend.NAME == "tensorflow" else "exact"
+        return Resize(mode, by, rounding="round_prefer_ceil", coordinate_arithmetic=step)
+    if mode == "cubic" and backend.NAME == "tensorflow":
+        return Resize(mode, by, cubic_coefficient=-0.5, exclude_outside=True, cubic_steps=1024)
+    if mode == "cubic" and backend.NAME == "jax":
+        return Resize(mode, by, cubic_coefficient=-0.5, exclude_outside=True)
+    return Resize(mode, by)
+
+
+def _upsampling(call: Call) -> Reading:
+    """Nearest neighbours are repeated, which no backend does in another way."""
+    if getattr(call.op, "interpolation", "nearest") != "nearest":
+        return _resize(call)
+    by = scale(call.before, call.after)
+    return Reading(Kind.RESIZE, Resize("nearest", by, coordinates="asymmetric", rounding="floor"))
 
 
 def _item(call: Call) -> Reading:
-    """``x[...]``: a slice of the spatial axes where it is one."""
+    """``x[...]``: a slice of axes where it is one."""
     key = call.argument(1, "key")
     parts = list(key) if isinstance(key, tuple) else [key]
     rank = len(call.input)
@@ -99,26 +139,26 @@ def _item(call: Call) -> Reading:
         at = parts.index(Ellipsis)
         parts[at : at + 1] = [slice(None)] * (rank - len(parts) + 1)
     parts += [slice(None)] * (rank - len(parts))
-    inside = parts[1:-1] if call.layout == LAST else parts[2:]
-    if len(parts) != rank or parts[0] != slice(None) or not inside or not all(isinstance(p, slice) for p in inside):
+    plain = len(parts) == rank and rank > 1 and all(isinstance(part, slice) for part in parts)
+    if not plain or parts[0] != slice(None) or len(call.output) != rank:
         return Reading(Kind.RESHAPE, Whole("slice"))
-    steps = [part.indices(size) for part, size in zip(inside, call.before, strict=True)]
-    if any(step < 1 for _, _, step in steps) or len(call.output) != rank:
+    steps = [part.indices(size) for part, size in zip(parts, call.input, strict=True)]
+    if any(step < 1 for _, _, step in steps):
         return Reading(Kind.RESHAPE, Whole("slice"))
-    return Reading(Kind.RESHAPE, Slice(tuple(s[0] for s in steps), tuple(s[2] for s in steps)))
+    inside, own = (steps[1:-1], steps[-1]) if call.layout == LAST or rank == 2 else (steps[2:], steps[1])
+    starts, strides = tuple(s[0] for s in inside), tuple(s[2] for s in inside)
+    return Reading(Kind.RESHAPE, Slice(starts, strides, own[0], own[2]))
 
 
 READERS: dict[str, Reader] = {
+    **dict.fromkeys(COPYING, always(Kind.RESHAPE, Whole("rearrange"))),
     **dict.fromkeys(("Flatten", "Reshape", "Permute", "Transpose", "Squeeze", "ExpandDims", "Ravel"), _reshape),
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), _zero_padding),
     **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), _cropping),
-    **dict.fromkeys(("UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing", "Resize"), _resize),
+    **dict.fromkeys(("UpSampling1D", "UpSampling2D", "UpSampling3D"), _upsampling),
+    **dict.fromkeys(("Resizing", "Resize"), _resize),
     "CenterCrop": _centre_crop,
     "Pad": _pad,
     "GetItem": _item,
-    "RepeatVector": always(Kind.RESHAPE, Whole("repeat")),
-    **dict.fromkeys(
-        ("Split", "Stack", "Unstack", "Tile", "Repeat", "BroadcastTo", "Take", "Gather", "Roll", "Flip"),
-        always(Kind.RESHAPE, Whole("rearrange")),
-    ),
+    "Stack": always(Kind.RESHAPE, Whole("stack")),
 }

@@ -5,14 +5,21 @@ from __future__ import annotations
 import keras  # noqa: TID251
 
 from convlens.engines.keras.calls import Call, Reader, Reading, snake_case
-from convlens.engines.keras.layout import LAST
+from convlens.engines.keras.layout import LAST, framework_axis, our_axis
 from convlens.engines.keras.windows import whole_pooling
 from convlens.network import Dense, Kind, Merge, Normalisation, Operation, Pointwise, Whole
 
 
 def _dense(call: Call) -> Reading:
     features, out = int(call.op.kernel.shape[0]), int(call.op.units)
-    return Reading(Kind.DENSE, Dense(features, out, bool(call.op.use_bias), per_position=len(call.input) > 2))
+    return Reading(Kind.DENSE, _product(call, features, out, bool(call.op.use_bias)))
+
+
+def _product(call: Call, features: int, out: int, bias: bool) -> Dense:
+    """A product along the last axis, wherever the channels are."""
+    rank = len(call.input)
+    axis = our_axis(-1, rank, call.inputs[0].layout) if rank > 2 else None
+    return Dense(features, out, bias, rank > 2, axis)
 
 
 def _matmul(call: Call) -> Reading:
@@ -20,7 +27,7 @@ def _matmul(call: Call) -> Reading:
     if call.merges or len(getattr(second, "shape", ())) != 2:
         return Reading(Kind.ARITHMETIC, Whole("matmul"))
     rows, columns = (int(n) for n in second.shape)
-    return Reading(Kind.DENSE, Dense(rows, columns, bias=False, per_position=len(call.input) > 2))
+    return Reading(Kind.DENSE, _product(call, rows, columns, bias=False))
 
 
 def _normalisation(mode: str) -> Reader:
@@ -29,19 +36,35 @@ def _normalisation(mode: str) -> Reader:
         axis = getattr(op, "axis", -1)
         axes = tuple(sorted(call.axis(int(a)) for a in ([axis] if isinstance(axis, int) else axis)))
         epsilon = float(getattr(op, "epsilon", 0.0) or 0.0)
+        if -1 in axes:
+            return Reading(Kind.NORMALISATION, Whole("normalisation"))
+        if getattr(op, "rms_scaling", False):  # divided by the deviation from a mean that isn't taken off
+            return Reading(Kind.NORMALISATION, Normalisation("scaled_only", epsilon, axes=axes))
         if mode == "batch":
             return Reading(Kind.NORMALISATION, Normalisation("batch", epsilon))
         if mode == "group":
             groups = int(op.groups) if op.groups != -1 else call.in_channels
             everything = tuple(range(call.rank - 1))
+            if axes != (0,):
+                return Reading(Kind.NORMALISATION, Whole("group_normalization"))
             return Reading(Kind.NORMALISATION, Normalisation("group", epsilon, groups, everything))
+        if mode == "unit":
+            epsilon = 1e-12  # Keras's own; the layer has none to set
         return Reading(Kind.NORMALISATION, Normalisation(mode, epsilon, axes=axes))
 
     return reading
 
 
 def _merge_or_pointwise(call: Call, function: str) -> Operation:
-    return Merge(function) if call.merges else Pointwise(function)
+    if not call.merges:
+        return Pointwise(function)
+    return Merge(function) if _line_up(call) else Whole(function)
+
+
+def _line_up(call: Call) -> bool:
+    """Whether all values have their axes in the same places: of unequal ranks, one's batch meets another's axis."""
+    layouts = {source.layout for source in call.inputs if len(source.shape) > 2}
+    return len({len(source.shape) for source in call.inputs}) == 1 and len(layouts) < 2
 
 
 def _merge(function: str, kind: Kind) -> Reader:
@@ -52,19 +75,25 @@ def _merge(function: str, kind: Kind) -> Reader:
 
 
 def _concat(call: Call) -> Reading:
-    return Reading(Kind.CONCAT, Merge("concat", call.axis(int(getattr(call.op, "axis", -1)))))
+    axis = call.axis(int(getattr(call.op, "axis", -1)))
+    return Reading(Kind.CONCAT, Merge("concat", axis) if axis >= 0 and _line_up(call) else Whole("concat"))
 
 
 def _einsum_dense(call: Call) -> Reading:
-    kernel = tuple(call.op.kernel.shape)
-    if len(kernel) == 2 and call.input[:-1] == call.output[:-1]:
-        bias = call.op.bias is not None
-        return Reading(Kind.DENSE, Dense(kernel[0], kernel[1], bias, per_position=len(call.input) > 2))
+    reads, _, rest = str(call.op.equation).replace(" ", "").partition(",")
+    kernel, _, makes = rest.partition("->")
+    rows = reads.replace("...", "")[:-1]
+    matrix = len(kernel) == 2 and kernel[0] == reads[-1:] and kernel[1] not in reads
+    plain = matrix and makes.replace("...", "") == rows + kernel[1] and kernel[0] not in rows
+    bias = call.op.bias
+    if plain and (bias is None or call.op.bias_axes == kernel[1]) and call.op.quantization_mode is None:
+        features, out = (int(n) for n in call.op.kernel.shape)
+        return Reading(Kind.DENSE, _product(call, features, out, bias is not None))
     return Reading(Kind.DENSE, Whole("einsum"))
 
 
 def _average(call: Call) -> Reading:
-    return Reading(Kind.ARITHMETIC, Merge("mean") if call.merges else Whole("mean"))
+    return Reading(Kind.ARITHMETIC, Merge("mean") if call.merges and _line_up(call) else Whole("mean"))
 
 
 def _reduction(function: str) -> Reader:
@@ -78,11 +107,23 @@ def _reduction(function: str) -> Reader:
         mode = {"mean": "average", "max": "max"}.get(function)
         if mode and spatial and ours == spatial:
             return whole_pooling(mode)(call)
-        if ours == [rank - 1 if call.layout == LAST else 1] and rank > 2 and getattr(call.op, "keepdims", False):
-            return Reading(Kind.ARITHMETIC, Pointwise(function))
-        return Reading(Kind.ARITHMETIC, Whole(function))
+        keeps = bool(getattr(call.op, "keepdims", False))
+        over = tuple(sorted(our_axis(axis, rank, call.layout) for axis in ours))
+        if 0 in ours or not (keeps or _in_place(call, ours)):
+            over = ()
+        if ours == [rank - 1 if call.layout == LAST else 1] and rank > 2 and keeps:
+            return Reading(Kind.ARITHMETIC, Pointwise(function, over))
+        return Reading(Kind.ARITHMETIC, Whole(function, over))
 
     return reading
+
+
+def _in_place(call: Call, gone: list[int]) -> bool:
+    """Whether the axes that are left keep their order when channels come first."""
+    left = [axis for axis in range(len(call.input)) if axis not in gone]
+    order = [left[framework_axis(n, len(left), call.output_layout)] for n in range(len(left) - 1)]
+    ours = [our_axis(axis, len(call.input), call.layout) for axis in order]
+    return ours == sorted(ours)
 
 
 def _dot(call: Call) -> Reading:
@@ -90,7 +131,11 @@ def _dot(call: Call) -> Reading:
 
 
 def _elementwise(call: Call) -> Reading:
-    return Reading(Kind.ARITHMETIC, _merge_or_pointwise(call, snake_case(call.word)))
+    name = snake_case(call.word)
+    return Reading(Kind.ARITHMETIC, _merge_or_pointwise(call, _OURS.get(name, name)))
+
+
+_OURS = {"absolute": "abs", "negative": "neg"}
 
 
 _ELEMENTWISE = (

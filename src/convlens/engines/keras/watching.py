@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras  # noqa: TID251
+from keras.src.ops.core import Cast  # noqa: TID251
+from keras.src.ops.numpy import ExpandDims  # noqa: TID251
 
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, snake_case
@@ -102,6 +104,8 @@ class Watch:
         """A layer is called: run it, and write down what it makes."""
         watched = any_watched((args, kwargs))
         args, kwargs = _plain((args, kwargs), self._sourced)
+        if not isinstance(layer, keras.Model) or not is_keras_own(layer):
+            args, kwargs = _map((args, kwargs), lambda value: self._narrowed(layer, value))
         if is_composite(layer):
             frame = Frame(layer, (args, kwargs))
             frame.entering = self._sources((args, kwargs))
@@ -197,11 +201,52 @@ class Watch:
         with self._silence():
             output = operation_call(op, *plain_args, **plain_kwargs)
         variables = tuple(v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.Variable))
-        call = Call(op, tuple(sources), plain_args, plain_kwargs, weights=variables)
+        constant = self._constant(sources, (*plain_args, *plain_kwargs.values()))
+        call = Call(op, tuple(sources), plain_args, plain_kwargs, weights=variables, constant=constant)
         output = self._record(call, op.name if named else snake_case(type(op).__name__), output)
         return self._handed(output, watched)
 
+    def _constant(self, sources: list[Step], operands: tuple[Any, ...]) -> dict[str, Any]:
+        """What an operation on two values has beside the one that a step made, by the side it stands on."""
+        if len(operands) != 2 or len(sources) != 1:
+            return {}
+        sides = zip(("left", "right"), operands, strict=True)
+        found = {
+            side: value for side, value in sides if not backend.is_tensor(value) or not self.recorder.source(value)
+        }
+        return found if len(found) == 1 else {}
+
+    def _narrowed(self, layer: Any, value: Any) -> Any:
+        """What a layer reads in a coarser type than it was made in is rounded first: a step of its own."""
+        coarse = layer.input_dtype if layer.autocast and layer._convert_input_args else ""
+        if coarse not in ("float16", "bfloat16") or not backend.is_tensor(value):
+            return value
+        made, source = keras.backend.standardize_dtype(value.dtype), self.recorder.source(value)
+        if source is None or made == coarse or not made.startswith("float"):
+            return value
+        with self._silence():
+            rounded = keras.ops.cast(value, coarse)
+        return self.recorder.record(Call(Cast(coarse), (source,), (), {}), f"{layer.name}/cast", self.scope, rounded)[1]
+
+    def _expanded(self, layer: Any, values: Any) -> Any:
+        """Keras gives values of lower rank new axes behind the batch before it merges them."""
+        sources = [self.recorder.source(value) for value in values]
+        rank = max(len(value.shape) for value in values)
+        layouts = {source.layout for source in sources if source is not None and len(source.shape) > 2}
+
+        def expand(value: Any, source: Step | None) -> Any:
+            if source is None or len(value.shape) == rank or not layouts <= {source.layout}:
+                return value
+            with self._silence():
+                wide = keras.ops.reshape(value, (value.shape[0], *(1,) * (rank - len(value.shape)), *value.shape[1:]))
+            call = Call(ExpandDims(1), (source,), (), {})
+            return self.recorder.record(call, f"{layer.name}/expand_dims", self.scope, wide)[1]
+
+        return [expand(value, source) for value, source in zip(values, sources, strict=True)]
+
     def _leaf(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if getattr(layer, "_reshape_required", False):
+            args = (self._expanded(layer, args[0]), *args[1:])
         sources = tuple(self._sources((args, kwargs)))
         with self._silence(), observed_activation(layer) as observed:
             output = layer_call(layer, *args, **kwargs)
@@ -214,7 +259,7 @@ class Watch:
         before, function = observed
         step, _ = self.recorder.record(call, layer.name, self.scope, before)
         weights = tuple(layer.activation.weights) if isinstance(layer.activation, keras.layers.Layer) else ()
-        activation = Call(layer.activation, (step,), (), {}, weights, part="activation", function=function)
+        activation = Call(layer.activation, (step,), (), {}, weights, part="activation")
         return self._record(activation, f"{layer.name}/{function}", output)
 
     def _depthwise_step(self, call: Call) -> Call:
@@ -252,16 +297,16 @@ class Watch:
         return _map(output, write)
 
     def _sources(self, arguments: Any) -> list[Step]:
-        """The steps that the tensors among ``arguments`` come from, in order, each once."""
-        found: dict[int, Step] = {}
+        """The steps that the tensors among ``arguments`` come from, in order."""
+        found: list[Step] = []
         for value in keras.tree.flatten(arguments):
             if isinstance(value, Watched):
-                found.setdefault(id(value.source), value.source)
+                found.append(value.source)
             elif backend.is_tensor(value):
                 source = self.recorder.source(value) or self._unknown(value)
                 if source is not None:
-                    found.setdefault(id(source), source)
-        return list(found.values())
+                    found.append(source)
+        return found
 
     def _unknown(self, value: Any) -> Step | None:
         """A tensor of unknown origin is read: an input that Keras converted, a constant, or the work of native code."""

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
+import keras  # noqa: TID251
 import numpy as np
+from keras.src.backend import AutocastScope  # noqa: TID251
 
-from convlens.engines.base import Array, as_float32
-from convlens.engines.keras.backend import to_numpy
-from convlens.network import Convolution, Dense, Operation
+from convlens.arithmetic.rounding import rounded
+from convlens.engines.base import Array
+from convlens.engines.keras import backend
+from convlens.engines.keras.copying import Copying
+from convlens.engines.keras.layout import FIRST, aligned_with, constant_aligned, framework_axis
+from convlens.engines.keras.recording import Step
+from convlens.network import Activation, Convolution, Dense
 
 
-def weights(owner: Any, part: str, given: Mapping[str, Any], operation: Operation | None) -> dict[str, Array]:
-    """The weights of one step: its layer's own attributes, or what a function was ``given``."""
-    layer = getattr(owner, "activation", owner) if part == "activation" else owner
-    wrapped = getattr(layer, "layer", None)
-    if wrapped is not None and isinstance(operation, (Convolution, Dense)):
-        layer = wrapped  # a wrapper such as TimeDistributed or SpectralNormalization
-    kernel = given.get("kernel")
-    if kernel is None:
-        name = {"depthwise": "depthwise_kernel", "pointwise": "pointwise_kernel"}.get(part, "kernel")
-        kernel = getattr(layer, name, None)
-    if isinstance(operation, Convolution) and kernel is not None:
-        found = {"kernel": filters_first(_numbers(kernel), operation)}
-    elif isinstance(operation, Dense) and kernel is not None:
-        found = {"weight": _numbers(kernel).T}
-    else:
-        found = _normalisation(layer)
-        if hasattr(layer, "alpha") and hasattr(layer.alpha, "shape"):
-            found["slope"] = _numbers(layer.alpha)
-    if isinstance(operation, (Convolution, Dense)) and operation.bias and part != "depthwise":
-        found["bias"] = _numbers(layer.bias)
+def weights(step: Step) -> dict[str, Array]:
+    """The weights of one step, in the type that they are used in: its layer's own attributes, or what a function was
+    given."""
+    owner, part, operation = step.owner, step.part, step.operation
+    if not isinstance(owner, keras.layers.Layer):
+        return _given(step)
+    if getattr(owner, "quantization_mode", None) is not None:
+        return {}  # integers, multiplied in an arithmetic of their own
+    wrapped = getattr(owner, "layer", None)
+    inside = wrapped is not None and isinstance(operation, (Convolution, Dense))
+    layer: Any = wrapped if inside else owner  # of a wrapper such as TimeDistributed or SpectralNormalization
+    with AutocastScope(layer.compute_dtype if layer.autocast else None):
+        if isinstance(operation, Convolution):
+            name = {"depthwise": "depthwise_kernel", "pointwise": "pointwise_kernel"}.get(part, "kernel")
+            found = {"kernel": filters_first(_numbers(getattr(layer, name)), operation)}
+        elif isinstance(operation, Dense):
+            found = {"weight": _numbers(layer.kernel).T}
+        elif isinstance(operation, Activation) and operation.function == "prelu":
+            return {"slope": _along(layer.alpha, range(1, len(step.shape)), step)}
+        else:
+            return _normalisation(layer, step)
+        if operation.bias and part != "depthwise":
+            found["bias"] = _numbers(layer.bias)
+        return found
+
+
+def _given(step: Step) -> dict[str, Array]:
+    found: dict[str, Array] = {}
+    for role, value in step.variables.items():
+        if isinstance(value, Copying):
+            found[role] = value.origin()
+            continue
+        array = backend.constant(value)
+        if array is None:
+            continue
+        if isinstance(step.operation, Convolution):
+            found[role] = filters_first(array, step.operation)
+        elif isinstance(step.operation, Dense):
+            found["weight"] = array.T
+        else:
+            aligned = constant_aligned(array, len(step.shape), step.layout)
+            found |= {} if aligned is None else {role: aligned}
     return found
 
 
@@ -50,22 +78,65 @@ def filters_first(kernel: Array, operation: Convolution) -> Array:
     return np.moveaxis(kernel, (rank + 1, rank), (0, 1))
 
 
-def _normalisation(layer: Any) -> dict[str, Array]:
-    roles = {
-        "mean": ("moving_mean", "mean"),
-        "variance": ("moving_variance", "variance"),
-        "scale": ("gamma", "scale"),
-        "shift": ("beta",),
-    }
+_ROLES = {
+    "mean": ("moving_mean", "mean"),
+    "variance": ("moving_variance", "variance"),
+    "scale": ("gamma", "scale"),
+    "shift": ("beta", "offset"),
+}
+
+
+def _normalisation(layer: Any, step: Step) -> dict[str, Array]:
+    """Mean and variance, scale and shift, of layers that have them."""
+    if not isinstance(layer, (*_PER_AXIS, keras.layers.Normalization, keras.layers.Rescaling)):
+        return {}
     found: dict[str, Array] = {}
-    for role, names in roles.items():
-        for name in names:
-            value = getattr(layer, name, None)
-            if value is not None and hasattr(value, "shape"):
-                found[role] = _numbers(value)
-                break
+    for role, names in _ROLES.items():
+        values = [value for name in names if (value := getattr(layer, name, None)) is not None]
+        if values and not isinstance(values[0], bool):  # GroupNormalization.scale says whether there is one
+            array = _role(layer, values[0], step)
+            found |= {} if array is None else {role: array}
+    return _standardisation(found, layer.invert) if isinstance(layer, keras.layers.Normalization) else found
+
+
+def _role(layer: Any, value: Any, step: Step) -> Array | None:
+    """A weight for each channel, or an array that broadcasts to the layer's output where it has other axes."""
+    rank = len(step.shape)
+    if isinstance(layer, _PER_AXIS):
+        axes = sorted(n % rank for n in ([layer.axis] if isinstance(layer.axis, int) else layer.axis))
+        own = axes == [framework_axis(0, rank, step.layout)]
+        return _numbers(value) if own else _along(value, axes, step)
+    array = _numbers(value)
+    if isinstance(layer, keras.layers.Rescaling):
+        array = rounded(array, layer.compute_dtype)
+        if array.ndim and keras.config.image_data_format() == FIRST:
+            array = array.reshape(array.shape + (1,) * (3 - array.ndim))
+    return constant_aligned(array, rank, step.layout)
+
+
+_PER_AXIS = (
+    keras.layers.BatchNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.RMSNormalization,
+)
+
+
+def _along(value: Any, axes: Iterable[int], step: Step) -> Array:
+    return aligned_with(_numbers(value), list(axes), len(step.shape), step.layout)
+
+
+def _standardisation(found: dict[str, Array], inverted: bool) -> dict[str, Array]:
+    """Keras divides by no less than its epsilon; inverted, it multiplies by that and adds the mean."""
+    if "mean" not in found or "variance" not in found:
+        return {}
+    least = keras.config.epsilon()
+    if inverted:
+        return {"scale": np.maximum(np.sqrt(found["variance"]), np.float32(least)), "shift": found["mean"]}
+    return {"mean": found["mean"], "variance": np.maximum(found["variance"], np.float32(least**2))}
+
+
+def _numbers(value: Any) -> Array:
+    found = backend.constant(value)
+    assert found is not None, "a layer's own weights are numbers"
     return found
-
-
-def _numbers(variable: Any) -> Array:
-    return as_float32(to_numpy(getattr(variable, "value", variable)))

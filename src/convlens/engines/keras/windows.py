@@ -121,7 +121,8 @@ def pooling(mode: str) -> Reader:
         padding = pads(op.padding, call.before, size, stride, ones)
         repeats = backend.NAME == "torch" and mode == "average" and any(before != after for before, after in padding)
         notes = ("the edge is repeated into the padding and counts in the average",) if repeats else ()
-        return Reading(Kind.POOLING, Pooling(mode, size, stride, ones, padding), notes=notes)
+        filled = "replicate" if repeats else "zeros"
+        return Reading(Kind.POOLING, Pooling(mode, size, stride, ones, padding, padding_mode=filled), notes=notes)
 
     return reading
 
