@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -143,7 +145,7 @@ def check(model: nn.Module, shape: tuple[int, ...], *, bounds: set[str] | None =
     return looked
 
 
-def conv(before: int, after: int, kernel: int = 3, **options: Any) -> nn.Conv2d:
+def conv(before: int, after: int, kernel: int | tuple[int, int] = 3, **options: Any) -> nn.Conv2d:
     return nn.Conv2d(before, after, kernel, **options)
 
 
@@ -173,11 +175,11 @@ def test_residual_blocks_with_strided_shortcuts() -> None:
             flat=nn.Flatten(),
             dense=nn.Linear(8, 5),
         ),
-        (3, 41, 37),
+        (3, 25, 21),
     )
 
 
-def test_inception_branches_differ_from_channel_to_channel() -> None:
+def test_row_37_inception_branches_differ_from_channel_to_channel() -> None:
     looked = check(
         Graph(
             stem=conv(3, 2, 3, stride=2),
@@ -224,11 +226,11 @@ def test_unet_with_a_skip(up: str) -> None:
             skip=(concat(), "up grown"),
             end=conv(channels + 4, 2, padding=1),
         ),
-        (2, 24, 24),
+        (2, 16, 20),
     )
 
 
-def test_dilated_convolutions_side_by_side() -> None:
+def test_row_15_dilated_convolutions_side_by_side() -> None:
     check(
         Graph(
             stem=conv(1, 2, stride=2, padding=1),
@@ -245,7 +247,7 @@ def test_dilated_convolutions_side_by_side() -> None:
     )
 
 
-def test_transposed_convolutions_with_gaps_see_nothing_there() -> None:
+def test_row_13_transposed_convolutions_with_gaps_see_nothing_there() -> None:
     looked = check(
         Graph(
             a=conv(1, 1, padding=1),
@@ -276,7 +278,7 @@ def test_a_branch_with_gaps_beside_one_without() -> None:
     )
 
 
-def test_a_crop_before_padding_is_not_seen_through() -> None:
+def test_row_36_a_crop_before_padding_is_not_seen_through() -> None:
     looked = check(
         Graph(
             crop=Call(lambda value: value[:, :, 3:-2, 4:]),
@@ -299,7 +301,7 @@ def test_windows_that_skip_positions_never_see_them() -> None:
 
 
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
-def test_row_20_padding_modes(mode: str) -> None:
+def test_padding_modes(mode: str) -> None:
     check(
         Graph(
             a=conv(1, 2, 5, padding=2, padding_mode=mode),
@@ -322,7 +324,7 @@ def test_padding_as_a_layer_of_its_own(mode: str) -> None:
     )
 
 
-def test_ceil_mode_and_counted_padding() -> None:
+def test_row_12_ceil_mode_and_counted_padding() -> None:
     check(
         Graph(
             a=nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=True),
@@ -364,7 +366,7 @@ def test_statistics_over_space_see_it(layer: nn.Module) -> None:
     check(Graph(a=conv(1, 4, padding=1), mixed=layer, b=conv(4, 1, padding=1)), (1, 8, 9), bounds={"mixed", "b"})
 
 
-def test_row_29_squeeze_and_excite_sees_the_whole_picture() -> None:
+def test_squeeze_and_excite_sees_the_whole_picture() -> None:
     looked = check(
         Graph(
             a=conv(3, 4, stride=2, padding=1),
@@ -408,7 +410,7 @@ def test_channel_shuffle_keeps_the_places() -> None:
             a=conv(1, 2, padding=1),
             b=(conv(1, 2, 5, padding=2), "x"),
             both=(concat(), "a b"),
-            shuffled=Call(shuffle),
+            shuffled=Call(shuffled),
             grouped=conv(4, 4, 3, padding=1, groups=2),
         ),
         (1, 9, 8),
@@ -490,6 +492,143 @@ def test_row_32_one_and_three_dimensions() -> None:
         ),
         (1, 5, 9, 8),
     )
+
+
+def test_swapped_axes_are_followed() -> None:
+    looked = check(
+        Graph(
+            a=conv(1, 2, (3, 1), stride=(2, 1)),
+            swapped=Call(lambda value: value.transpose(2, 3)),
+            b=conv(2, 1, (1, 3), padding=(0, 1)),
+            folded=Call(lambda value: value.transpose(1, 2)),
+        ),
+        (1, 11, 8),
+    )
+    field = looked.maps.network["swapped"].receptive_field
+    assert field is not None
+    assert (field.axes, field.size, field.exact) == ((2, 1), (3, 1), True)
+    assert looked.maps["swapped"].receptive_field(5, 1).unclipped == ((2, 4), (5, 5))
+
+
+def shuffled(value: torch.Tensor) -> torch.Tensor:
+    batch, channels, rows, columns = value.shape
+    return value.view(batch, 2, channels // 2, rows, columns).transpose(1, 2).reshape(batch, channels, rows, columns)
+
+
+EXPORTED: dict[str, tuple[Callable[[], Graph], tuple[int, ...]]] = {
+    "U-Net": (
+        lambda: Graph(
+            a=conv(2, 3, padding=1),
+            down=nn.AvgPool2d(2),
+            c=conv(3, 3, padding=1),
+            smooth=nn.Upsample(scale_factor=2, mode="bilinear"),
+            learnt=(nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1), "c"),
+            coarse=(nn.Upsample(scale_factor=2), "c"),
+            skip=(concat(), "smooth learnt coarse a"),
+            end=conv(11, 2, padding=1),
+        ),
+        (2, 12, 14),
+    ),
+    "ShuffleNet": (
+        lambda: Graph(
+            a=conv(1, 2, padding=1),
+            b=(conv(1, 2, 5, padding=2), "x"),
+            both=(concat(), "a b"),
+            moved=Call(shuffled),
+            end=conv(4, 4, padding=1, groups=2),
+        ),
+        (1, 9, 8),
+    ),
+    "tokens": (
+        lambda: Graph(
+            patches=conv(1, 4, 4, stride=4),
+            tokens=Call(lambda value: value.flatten(2).transpose(1, 2)),
+            norm=nn.LayerNorm(4),
+            dense=nn.Linear(4, 3),
+            placed=Call(lambda value: value.transpose(1, 2).reshape(1, 3, 3, 4)),
+            end=conv(3, 1, 2, padding=1),
+        ),
+        (1, 12, 16),
+    ),
+    "padding": (
+        lambda: Graph(
+            a=conv(1, 2, 5, padding=2, padding_mode="reflect"),
+            b=conv(2, 1, stride=2, padding=1, padding_mode="circular"),
+            cut=Call(lambda value: F.pad(value[:, :, 1:, :-2], (2, 1, 0, 2))),
+            end=conv(1, 1, 1),
+        ),
+        (1, 12, 13),
+    ),
+    "squeeze and excite": (
+        lambda: Graph(
+            a=conv(3, 4, stride=2, padding=1),
+            squeezed=nn.AdaptiveAvgPool2d(1),
+            gate=Call(lambda value: torch.sigmoid(value / 1000)),
+            scaled=(Call(torch.mul), "a gate"),
+            normed=nn.GroupNorm(2, 4),
+            end=conv(4, 2),
+        ),
+        (3, 14, 15),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", EXPORTED)
+def test_the_same_network_as_onnx_has_the_same_boxes(name: str, tmp_path: Path) -> None:
+    make, shape = EXPORTED[name]
+    looked = Looked(make(), shape)
+    path = tmp_path / "model.onnx"
+    torch.onnx.export(looked.model.float(), (torch.zeros(1, *shape),), str(path), dynamo=False, verbose=False)
+    looked.model.double()
+    maps = convlens.open(path).feature_maps(looked.picture.float().numpy())
+    last = maps.network.outputs[0]
+    for index in product(*[sorted({0, 1 % size, size // 2, size - 1}) for size in maps[last].shape]):
+        seen = looked.support("end", index[1:], index[0]) or ((0, -1), (0, -1))
+        assert maps.reach.box(last, index) == (seen, True), index
+
+
+def test_keras_layers_against_the_gradient_of_its_backend() -> None:
+    keras = pytest.importorskip("keras")
+    from convlens.engines.keras.engine import KerasEngine
+
+    layers = keras.layers
+    entry = keras.Input((17, 14, 2), name="picture")
+    first = layers.BatchNormalization()(layers.Conv2D(4, 3, strides=2, padding="same")(entry))
+    deep = layers.Activation("softplus")(layers.SeparableConv2D(4, 3, padding="same")(first))
+    added = layers.Add()([first, deep])
+    ways = [
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.UpSampling2D(2),
+        layers.Conv2DTranspose(4, 3, strides=2, padding="same"),
+    ]
+    both = layers.Concatenate()([way(added) for way in ways])
+    cut = layers.ZeroPadding2D(1)(layers.Cropping2D(((1, 0), (0, 1)))(both))
+    last = layers.DepthwiseConv2D(2)(cut)
+    rows = layers.Reshape((-1, 12))(last)
+    ends = [
+        layers.Dense(3)(rows),
+        layers.Permute((2, 1))(rows),
+        layers.Dense(2)(layers.Flatten()(last)),
+        layers.Softmax(axis=1)(layers.Rescaling(1e-3)(layers.AveragePooling2D(3, strides=2, padding="same")(last))),
+        layers.LayerNormalization()(last),
+        layers.GlobalAveragePooling2D()(first),
+    ]
+    model = keras.Model(entry, ends)
+    drawn = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(drawn.random(variable.shape) + 0.5)
+    feed = {"picture": drawn.random((1, 17, 14, 2), np.float32) + np.float32(0.5)}
+    engine, maps = KerasEngine.open(model), convlens.open(model).feature_maps(feed)
+    for name in maps:
+        for _ in range(3):
+            index = tuple(int(drawn.integers(size)) for size in maps[name].shape)
+            gradient = engine.gradient(feed, name, index)
+            assert gradient is not None
+            plane = np.abs(gradient["picture"][0]).sum(axis=-1)
+            reached = np.argwhere(plane > 1e-6 * plane.max())
+            support = tuple(zip(reached.min(0).tolist(), reached.max(0).tolist(), strict=True))
+            assert maps.reach.box(name, index) == (support, True), (name, index)
 
 
 kernels = st.integers(1, 4)

@@ -17,6 +17,7 @@ from convlens.network import (
     Convolution,
     Dense,
     Input,
+    Kind,
     Layer,
     Merge,
     Network,
@@ -113,7 +114,8 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
     shapes |= {given.name: tuple(n or 0 for n in given.shape) for given in network.inputs}
     for layer in network.layers:
         read = [fields[name] for name in layer.inputs if name in fields]
-        if read:
+        sizes_alone = layer.kind is Kind.PLUMBING and layer.operation is None
+        if read and not sizes_alone:
             first = next(name for name in layer.inputs if name in fields)
             fields[layer.name] = _through(layer, read, shapes[first])
     return {layer.name: _public(fields.get(layer.name)) for layer in network.layers}
@@ -184,7 +186,7 @@ def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
     operation, after = layer.operation, layer.output_shape
     if isinstance(operation, Merge):
         return _merged(operation, read)
-    if len(layer.inputs) > 1:
+    if len(read) > 1:
         return _hull([field.bound() for field in read])
     field = read[0]
     match operation:
@@ -205,7 +207,9 @@ def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
         case Reshape():
             places = _places_after(operation, field, before, after)
             return field.blurred() if places is None else replace(field, places=places)
-        case Convolution() | Pooling() | Pad() | Slice() | Resize() if field.places == tuple(range(1, len(after))):
+        case Convolution() | Pooling() | Pad() | Slice() | Resize() if (
+            field.places and field.places == tuple(range(1, len(after)))
+        ):
             return _windowed(layer, field, before, after)
         case _:
             return field.bound()

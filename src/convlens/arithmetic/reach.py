@@ -124,7 +124,8 @@ class Reach:
         while layer not in self._seen and self._made < len(self._network):
             following = self._network[self._made]
             self._made += 1
-            if any(name in self._seen for name in following.inputs):
+            sizes_alone = following.kind is Kind.PLUMBING and following.operation is None
+            if not sizes_alone and any(name in self._seen for name in following.inputs):
                 self._seen[following.name] = self._through(following)
 
     def _through(self, layer: Layer) -> Seen:
@@ -132,9 +133,10 @@ class Reach:
         if isinstance(operation, Merge):
             merged = self._merged(operation, layer)
             return merged if merged is not None else self._everything(layer)
-        if len(layer.inputs) != 1:
+        read = [name for name in layer.inputs if name in self._seen]
+        if len(read) != 1:
             return self._everything(layer)
-        source, before = self._seen[layer.inputs[0]], self._shapes[layer.inputs[0]]
+        source, before = self._seen[read[0]], self._shapes[read[0]]
         found = _passed(operation, source, before, after)
         if found is None and layer.kind is Kind.RESHAPE:
             found = self._copied(layer, source, before)
@@ -155,7 +157,7 @@ class Reach:
         made of everything."""
         read = [self._seen[name] for name in layer.inputs if name in self._seen]
         joined = [_joined(seen, len(layer.output_shape)) for seen in read]
-        exact = len(read) == len(layer.inputs) == 1 and (
+        exact = len(read) == 1 and (
             prod(layer.output_shape) == 1 or all(table[0].size == 1 for table in read[0].tables)
         )
         return replace(_united(joined), exact=exact and read[0].exact)
