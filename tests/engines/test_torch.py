@@ -35,6 +35,7 @@ from torch import Tensor, nn
 
 from convlens.engines.base import Array
 from convlens.engines.torch import TorchEngine
+from convlens.engines.torch.capture import Capture
 from convlens.errors import InputError, LayerNotFoundError, ModelError
 from convlens.network import Activation, Convolution, Dense, Kind, Layer, Merge, Network, Normalisation, Pooling, Resize
 from convlens.testing import EngineCase, EngineTests
@@ -523,6 +524,103 @@ def test_an_array_that_is_read_backwards_is_fed_as_it_is() -> None:
     _, maps = captured(seeded(InPlaceRelu), {"x": x[:, :, ::-1]})
     _, expected = captured(seeded(InPlaceRelu), {"x": x[:, :, ::-1].copy()})
     np.testing.assert_array_equal(maps["conv"], expected["conv"])
+
+
+# -- the next run at the same sizes
+
+
+UNREPEATABLE = {"filled", "in-place on a view", "weight norm", "old weight norm", "spectral norm"}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_the_next_picture_gives_what_a_fresh_engine_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run checks its operators against the first one's; only some models must be looked into again."""
+    build, shapes = CASES[name]
+    model = seeded(build)
+    first, second = example(shapes), {key: array[..., ::-1].copy() for key, array in example(shapes).items()}
+    expected, fresh = captured(model, second)
+    other = TorchEngine.open(model)
+    other.run(second, frozenset(), lambda layer, array: None)
+    engine = TorchEngine.open(model)
+    before = fingerprint(model)
+    network = engine.run(first, frozenset(), lambda layer, array: None)
+    looks: list[object] = []
+    monkeypatch.setattr(Capture, "plan", lambda *args: looks.append(args))
+    told: list[tuple[str, Array]] = []
+    again = engine.run(second, None, lambda layer, array: told.append((layer.name, array)))
+    assert bool(looks) is (name in UNREPEATABLE)
+    assert again == network == expected
+    assert [name for name, _ in told] == [layer.name for layer in network.layers]
+    assert fingerprint(model) == before
+    for key, array in told:
+        np.testing.assert_array_equal(array, fresh[key], err_msg=key)
+        weights = other.weights(key)
+        assert {role: array.tobytes() for role, array in engine.weights(key).items()} == {
+            role: array.tobytes() for role, array in weights.items()
+        }
+
+
+def test_a_model_that_goes_another_way_the_next_time() -> None:
+    """What was told before it turned off isn't told again."""
+
+    class Turning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.left, self.right = nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Sigmoid()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.stem(x)
+            y = self.left(y) if x.mean() > 0 else self.right(y)
+            return y if x.std() < 0.5 else y + 1
+
+    engine = TorchEngine.open(seeded(Turning))
+    ones = torch.ones(1, 3, 4, 4)
+    wild = torch.cat([ones * 9, -ones]).view(2, 3, 4, 4)[:1] * torch.linspace(0, 2, 16).view(4, 4)
+    ends: list[tuple[str, ...]] = []
+    for x in (ones, ones, -ones, wild, ones):
+        told: list[tuple[str, Array]] = []
+        network = engine.run({"x": x}, None, lambda layer, array, told=told: told.append((layer.name, array)))  # type: ignore[misc]
+        assert [name for name, _ in told] == [layer.name for layer in network.layers]
+        ends.append(network.outputs)
+        with torch.inference_mode():
+            np.testing.assert_array_equal(dict(told)[network.outputs[0]], engine._model(x)[0].numpy())
+    assert ends == [("left",), ("left",), ("right",), ("add",), ("left",)]
+
+
+def test_a_changed_model_is_looked_into_again() -> None:
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    x = picture(1, 3, 6, 6)
+    engine = TorchEngine.open(model)
+    engine.run({"input": x}, None, lambda layer, array: None)
+    with torch.no_grad():
+        model.get_parameter("0.weight").mul_(2)  # new numbers alone change no operator
+    model[1] = nn.Sigmoid()
+    maps: dict[str, Array] = {}
+    network = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    assert network["1"].op == "sigmoid"
+    model.get_submodule("0").weight = nn.Parameter(torch.zeros(4, 3, 3, 3))
+    engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    assert not engine.weights("0")["kernel"].any()
+    with torch.inference_mode():
+        np.testing.assert_array_equal(maps["1"], model(x)[0].numpy())
+
+
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt])
+def test_the_next_run_can_be_stopped_too(error: type[BaseException]) -> None:
+    model = seeded(lambda: ResNet((4, 6), 2, 5)).train()
+    feed = {"x": picture(1, 3, 32, 40)}
+    engine = TorchEngine.open(model)
+    network = engine.run(feed, None, lambda layer, array: None)
+    before = fingerprint(model)
+
+    def sink(layer: Layer, array: Array) -> None:
+        if layer.op == "add":
+            raise error
+
+    with pytest.raises(error):
+        engine.run(feed, None, sink)
+    assert fingerprint(model) == before
+    assert engine.run(feed, None, lambda layer, array: None) == network
 
 
 # -- weights

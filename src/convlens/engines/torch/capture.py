@@ -10,26 +10,26 @@ is written into, and sees ``F.relu(x, inplace=True)`` and ``x.relu_()`` as diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: TID251
 
 from convlens.engines.base import Sink
-from convlens.engines.torch.aliasing import Writes, kept_elsewhere, sole_owner
-from convlens.engines.torch.graph import Constant, Given, Node, Origin, Weight, batch_note
+from convlens.engines.torch.aliasing import Writes, sole_owner
+from convlens.engines.torch.graph import MARK, Constant, Given, Node, Origin, Weight, batch_note
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Owner, Structure
 from convlens.engines.torch.naming import Namer
 from convlens.engines.torch.operators import Operator, described, dtype_name, operator
+from convlens.engines.torch.performing import Plainly, perform, plainly
 from convlens.engines.torch.precision import sums_in
 from convlens.engines.torch.reordering import REORDERING, Reordering
-from convlens.network import Kind, Layer, Merge, Operation, Shape, Whole
+from convlens.engines.torch.replay import Plan, Step, key_of, tensors_of
+from convlens.network import Kind, Layer, Merge, Network, Operation, Shape, Whole
 
-_MARK = "_convlens_origin"
 _CALL_NUMBER = re.compile(r"(:\d+)?(\[\d+\])?$")
 
 
@@ -71,7 +71,11 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._writes = Writes()
         # Origins of tensors that are the user's own objects (buffers written in place): nothing is hung onto those.
         self._foreign: dict[int, tuple[torch.Tensor, Origin]] = {}
-        self._plainly: Callable[[], AbstractContextManager[object]] = nullcontext
+        self._settings: Plainly | None = None
+        self._steps: list[Step] = []
+        self._held: list[torch.Tensor] = []
+        self._given: dict[str, Given] = {}
+        self._repeatable = pretence is None
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -79,22 +83,25 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __enter__(self) -> Self:
-        """Watch from here on."""
-        # What the mode itself excludes from dispatch changes how composite operators decide (`linear` on a transposed
-        # input rounds differently), so each runs under the settings of a plain pass: equal to it to the last bit. Not
-        # so what makes views or writes in place, of which a part has been done already when the mode is called.
-        plain = (torch._C._dispatch_tls_local_include_set(), torch._C._dispatch_tls_local_exclude_set())
-        self._plainly = nullcontext if self._pretence else partial(torch._C._ForceDispatchKeyGuard, *plain)
+        """Begin to watch, in inference mode."""
+        self._settings = None if self._pretence else plainly()
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def give(self, name: str, tensor: torch.Tensor) -> None:
         """Declare a network input."""
-        setattr(tensor, _MARK, Given(name, tuple(tensor.shape)))
+        self._given[name] = given = Given(name, tuple(tensor.shape))
+        setattr(tensor, MARK, given)
+
+    def plan(self, circumstances: object, network: Network) -> Plan | None:
+        """This run as one that can be run again; ``None`` where more than the order of operators mattered."""
+        if not self._repeatable or self._writes or self._foreign:
+            return None
+        return Plan(circumstances, self._batch, self._steps, self._given, network, self._held)
 
     def origin(self, tensor: torch.Tensor) -> Origin | Constant | None:
         """What the tensor's present values come from; ``None`` for a constant that nothing is known about."""
-        found: Origin | Constant | None = getattr(tensor, _MARK, None)
+        found: Origin | Constant | None = getattr(tensor, MARK, None)
         if found is None and self._foreign and id(tensor) in self._foreign:
             found = self._foreign[id(tensor)][1]
         return self._as_written(tensor, found) if self._writes else found
@@ -105,7 +112,10 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise self.stopped
         kwargs = kwargs or {}
         made_by = operator(func)
-        tensors = _tensors((*args, *kwargs.values()) if kwargs else args)
+        tensors = tensors_of([*args, *kwargs.values()] if kwargs else args)
+        step = Step(func, made_by, key_of(args, kwargs), len(self.layers))
+        self._steps.append(step)
+        self._held.extend([tensor for tensor in tensors if not hasattr(tensor, MARK)])
         owners = self._structure.parameters
         read: dict[int, Origin] = {}
         parameters: list[Owner] = []
@@ -122,76 +132,51 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 sources.append(origin)
                 read[id(tensor)] = origin
         if not sources:
-            return self._compute_constant(func, made_by, args, kwargs, tensors, parameters)
+            return self._compute_constant(step, args, kwargs, tensors, parameters)
         try:
-            with self._plainly() if made_by.fresh else nullcontext():
-                result, aside = self._perform(func, made_by, args, kwargs, tensors)
+            result, aside = perform(func, made_by, args, kwargs, self._settings)
         except Exception:
             self.failed = (made_by.word, tuple(tuple(tensor.shape) for tensor in tensors))
             raise
         if not made_by.writes and isinstance(result, torch.Tensor):
             if made_by.transparent or (made_by.casts and result.dtype == tensors[0].dtype):
-                if result is not tensors[0]:
-                    setattr(result, _MARK, sources[0])
+                self._remember(step, [result], [None if result is tensors[0] else sources[0]])
                 return result
             if any(result is tensor for tensor in tensors):
+                step.alias = True
                 result = result.detach()  # dropout hands back what it got: the layer's value gets an object of its own
-        made = _tensors((result,))
+        made = tensors_of(result)
         if made:
             shown = made[:1] if made_by.first_only else made
             nodes = self._nodes(func, made_by, args, kwargs, read, tuple(sources), shown)
             nodes[0].parameters = tuple(dict.fromkeys(parameters)) if len(parameters) > 1 else tuple(parameters)
+            step.nodes = tuple(nodes)
             self._take_in(nodes, shown, bool(made_by.writes), aside)
-            for tensor in made[len(shown) :]:
-                setattr(tensor, _MARK, nodes[0])
+            self._remember(step, made, [None] * len(shown) + [nodes[0]] * (len(made) - len(shown)))
+            step.origins = (*nodes, *step.origins[len(shown) :])
             self.namer.settled()
         return result
 
+    def _remember(self, step: Step, made: list[torch.Tensor], origins: Sequence[Origin | Constant | None]) -> None:
+        """Hang onto each tensor where its values come from, and note the step as one that can be repeated."""
+        for tensor, origin in zip(made, origins, strict=True):
+            if origin is not None:
+                setattr(tensor, MARK, origin)
+        step.shapes, step.origins = tuple([tensor.shape for tensor in made]), tuple(origins)
+
     def _compute_constant(
-        self,
-        func: Any,
-        made_by: Operator,
-        args: Any,
-        kwargs: Any,
-        tensors: list[torch.Tensor],
-        parameters: list[Owner],
+        self, step: Step, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner]
     ) -> Any:
         """An operator on parameters and constants alone is no layer; a trace computes it for real."""
         if self._pretence is not None and not any(self._pretence.is_fake(tensor) for tensor in tensors):
             with self._pretence.suspended():
-                result = func(*args, **kwargs)
+                result = step.func(*args, **kwargs)
         else:
-            with self._plainly() if made_by.fresh else nullcontext():
-                result = func(*args, **kwargs)
-        for tensor in _tensors((result,)):
-            if not any(tensor is given for given in tensors):
-                setattr(tensor, _MARK, Constant(tuple(dict.fromkeys(parameters))))
+            result, _ = perform(step.func, step.made_by, args, kwargs, self._settings)
+        made = tensors_of(result)
+        constant = Constant(tuple(dict.fromkeys(parameters)))
+        self._remember(step, made, [None if any(m is given for given in tensors) else constant for m in made])
         return result
-
-    def _perform(
-        self, func: Any, made_by: Operator, args: Any, kwargs: Any, tensors: list[torch.Tensor]
-    ) -> tuple[Any, bool]:
-        """Run it; also tell whether an in-place operator was run aside, with memory of its own.
-
-        In-place operators on memory that a kept map shares would copy it first. Where no other tensor sees that memory
-        the result is computed aside instead, and the tensor pointed to it: the same to the model, and no copy.
-        """
-        if made_by.out_of_place is not None and kept_elsewhere(args[0]) and sole_owner(args[0]):
-            target = args[0]
-            if hasattr(target, _MARK) and all(t.dtype == target.dtype and t.shape == target.shape for t in tensors):
-                result = made_by.out_of_place(*args, **kwargs)
-                if result.stride() == target.stride() and result.dtype == target.dtype:
-                    target.set_(result)
-                    return target, True
-        try:
-            return func(*args, **kwargs), False
-        except RuntimeError:
-            # A picture laid out channels last, for speed, can't be viewed as its flat self. The same values in the
-            # layout that the model expects can.
-            if made_by.word != "view" or args[0].is_contiguous() or not sole_owner(args[0]):
-                raise
-            args[0].set_(args[0].contiguous())
-            return func(*args, **kwargs), False
 
     def _nodes(
         self,
@@ -217,11 +202,15 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if made_by.word in REORDERING and len(sources) == 1:
                 order = Reordering.of(func, args, kwargs, place)
                 node.weights = {} if order is None else {"origin": order}
+                self._repeatable = self._repeatable and not tensors_of(args[1:])
             if len(shown) > 1:
                 node.suffix = f"[{place}]"
             nodes.append(node)
         if made_by.roles:
             nodes[0].weights = made_by.weights(args, kwargs, read)
+            # Weights that the run itself computed (by weight norm, say) are another tensor in the next.
+            if any(hasattr(value, MARK) for value in nodes[0].weights.values()):
+                self._repeatable = False
         return nodes
 
     def _node(
@@ -242,7 +231,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             self.namer.place_beside(nodes[0], behind)
         for node, tensor in zip(nodes, tensors, strict=True):
-            ours = not written or hasattr(tensor, _MARK)
+            ours = not written or hasattr(tensor, MARK)
             if self._uncounted is None or not self._uncounted.isdisjoint(self.namer.could_be_called(node)):
                 node.tensor = kept(tensor) if ours else tensor.clone()
             if written and not aside and not sole_owner(tensor):
@@ -251,7 +240,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _hang(self, tensor: torch.Tensor, origin: Origin, ours: bool) -> None:
         if ours:
-            setattr(tensor, _MARK, origin)
+            setattr(tensor, MARK, origin)
         else:
             self._foreign[id(tensor)] = (tensor, origin)
 
@@ -273,11 +262,11 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._take_in([node], [tensor], written=False, aside=False, behind=writers[-1])
             self.namer.settled()
             return now
-        self._hang(tensor, now, ours=hasattr(tensor, _MARK))
+        self._hang(tensor, now, ours=hasattr(tensor, MARK))
         return now
 
     def _tell(self, node: Node) -> None:
-        layer = node.layer(self._counted)
+        layer = node.told = node.layer(self._counted)
         self.layers.append(layer)
         if node.weights:
             self.weights[layer.name] = node.weights
@@ -289,17 +278,6 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             except BaseException as error:
                 self.stopped = error
                 raise
-
-
-def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:
-    """The tensors among an operator's arguments, lists of tensors included."""
-    found: list[torch.Tensor] = []
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            found.append(value)
-        elif isinstance(value, (list, tuple)):
-            found.extend(item for item in value if isinstance(item, torch.Tensor))
-    return found
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Self
 
@@ -17,13 +17,14 @@ from convlens.engines.torch.gradient import Followed
 from convlens.engines.torch.graph import Given, Node, Weight
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Structure, attention_in_steps, untouched
-from convlens.engines.torch.naming import followed
+from convlens.engines.torch.naming import Namer, followed
 from convlens.engines.torch.opening import opened
 from convlens.engines.torch.refusals import asked_for_integers, refusal, unready
+from convlens.engines.torch.replay import DivergedError, Plan, Replay
 from convlens.engines.torch.tracing import Fakes, blank, small
 from convlens.engines.torch.weights import by_role
 from convlens.errors import InputError, LayerNotFoundError, ModelError
-from convlens.network import Input, Network, Shape
+from convlens.network import Input, Layer, Network, Shape
 
 
 class TorchEngine:
@@ -45,6 +46,8 @@ class TorchEngine:
         self._network: Network | None = None
         self._outputs: tuple[str | None, ...] = ()
         self._weights: dict[str, dict[str, Weight]] = {}
+        self._plan: Plan | None = None
+        self._repeats = True  # until the model goes two ways at the same sizes
 
     @classmethod
     def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
@@ -122,10 +125,32 @@ class TorchEngine:
         """
         self._signature.check(feed)
         structure = Structure.of(self._model)
+        circumstances, tensors = self._circumstances(structure, feed)
+        plan = self._plan
+        if plan is None or plan.circumstances != circumstances:
+            return self._watched(structure, tensors, keep, sink, None, circumstances)
+        replay = Replay(plan, keep, sink)
+        if self._passed(structure, tensors, replay, Namer(_ignore_node), plan.network.inputs):
+            return plan.network
+        # The model went another way: what was told stays told, the rest is told by a run that looks into everything.
+        self._repeats = False
+        told = {layer.name for layer in plan.network.layers[: replay.told]}
+        circumstances, tensors = self._circumstances(structure, feed)
+
+        def rest(layer: Layer, array: Array) -> None:
+            if layer.name not in told:
+                sink(layer, array)
+
+        return self._watched(structure, tensors, keep, rest, None, circumstances)
+
+    def _circumstances(self, structure: Structure, feed: Feed) -> tuple[object, dict[str, torch.Tensor]]:
+        """What a run depends on beside its operators: the modules, and the inputs' shapes, types and layouts."""
         with torch.inference_mode():  # or a view of an input would be an autograd view, which no mode can hand out
             tensors = prepared(feed, structure.device, structure.dtype)
         self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
-        return self._watched(structure, tensors, keep, sink, None)
+        modules = [(path, id(module)) for path, module in structure.paths.items()]
+        inputs = [(name, tensor.shape, tensor.dtype, tensor.stride()) for name, tensor in tensors.items()]
+        return (modules, inputs), tensors
 
     def _watched(
         self,
@@ -134,33 +159,19 @@ class TorchEngine:
         keep: frozenset[str] | None,
         sink: Sink,
         pretence: Fakes | None,
+        circumstances: object = None,
     ) -> Network:
         batch = int(next(iter(tensors.values())).shape[0])
         capture = Capture(structure, batch, keep, sink, pretence)
         inputs = self._actual_inputs(structure, tensors)
-        with torch.inference_mode():
-            for name, tensor in tensors.items():
-                capture.give(name, tensor)
-        positional, named = self._signature.arrange(tensors)
-        tensors.clear()  # or the picture would stay in memory until the end
-        with (
-            self._safely(capture, inputs),
-            untouched(structure),
-            attention_in_steps(),
-            torch.inference_mode(),
-            pretence.mode() if pretence else nullcontext(),
-            followed(structure, capture.namer),
-            capture,
-        ):
-            result = self._program.call(capture.namer, positional, named)
-            origins = [capture.origin(tensor) for tensor in tensors_in(result)]
-        outputs = tuple(origin.name if isinstance(origin, (Given, Node)) else None for origin in origins)
+        origins = self._passed(structure, tensors, capture, capture.namer, inputs, pretence)
+        outputs = tuple(origin.name if isinstance(origin, (Given, Node)) else None for origin in origins or ())
         shown = tuple(dict.fromkeys(name for name in outputs if name is not None))
         if not shown:
             raise ModelError(
                 "The model's result doesn't come from its input",
                 expected="a forward that computes on the input with torch",
-                received=f"a {type(result).__name__} that no operator made from the input",
+                received="a result that no operator made from the input",
                 hint="A forward that leaves torch (through NumPy, say) can't be followed.",
             )
         self._outputs = outputs
@@ -173,7 +184,49 @@ class TorchEngine:
             outputs=shown,
             parameters=structure.total,
         )
+        repeatable = self._repeats and circumstances is not None
+        self._plan = capture.plan(circumstances, self._network) if repeatable else None
         return self._network
+
+    def _passed(
+        self,
+        structure: Structure,
+        tensors: dict[str, torch.Tensor],
+        mode: Capture | Replay,
+        namer: Namer,
+        inputs: tuple[Input, ...],
+        pretence: Fakes | None = None,
+    ) -> list[object] | None:
+        """One forward pass under a mode: the origins of its results, or ``None`` where a replay diverged.
+
+        Errors of the model become ours; what the sink raised comes out as it was, come what may.
+        """
+        for name, tensor in tensors.items():
+            mode.give(name, tensor)
+        positional, named = self._signature.arrange(tensors)
+        tensors.clear()  # or the picture would stay in memory until the end
+        try:
+            with (
+                untouched(structure),
+                attention_in_steps(),
+                torch.inference_mode(),
+                pretence.mode() if pretence else nullcontext(),
+                followed(structure, namer) if isinstance(mode, Capture) else nullcontext(),
+                mode,
+            ):
+                result = self._program.call(namer, positional, named)
+                if isinstance(mode, Replay):
+                    mode.finish()
+                origins: list[object] = [mode.origin(tensor) for tensor in tensors_in(result)]
+        except Exception as error:
+            if isinstance(mode.stopped, DivergedError):
+                return None
+            if mode.stopped is not None:
+                raise mode.stopped from None
+            raise refusal(error, mode.failed, inputs) from error
+        if mode.stopped is not None:
+            raise mode.stopped
+        return origins
 
     def _check_sizes(self, shapes: Mapping[str, Shape]) -> None:
         """An exported program fixes sizes, and a graph run at others could give wrong numbers without a word."""
@@ -187,18 +240,6 @@ class TorchEngine:
                     received=str(shape),
                     hint="Export it again with dynamic_shapes, or feed it what it was exported for.",
                 )
-
-    @contextmanager
-    def _safely(self, capture: Capture, inputs: tuple[Input, ...]) -> Iterator[None]:
-        """Errors of the model become ours; what the sink raised comes out as it was, come what may."""
-        try:
-            yield
-        except Exception as error:
-            if capture.stopped is not None:
-                raise capture.stopped from None
-            raise refusal(error, capture.failed, inputs) from error
-        if capture.stopped is not None:
-            raise capture.stopped
 
     def _actual_inputs(self, structure: Structure, tensors: Mapping[str, torch.Tensor]) -> tuple[Input, ...]:
         stated = {given.name: given for given in self._stated_inputs(structure)}
@@ -312,3 +353,7 @@ class TorchEngine:
 
 def _ignore(layer: object, array: object) -> None:
     """Keeps nothing."""
+
+
+def _ignore_node(node: object) -> None:
+    """Tells nothing."""

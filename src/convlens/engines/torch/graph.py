@@ -10,6 +10,9 @@ from convlens.engines.torch.modules import Owner
 from convlens.engines.torch.reordering import Reordering
 from convlens.network import Kind, Layer, Operation, Shape
 
+MARK = "_convlens_origin"
+"""The attribute of a tensor that says where its values come from."""
+
 Weight = torch.Tensor | Reordering | float
 """What a layer computes with beside its inputs: a tensor, a constant, or the order that it copies values in."""
 
@@ -55,6 +58,7 @@ class Node:
     name: str | None = None
     scope: tuple[str, ...] = ()
     tensor: torch.Tensor | None = None
+    told: Layer | None = None
 
     def layer(self, counted: dict[Owner, str]) -> Layer:
         """The finished layer. ``counted``: the layer that each parameter was counted in; it is brought up to date."""

@@ -29,6 +29,21 @@ _FIRST_ONLY = frozenset(
     " _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention"
     " _scaled_dot_product_efficient_attention".split()
 )
+# Composite operators that look at `requires_grad` to choose a kernel.
+_DECIDING = frozenset(
+    [
+        "linear",
+        "matmul",
+        "einsum",
+        "tensordot",
+        "bilinear",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "scaled_dot_product_attention",
+    ]
+)
 # Worth computing aside: what in-place layers and residual sums are made of.
 _SWAPPABLE = frozenset(
     "relu_ relu6_ hardtanh_ leaky_relu_ elu_ silu_ sigmoid_ tanh_ hardswish_ hardsigmoid_ mish_ celu_ selu_ gelu_"  # noqa: SIM905
@@ -40,8 +55,8 @@ _SWAPPABLE = frozenset(
 class Operator:
     """One overload, as its schema tells it.
 
-    ``out_of_place`` is the same operator with a result of its own. ``fresh``: its results are never views or the
-    arguments themselves.
+    ``out_of_place`` is the same operator with a result of its own. ``decides``: how it computes
+    depends on what autograd would need.
     """
 
     word: str
@@ -53,7 +68,7 @@ class Operator:
     first_only: bool
     pointwise: bool
     overwrites: bool
-    fresh: bool
+    decides: bool
     roles: tuple[tuple[int, str, str], ...]
     out_of_place: Callable[..., Any] | None
 
@@ -97,7 +112,7 @@ def operator(function: Any) -> Operator:
         first_only=word in _FIRST_ONLY,
         pointwise=pointwise,
         overwrites=full == "copy_",
-        fresh=all(result.alias_info is None for result in schema.returns),
+        decides=word in _DECIDING,
         roles=tuple((names.index(name), name, role) for name, role in ROLES.get(word, {}).items() if name in names),
         out_of_place=_out_of_place(function, full) if writes == ("self",) else None,
     )
