@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-import stat
-import sys
 import xml.etree.ElementTree as ET
 import zlib
 from pathlib import Path
@@ -20,7 +17,7 @@ from convlens.draw.canvas import Canvas
 from convlens.draw.kernels import draw_kernels
 from convlens.draw.mosaic import draw_mosaic
 from convlens.draw.page import Words
-from convlens.draw.saving import FORMATS, save, write_atomically, writing_atomically
+from convlens.draw.saving import FORMATS, save
 from convlens.draw.vector import pdf, svg
 from convlens.errors import OutputError
 
@@ -92,62 +89,3 @@ def test_webp_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="16383"):
         save(wide, tmp_path / "wide.webp")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("bug")])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, failure: BaseException) -> None:
-    target = tmp_path / "maps.png"
-    target.write_bytes(b"old")
-    expected = OutputError if isinstance(failure, OSError) else type(failure)
-    with pytest.raises(expected):
-        _fail_halfway(target, failure)
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def _fail_halfway(target: Path, failure: BaseException) -> None:
-    with writing_atomically(target) as part:
-        part.write_bytes(b"half")
-        raise failure
-
-
-def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[: len(data) // 2])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError, match="no space left on device") as caught:
-        write_atomically(tmp_path / "maps.png", b"whole picture")
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
-    target = tmp_path / "maps.bin"
-    target.write_bytes(b"a much longer old file")
-    write_atomically(target, b"new")
-    assert target.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and links")
-def test_the_file_has_usual_permissions_and_a_link_stays_a_link(tmp_path: Path) -> None:
-    umask = os.umask(0o022)
-    try:
-        (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
-        write_atomically(tmp_path / "link.png", b"x")
-    finally:
-        os.umask(umask)
-    assert (tmp_path / "link.png").is_symlink()
-    assert stat.S_IMODE((tmp_path / "real.png").stat().st_mode) == 0o644
-
-
-@pytest.mark.parametrize("place", ["", "missing/maps.png", "file.txt/maps.png", "a\0b.png", "x" * 5000 + ".png"])
-def test_places_that_cannot_be_written_are_refused(tmp_path: Path, place: str) -> None:
-    (tmp_path / "file.txt").write_text("a file, not a folder")
-    with pytest.raises(OutputError) as caught:
-        write_atomically(f"{tmp_path}/{place}", b"x")
-    assert "\n" not in str(caught.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]

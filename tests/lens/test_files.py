@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convlens import writing
 from convlens.errors import OutputError
 from convlens.lens import files
 
@@ -84,14 +85,14 @@ def test_replacing_keeps_the_old_file_until_the_new_one_is_whole(tmp_path: Path)
     target.write_bytes(b"old")
 
     def stop_half_way() -> None:
-        with files.replacing(target) as unfinished:
+        with writing.replacing(target) as unfinished:
             unfinished.write_bytes(b"half of the n")
             raise Stop
 
     with pytest.raises(Stop):
         stop_half_way()
     assert target.read_bytes() == b"old"
-    with files.replacing(target) as unfinished:
+    with writing.replacing(target) as unfinished:
         unfinished.write_bytes(b"new")
     assert target.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
@@ -99,5 +100,5 @@ def test_replacing_keeps_the_old_file_until_the_new_one_is_whole(tmp_path: Path)
 
 def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        files.write(files.check_place(tmp_path / ("x" * 300)), b"")
+        writing.write(files.check_place(tmp_path / ("x" * 300)), b"")
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ from convlens.draw.figures import plot_kernels, plot_map, plot_maps
 from convlens.draw.kernels import kernels_pages, kernels_png
 from convlens.draw.layers import layer_pages, layer_png
 from convlens.draw.mosaic import map_png, mosaic_pages, mosaic_png
-from convlens.draw.saving import save, write_atomically
+from convlens.draw.saving import save
 from convlens.draw.scaling import ScaleChoice
 
 __all__ = [
@@ -26,5 +26,4 @@ __all__ = [
     "plot_maps",
     "save",
     "scale_for",
-    "write_atomically",
 ]

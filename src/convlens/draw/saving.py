@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from convlens.draw.canvas import Canvas
 from convlens.draw.vector import pdf, svg
 from convlens.errors import OutputError
+from convlens.writing import write
 
 FORMATS = (".png", ".webp", ".svg", ".pdf")
 
@@ -19,51 +17,12 @@ _LONGEST_WEBP_SIDE = 16383
 _EXIF_SOFTWARE = 0x0131
 
 
-@contextmanager
-def writing_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a new path beside ``path`` to write to; it takes the place of ``path`` when all went well, else it vanishes.
-
-    Raises ``OutputError`` where the file can't be written: no such folder, no permission, a full disk. What stood at
-    ``path`` before is then untouched, also after Ctrl-C.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder, writing_atomically(f"{folder}/a.txt") as part:
-    ...     _ = part.write_text("whole")
-    """
-    target = Path(path)
-    try:
-        target = target.resolve()
-        if target.is_dir():
-            raise OutputError("Can't write a file here", expected="a file name", received=f"the folder {path}")
-        if not target.parent.is_dir():
-            raise OutputError(
-                "Can't write here", expected="an existing folder", received=str(target.parent), hint="Create it first."
-            )
-    except (OSError, ValueError) as error:
-        raise error if isinstance(error, OutputError) else _refused(path, error) from error
-    part = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.part")
-    try:
-        yield part
-        part.replace(target)
-    except OSError as error:
-        raise _refused(path, error) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write ``data`` as the file ``path``, all of it or nothing; see :func:`writing_atomically`."""
-    with writing_atomically(path) as part:
-        part.write_bytes(data)
-
-
 def save(canvas: Canvas, path: str | os.PathLike[str]) -> None:
     """Write a picture as PNG, WebP (lossless), SVG or PDF, by the suffix of ``path``.
 
     Raises ``OutputError`` for another suffix, or when the file can't be written.
     """
-    write_atomically(path, picture_bytes(canvas, path))
+    write(path, picture_bytes(canvas, path))
 
 
 def picture_bytes(canvas: Canvas, path: str | os.PathLike[str]) -> bytes:
@@ -102,13 +61,3 @@ def _webp(canvas: Canvas) -> bytes:
     facts[_EXIF_SOFTWARE] = "convlens"
     Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=40, method=2, exif=facts)
     return buffer.getvalue()
-
-
-def _refused(path: str | os.PathLike[str], error: Exception) -> OutputError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return OutputError(
-        f"Can't write {os.fspath(path)}",
-        expected="a place that can be written",
-        received=reason.lower(),
-        hint="Nothing half-written was left.",
-    )

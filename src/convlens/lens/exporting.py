@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convlens import __version__
+from convlens import __version__, writing
 from convlens.errors import MissingDependencyError, OutputError
 from convlens.lens import files
 from convlens.network import Network
@@ -66,7 +66,7 @@ def save(maps: Iterable[FeatureMap], path: str | Path, about: dict[str, Any]) ->
     """Write the maps as they come; the path appears only when everything is in it."""
     target = check(path)
     write = {".npz": _npz, ".safetensors": _safetensors, ".zarr": _zarr}[target.suffix]
-    with files.replacing(target) as unfinished:
+    with writing.replacing(target) as unfinished:
         write(maps, unfinished, json.dumps(about))
     return target
 

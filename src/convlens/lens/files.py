@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from convlens.errors import OutputError
+from convlens.writing import beside, refused
 
 MARK = b"convlens"
 """Every file that convlens writes names its maker somewhere near its beginning or its end."""
@@ -77,7 +76,7 @@ def check_place(path: Path, *, force: bool = False) -> Path:
         there = path.parent.is_dir()
         in_the_way = path.is_dir()
     except OSError as error:  # a name that is too long, or a loop of links
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     if not there:
         raise OutputError(
             "No such folder",
@@ -103,38 +102,12 @@ def check_folder(path: Path) -> Path:
         existing = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
         is_folder = existing.is_dir()
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     if not is_folder:
         raise OutputError("A file is in the way", expected="a folder", received=f"{path}, where {existing} is a file")
     if not os.access(existing, os.W_OK):
         raise OutputError("This folder can't be written", expected="a folder that is yours", received=str(existing))
     return path
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A path beside ``target`` to write to; it takes the target's place at the end, or vanishes on any error.
-
-    Raises:
-        OutputError: a full disk, a folder that can't be written.
-    """
-    with _beside(target, target.parent) as folder:
-        unfinished = folder / f"new{target.suffix}"
-        yield unfinished
-        if target.is_dir():
-            target.rename(folder / "old")
-        unfinished.replace(target)
-
-
-def write(target: Path, data: bytes) -> Path:
-    """Write a file, all of it or nothing.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    with replacing(target) as unfinished:
-        unfinished.write_bytes(data)
-    return target
 
 
 class Filling:
@@ -171,7 +144,7 @@ def filling(target: Path, *, force: bool = False) -> Iterator[Filling]:
         OutputError: a full disk, a folder that can't be written, somebody else's file in the way.
     """
     check_folder(target)
-    with _beside(target, target if target.is_dir() else _existing(target)) as folder:
+    with beside(target, target if target.is_dir() else _existing(target)) as folder:
         arriving = Filling(target, folder)
         yield arriving
         for path in arriving.files:
@@ -183,28 +156,3 @@ def filling(target: Path, *, force: bool = False) -> Iterator[Filling]:
 
 def _existing(path: Path) -> Path:
     return next(parent for parent in path.absolute().parents if parent.is_dir())
-
-
-@contextmanager
-def _beside(target: Path, place: Path) -> Iterator[Path]:
-    """A temporary folder on the target's file system, gone at the end; errors of writing become one clear line."""
-    folder = None
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".convlens-", dir=place))
-        yield folder
-    except OutputError:
-        raise
-    except OSError as error:
-        raise _refused(target, error) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _refused(target: Path, error: OSError) -> OutputError:
-    return OutputError(
-        "The output can't be written",
-        expected="a path with room for it",
-        received=f"{target}: {error.strerror or error}",
-        hint="Nothing half-written remains.",
-    )

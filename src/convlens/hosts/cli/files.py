@@ -108,12 +108,12 @@ def sketch(
     identity), dwconv, tconv; relu, leakyrelu, sigmoid, tanh, silu, gelu, softmax; maxpool, avgpool, globalavgpool;
     batchnorm, flatten, dense N. After conv: stride N, dilation N, same, valid, pad N, groups N, nobias.
     """
-    from convlens import lens, sketches
+    from convlens import lens, sketches, writing
     from convlens.lens import files
 
     if output.suffix.lower() != ".onnx":
         raise OutputError("A sketch becomes an ONNX model", expected="a path ending in .onnx", received=str(output))
     files.check_place(output, force=force)
     built = sketches.build(text, input_shape=read_free_shape(input_shape), seed=seed)
-    files.write(output, built.SerializeToString())
+    writing.write(output, built.SerializeToString())
     terminal.say(f"{lens.open(built).summary().totals()} -> {output}")

@@ -179,6 +179,7 @@ def diagram(
     force: options.Force = False,
 ) -> None:
     """Draw the network: layers as boxes, branches and residuals as lines, with the shapes that flow along them."""
+    from convlens import writing
     from convlens.lens import files
 
     if output.suffix.lower() != ".svg":
@@ -188,7 +189,7 @@ def diagram(
     files.check_place(output, force=force)
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     with terminal.working("Drawing the network ..."):
-        files.write(output, lens.diagram().encode())
+        writing.write(output, lens.diagram().encode())
     terminal.say(f"{terminal.counted(len(lens.network), 'layer')} of {lens.network.name} -> {output}")
 
 
