@@ -73,7 +73,7 @@ class _Field:
         axes = tuple(axis.over(count) for axis, count in zip(self.axes, self.sizes, strict=True))
         return _Field(axes, (), (), self.union_exact, self.union_exact)
 
-    def joined_along(self, mixed: Shape) -> _Field:
+    def joined_along(self, mixed: tuple[int | None, ...]) -> _Field:
         """Every unit sees what all units see that differ from it along these axes of the layer alone."""
         if not self.places:
             return self.joined()
@@ -193,7 +193,13 @@ def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
         case Pooling(whole=True) | Dense(per_position=False):
             return field.joined()
         case Dense():
-            return field if operation.features_axis is None else field.joined_along((operation.features_axis,))
+            features = operation.features_axis
+            if features is None:  # then it is the axis whose length the product changes
+                changed = [
+                    axis for axis, size in enumerate(before) if len(before) == len(after) and size != after[axis]
+                ]
+                features = changed[0] if len(changed) == 1 else None
+            return field.joined_along((features,)) if features is not None or not field.places else field.bound()
         case Normalisation():
             return field.joined_along(operation.axes or ((0,) if operation.mode == "local_response" else ()))
         case Activation(function="glu", axis=int(axis)):
@@ -207,12 +213,15 @@ def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
         case Reshape():
             places = _places_after(operation, field, before, after)
             return field.blurred() if places is None else replace(field, places=places)
-        case Convolution() | Pooling() | Pad() | Slice() | Resize() if (
-            field.places and field.places == tuple(range(1, len(after)))
-        ):
+        case Convolution() | Pooling() | Pad() | Slice() | Resize() if _in_order(field, after):
             return _windowed(layer, field, before, after)
         case _:
             return field.bound()
+
+
+def _in_order(field: _Field, after: Shape) -> bool:
+    """Whether the intervals move along the spatial axes of the layer, first along the first."""
+    return bool(field.places) and field.places == tuple(range(1, len(after)))
 
 
 def _reduced(axes: Shape, field: _Field, before: Shape, after: Shape) -> _Field:
