@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.errors import InputError
-from convlens.network import Activation, Kind, Layer, Network
+from convlens.network import Activation, Convolution, Dense, Kind, Layer, Network, Pooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,9 @@ class Prediction:
 def class_scores(network: Network) -> Layer | None:
     """The output layer that holds class scores, if the network ends in them.
 
-    That is a vector of at least two values that comes from a dense layer, from a global pooling, or from a softmax or
-    sigmoid; reshapes between are looked through.
+    Those are two values or more that come from a softmax or sigmoid, a dense layer, or a convolution or global pooling
+    whose maps are one value each; reshapes between are looked through. Maps that happen to be one pixel high are no
+    scores.
 
     >>> from convlens.network import Dense, Input
     >>> dense = Layer("fc", "Gemm", Kind.DENSE, ("x",), (10,), Dense(64, 10))
@@ -54,10 +55,24 @@ def class_scores(network: Network) -> Layer | None:
         source = layer
         while source.kind in (Kind.RESHAPE, Kind.PLUMBING, Kind.QUANTISE) and source.inputs[0] in network:
             source = network[source.inputs[0]]
-        squashed = isinstance(source.operation, Activation) and source.operation.function in ("softmax", "sigmoid")
-        if squashed or source.kind in (Kind.DENSE, Kind.POOLING) or (source.kind == Kind.CONVOLUTION):
+        if _scores(network, source):
             return layer
     return None
+
+
+def _scores(network: Network, source: Layer) -> bool:
+    one_value_each = len(source.output_shape) > 0 and prod(source.output_shape[1:]) == 1
+    match source.operation:
+        case Activation(function="softmax" | "log_softmax" | "sigmoid") | Dense():
+            return True
+        case Convolution():
+            return one_value_each
+        case Pooling() as pooling:
+            reads = network.get(source.inputs[0])
+            covers = reads is not None and reads.output_shape[1:] == pooling.kernel_size
+            return one_value_each and (pooling.whole or pooling.adaptive or covers)
+        case _:
+            return source.kind == Kind.DENSE  # a dense layer of another form, such as Keras's EinsumDense
 
 
 def check_labels(network: Network, labels: Sequence[str] | None) -> None:
