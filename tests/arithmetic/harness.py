@@ -153,16 +153,17 @@ def check_working(working: Working, layer: Layer, sources: Sequence[Array]) -> N
     where = f"{layer.name} ({layer.op}, {working.rule})"
     limit = CLOSE * (1 + working.magnitude + abs(working.total)) if np.isfinite(working.total) else 0.0
     if working.products is not None:
+        whole = working.total if working.accumulated is None else working.accumulated
         assert working.kernel is not None, where
         assert working.window.shape == working.kernel.shape == working.products.shape, where
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(working.products, working.window * working.kernel, where)
-            if np.isfinite(working.total):
+            if np.isfinite(whole):
                 terms = float(working.products.sum()) + (working.bias or 0.0)
-                assert abs(terms - working.total) <= limit, f"{where}: terms {terms}, total {working.total}"
+                assert abs(terms - whole) <= limit, f"{where}: terms {terms}, total {whole}"
                 assert working.channel_sums is not None
                 sums = float(working.channel_sums.sum()) + (working.bias or 0.0)
-                assert abs(sums - working.total) <= limit, f"{where}: channels {sums}, total {working.total}"
+                assert abs(sums - whole) <= limit, f"{where}: channels {sums}, total {whole}"
     if working.steps:
         last = working.steps[-1].value
         limit = limit if np.isfinite(limit) else 0.0

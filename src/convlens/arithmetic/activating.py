@@ -35,7 +35,7 @@ def activation(operation: Activation, index: Shape, source: Array, weights: Mapp
         index,
         steps=(Step(formula, total),),
         activation=operation.function,
-        roundings=ROUNDINGS,
+        roundings=_roundings(operation),
         magnitude=float(functions.magnitudes(operation, np.array(value), found)),
     )
 
@@ -47,7 +47,11 @@ def activated(operation: Activation, channel: int, source: Array, weights: Mappi
     total = functions.computed(operation, values, None if slope is None else slope[channel])
     if total is None:
         return None
-    return Swept(total, ROUNDINGS, functions.magnitudes(operation, values, total))
+    return Swept(total, _roundings(operation), functions.magnitudes(operation, values, total))
+
+
+def _roundings(operation: Activation) -> int:
+    return 0 if operation.function in functions.EXACT else ROUNDINGS
 
 
 def _slopes(weights: Mapping[str, Array], shape: Shape) -> Floats | None:
@@ -58,7 +62,7 @@ def _slopes(weights: Mapping[str, Array], shape: Shape) -> Floats | None:
 def pointwise(
     operation: Pointwise, index: Shape, source: Array, weights: Mapping[str, Array], dtype: str
 ) -> Working | None:
-    """One value of an operation on each position alone: nothing happens, a function, or arithmetic with a constant."""
+    """One value of an operation on each position alone: nothing happens, or a function."""
     if operation.function in UNCHANGED:
         return moving.copied(index, source, "unchanged")
     if operation.function == "cast":
@@ -67,13 +71,6 @@ def pointwise(
         return single("cast", f"the same as {dtype}", value, total, index)
     if operation.function == "affine" and "scale" in weights and "shift" in weights:
         return _affine(index, source, weights)
-    if "left" in weights or "right" in weights:
-        left = "left" in weights
-        both = [weights["left"], source] if left else [source, weights["right"]]
-        if not merging.fits(both, source.shape):
-            return None
-        worked = merging.merge(Merge(operation.function), index, both)
-        return None if worked is None else merging.with_constant(worked, left=left)
     if operation.function in functions.FUNCTIONS:
         return activation(Activation(operation.function), index, source, {})
     return None
@@ -84,7 +81,7 @@ def all_pointwise(
 ) -> Swept | None:
     """Every value of one channel."""
     if operation.function in UNCHANGED:
-        return Swept(source[channel].astype(np.float64))
+        return Swept(source[channel].astype(np.float64), 0)
     if operation.function == "cast":
         return Swept(_cast(source[channel].astype(np.float64), dtype))
     if operation.function == "affine" and "scale" in weights and "shift" in weights:
@@ -93,15 +90,30 @@ def all_pointwise(
         with np.errstate(all="ignore"):
             size = np.abs(values * scale) + np.abs(shift)
             return Swept(values * scale + shift, 4, size, size)
-    if "left" in weights or "right" in weights:
-        both = [weights["left"], source] if "left" in weights else [source, weights["right"]]
-        if operation.function not in merging.KNOWN or not merging.fits(both, source.shape):
-            return None
-        swept = merging.all_merged(Merge(operation.function), channel, source.shape, both)
-        return Swept(swept.total, swept.roundings, swept.magnitude, swept.magnitude)
     if operation.function in functions.FUNCTIONS:
         return activated(Activation(operation.function), channel, source, {})
     return None
+
+
+def with_constant(
+    operation: Pointwise, index: Shape, outputs: Shape, source: Array, weights: Mapping[str, Array]
+) -> Working | None:
+    """One value of arithmetic with a constant, against which the input may be broadcast."""
+    left = "left" in weights
+    both = [weights["left"], source] if left else [source, weights["right"]]
+    worked = merging.merge(Merge(operation.function), index, both) if merging.fits(both, outputs) else None
+    return None if worked is None else merging.with_constant(worked, left=left)
+
+
+def all_with_constant(
+    operation: Pointwise, channel: int, outputs: Shape, source: Array, weights: Mapping[str, Array]
+) -> Swept | None:
+    """Every value of one channel."""
+    both = [weights["left"], source] if "left" in weights else [source, weights["right"]]
+    if operation.function not in merging.KNOWN or not merging.fits(both, outputs):
+        return None
+    swept = merging.all_merged(Merge(operation.function), channel, outputs, both)
+    return Swept(swept.total, 2 * merging.ROUNDINGS, swept.magnitude, swept.magnitude)
 
 
 def _affine(index: Shape, source: Array, weights: Mapping[str, Array]) -> Working:

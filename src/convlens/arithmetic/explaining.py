@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from convlens.arithmetic import activating, merging, moving, normalising, products, reducing, resizing, sharing
+from convlens.arithmetic import (
+    activating,
+    merging,
+    moving,
+    normalising,
+    products,
+    quantised,
+    reducing,
+    resizing,
+    responding,
+    sharing,
+)
 from convlens.arithmetic.convolving import convolution
 from convlens.arithmetic.pooling import MODES, pooling
+from convlens.arithmetic.reading import complete, read
 from convlens.arithmetic.working import Array, Working
 from convlens.network import (
     Activation,
@@ -41,6 +53,14 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
         The working, or ``None`` for a layer whose arithmetic isn't known: it is never guessed.
     """
     operation = layer.operation
+    if not complete(operation, weights):
+        return None
+    if isinstance(operation, (Convolution, Dense)) and quantised.applies(
+        operation, layer.output_shape, sources, weights
+    ):
+        weights = quantised.with_zero_point(sources, weights)
+        return quantised.explained(operation, index, layer.dtype, sources[0], weights)
+    sources = read(operation, sources, weights)
     if len(sources) > 1 or (isinstance(operation, Merge) and sources):
         return _of_several(operation, layer.output_shape, index, sources)
     if len(sources) != 1:
@@ -55,10 +75,14 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
             return pooling(operation, layer.output_shape[1:], where, source)
         case Dense() if "weight" in weights:
             return products.dense(operation, index, source, weights)
+        case Normalisation(mode="local_response") if same_rank and operation.constants:
+            return responding.local_response(operation, index, source)
         case Normalisation() if same_rank:
             return normalising.normalisation(operation, index, source, weights)
         case Activation(function="glu") if same_rank:
             return sharing.gated(operation, index, source)
+        case Activation(function="hardmax") if same_rank:
+            return sharing.hardmax(operation, index, source)
         case Activation() if operation.function in sharing.FUNCTIONS and same_rank:
             return sharing.softmax(operation, index, source)
         case Activation() if same_rank:
@@ -71,6 +95,10 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
             return resizing.resized(operation, index, layer.output_shape, source)
         case Pointwise() | Whole() if operation.axes:
             return reducing.reduction(operation.function, operation.axes, index, source)
+        case Pointwise() if "left" in weights or "right" in weights:
+            return activating.with_constant(operation, index, layer.output_shape, source, weights)
+        case Pointwise() if operation.function in quantised.FUNCTIONS and same_rank and "scale" in weights:
+            return quantised.quantised(operation.function, index, layer.dtype, source, weights)
         case Pointwise() if same_rank:
             return activating.pointwise(operation, index, source, weights, layer.dtype)
         case _:

@@ -97,6 +97,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "squareplus": Function("(x + sqrt(x^2 + {b})) / 2", lambda x, b: (x + np.sqrt(x**2 + b)) / 2),
     "softsign": Function("x / (1 + |x|)", lambda x: x / (1 + np.abs(x))),
     "hard_shrink": Function("x if |x| > {lambd} else 0", lambda x, lambd: np.where(np.abs(x) <= lambd, 0, x)),
+    "shrink": Function(
+        "x + {bias} if x < -{lambd}, x - {bias} if x > {lambd}, else 0",
+        lambda x, lambd, bias: np.where(x < -lambd, x + bias, np.where(x > lambd, x - bias, 0)),
+    ),
     "soft_shrink": Function(
         "sign(x) * max(|x| - {lambd}, 0)", lambda x, lambd: np.sign(x) * np.maximum(np.abs(x) - lambd, 0)
     ),
@@ -121,6 +125,15 @@ FUNCTIONS: Mapping[str, Function] = {
     "reciprocal": Function("1 / x", np.reciprocal),
     "sin": Function("sin(x)", np.sin),
     "cos": Function("cos(x)", np.cos),
+    "tan": Function("tan(x)", np.tan),
+    "asin": Function("asin(x)", np.arcsin),
+    "acos": Function("acos(x)", np.arccos),
+    "atan": Function("atan(x)", np.arctan),
+    "sinh": Function("sinh(x)", np.sinh),
+    "cosh": Function("cosh(x)", np.cosh),
+    "asinh": Function("asinh(x)", np.arcsinh),
+    "acosh": Function("acosh(x)", np.arccosh),
+    "atanh": Function("atanh(x)", np.arctanh),
 }
 """Name (as in ``Activation.function`` or ``Pointwise.function``) to formula. Sources: the operators' own definitions in
 the ONNX operator specification and PyTorch's ``torch.nn.functional``; where the two have one name for two things, the
@@ -155,10 +168,9 @@ def in_words(operation: Activation, slope: float | None = None) -> str:
 
 
 _OF_ONE = ("sigmoid", "tanh", "erf", "hard_sigmoid", "softsign", "log", "log2", "log10", "log1p", "cos")
-_EXACT = (
-    *("relu", "clip", "threshold", "thresholded_relu", "hard_shrink", "abs", "neg"),
-    *("sign", "floor", "ceil", "trunc", "round"),
-)  # nothing is rounded
+EXACT = ("relu", "thresholded_relu", "hard_shrink", "abs", "neg", "sign", "floor", "ceil", "trunc", "round")
+"""Nothing is rounded in these."""
+_OF_CONSTANTS = ("clip", "threshold")  # nothing but their constants, to the layer's own type
 _EXPONENTIAL = ("exp", "exp2", "expm1")
 
 
@@ -168,7 +180,7 @@ def magnitudes(operation: Activation, x: Floats, total: Floats) -> Floats:
     Frameworks approximate sigmoid, tanh and erf with an absolute error of a few roundings of 1, and multiply by ``x``
     in the functions built on them.
     """
-    if operation.function in _EXACT:
+    if operation.function in EXACT or operation.function in _OF_CONSTANTS:
         return np.zeros(np.shape(x))
     least = 1.0 if operation.function in _OF_ONE else 0.0
     largest = max([least, *(abs(value) for _, value in operation.constants if np.isfinite(value))])

@@ -18,12 +18,16 @@ _REDUCTIONS: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "subtract": np.subtract,
     "multiply": np.multiply,
     "divide": np.divide,
+    "divide_whole": lambda x, y: np.trunc(x / y),
     "maximum": np.maximum,
     "minimum": np.minimum,
     "power": np.power,
 }
 
 KNOWN = (*_REDUCTIONS, "mean")
+EXACT = ("maximum", "minimum")
+ROUNDINGS = 4
+"""Of each operation: a power, the worst of them, is exact to a few units in the last place."""
 
 
 def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working | None:
@@ -44,8 +48,8 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
         products = None if kernel is None else values * kernel
     names = [f"input {n}" if n == 0 or factor == 1 else f"{factor:.9g} x input {n}" for n in range(count)]
     formula = f" {_SIGNS.get(function, ',')} ".join(names)
-    extreme = function in ("maximum", "minimum")
-    winners = ((values == total) | (np.isnan(values) & np.isnan(total))) if extreme else None
+    won = (values == total) | (np.isnan(values) & np.isnan(total))
+    winners = won if function in EXACT else None
     return Working(
         rule=function,
         formula=formula if function in _SIGNS else f"{function}({formula})",
@@ -57,7 +61,7 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
         steps=(Step(function, total),),
         total=total,
         winners=winners,
-        roundings=4 * count,
+        roundings=0 if function in EXACT else ROUNDINGS * count,
         magnitude=magnitude,
     )
 
@@ -71,7 +75,7 @@ def merged(operation: Merge, parts: Sequence[Floats]) -> tuple[Floats, Floats]:
             part = part if factor == 1 else part * factor
             total = _REDUCTIONS["add" if function == "mean" else function](total, part)
         total = total / len(parts) if function == "mean" else total
-        if function in ("maximum", "minimum"):
+        if function in EXACT:
             return total, np.zeros(np.shape(total))
         if function in ("add", "subtract", "mean"):
             added = sum(np.abs(part if factor == 1 or n == 0 else part * factor) for n, part in enumerate(parts))
@@ -87,7 +91,7 @@ def all_merged(operation: Merge, channel: int, shape: Shape, sources: Sequence[A
     """Every value of one channel."""
     parts = [np.broadcast_to(source, shape)[channel].astype(np.float64) for source in sources]
     total, magnitude = merged(operation, parts)
-    return Swept(total, 4 * len(parts), magnitude)
+    return Swept(total, 0 if operation.function in EXACT else ROUNDINGS * len(parts), magnitude)
 
 
 def fits(sources: Sequence[Array], shape: Shape) -> bool:
@@ -120,5 +124,11 @@ def with_constant(worked: Working, *, left: bool) -> Working:
     names = ("constant", "x") if left else ("x", "constant")
     places = tuple(np.where(np.arange(2) == (0 if left else 1), PADDING, axis) for axis in worked.places)
     formula = worked.formula.replace("input 0", names[0]).replace("input 1", names[1])
-    # a framework may round the constant to the layer's own type
-    return replace(worked, formula=formula, inputs=np.zeros(1, np.intp), places=places, stored=worked.magnitude)
+    return replace(
+        worked,
+        formula=formula,
+        inputs=np.zeros(1, np.intp),
+        places=places,
+        roundings=2 * ROUNDINGS,
+        stored=worked.magnitude,  # a framework may round the constant to the layer's own type
+    )

@@ -34,11 +34,17 @@ def moved(operation: Mover, index: Shape, outputs: Shape, source: Array) -> Work
             inputs=np.array([0]),
             places=tuple(np.array([PADDING]) for _ in place),
             total=value,
+            roundings=_roundings(operation),
         )
     words = "input at " + ", ".join(str(n) for n in place)
     if isinstance(operation, Reshape) and not operation.axes:
         words = f"number {_flat(index, outputs, operation)} in memory: {words}"
-    return copied(place, source, words)
+    return copied(place, source, words, roundings=_roundings(operation))
+
+
+def _roundings(operation: Mover) -> int:
+    """Of the constant that is padded with, to the layer's own type; what only moves isn't rounded."""
+    return 1 if isinstance(operation, Pad) and operation.value else 0
 
 
 def all_moved(operation: Mover, channel: int, outputs: Shape, source: Array) -> Swept | None:
@@ -50,7 +56,7 @@ def all_moved(operation: Mover, channel: int, outputs: Shape, source: Array) -> 
     if isinstance(operation, Pad):
         for axis in found:
             values = np.where(axis == PADDING, operation.value, values)
-    return Swept(np.broadcast_to(values, outputs[1:]))
+    return Swept(np.broadcast_to(values, outputs[1:]), _roundings(operation))
 
 
 def every_place(channel: int, outputs: Shape) -> Index:
@@ -58,10 +64,10 @@ def every_place(channel: int, outputs: Shape) -> Index:
     return (np.asarray(channel), *np.ix_(*(np.arange(size) for size in outputs[1:]))) if outputs else ()
 
 
-def copied(index: Shape, source: Array, words: str) -> Working:
-    """A value that was taken over from ``index`` of the input."""
+def copied(index: Shape, source: Array, words: str, *, number: int = 0, roundings: int = 0) -> Working:
+    """A value that was taken over from ``index`` of an input, the one of this ``number``."""
     value = float(source[index])
-    return single("copy", words, value, value, index)
+    return single("copy", words, value, value, index, source=number, roundings=roundings)
 
 
 def taken(index: Shape, source: Array, origin: Array) -> Working:
@@ -73,7 +79,7 @@ def taken(index: Shape, source: Array, origin: Array) -> Working:
 def all_taken(channel: int, outputs: Shape, source: Array, origin: Array) -> Swept:
     """The same for a whole channel."""
     numbers = origin[channel] if outputs else origin
-    return Swept(source.reshape(-1)[numbers].astype(np.float64))
+    return Swept(source.reshape(-1)[numbers].astype(np.float64), 0)
 
 
 def _whence(operation: Mover, index: Index, outputs: Shape, shape: Shape) -> Index | None:
@@ -125,13 +131,11 @@ def joined(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working 
     place, along = index[axis], axis_words(axis)
     if operation.function == "stack":
         found = (*index[:axis], *index[axis + 1 :])
-        value = float(sources[place][found])
-        return single("copy", f"input {place}", value, value, found, source=place)
+        return copied(found, sources[place], f"input {place}", number=place)
     for number, source in enumerate(sources):
         if place < source.shape[axis]:
             found = (*index[:axis], place, *index[axis + 1 :])
-            value = float(source[found])
-            return single("copy", f"input {number} at {along} {place}", value, value, found, source=number)
+            return copied(found, source, f"input {number} at {along} {place}", number=number)
         place -= source.shape[axis]
     return None
 
@@ -141,12 +145,12 @@ def all_joined(operation: Merge, channel: int, sources: Sequence[Array]) -> Swep
     axis = operation.axis or 0
     if operation.function == "stack":
         parts = sources[channel] if axis == 0 else np.stack([source[channel] for source in sources], axis - 1)
-        return Swept(parts.astype(np.float64))
+        return Swept(parts.astype(np.float64), 0)
     if axis > 0:
-        return Swept(np.concatenate([source[channel] for source in sources], axis - 1).astype(np.float64))
+        return Swept(np.concatenate([source[channel] for source in sources], axis - 1).astype(np.float64), 0)
     firsts = np.cumsum([0, *(len(source) for source in sources)])
     number = int(np.searchsorted(firsts, channel, side="right")) - 1
-    return Swept(sources[number][channel - int(firsts[number])].astype(np.float64))
+    return Swept(sources[number][channel - int(firsts[number])].astype(np.float64), 0)
 
 
 def axis_words(axis: int) -> str:

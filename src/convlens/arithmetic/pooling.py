@@ -64,6 +64,7 @@ def maximum(window: Floats, inputs: Integers, places: tuple[Integers, ...], *, s
         steps=(Step(f"the {word} value" + (f", {ties} times" if ties > 1 else ""), best),),
         total=best,
         winners=winners,
+        roundings=0,
     )
 
 
@@ -98,7 +99,7 @@ def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> S
         ]
     with np.errstate(all="ignore"):
         if operation.mode == "max":
-            return Swept(np.max([part.max(axis=0) for part in windows], axis=0))
+            return Swept(np.max([part.max(axis=0) for part in windows], axis=0), 0)
         power = operation.power
         terms = [np.abs(part) ** power for part in windows] if operation.mode == "lp" else windows
         total = np.sum([part.sum(axis=0) for part in terms], axis=0)

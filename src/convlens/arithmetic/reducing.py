@@ -59,7 +59,7 @@ def all_reduced(function: str, over: Shape, channel: int, outputs: Shape, source
     with np.errstate(all="ignore"):
         if function in ("max", "min"):
             total = values.max(axis=over, keepdims=True) if function == "max" else values.min(axis=over, keepdims=True)
-            return Swept(_channel(total, over, channel, outputs))
+            return Swept(_channel(total, over, channel, outputs), 0)
         if function == "product":
             total = _channel(values.prod(axis=over, keepdims=True), over, channel, outputs)
             return Swept(total, count + 2, np.abs(total))

@@ -47,7 +47,7 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
         places=tuple(mesh),
         steps=(Step("sum of source pixels x weights", total),),
         total=total,
-        roundings=_roundings(source.shape[1:]) if many else 1,
+        roundings=_roundings(source.shape[1:]) if many else 0,
         magnitude=magnitude if many else 0.0,
         stored=magnitude if many else 0.0,
     )
@@ -70,7 +70,7 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
                 picked = picked * axis
             total += picked
     if prod(len(table) for table in tables) == 1:
-        return Swept(total)
+        return Swept(total, 0)
     return Swept(total, _roundings(source.shape[1:]), magnitude, magnitude)
 
 

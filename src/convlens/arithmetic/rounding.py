@@ -58,7 +58,7 @@ def bound(
     an absolute error instead: N. J. Higham, "Accuracy and Stability of Numerical Algorithms" (2nd ed., 2002),
     section 2.1.
 
-    0 where ``total`` isn't finite: infinities and NaN don't round.
+    0 where ``total`` isn't finite: infinities and NaN don't round; and where nothing is rounded at all (``n`` = 0).
 
     >>> float(bound(11, 6.0, -0.5, "float32")) / 2**-24  # a 3x3 convolution: 9 products, 8 additions, a bias
     66.5
@@ -72,7 +72,7 @@ def bound(
         error = error + own.unit * size
         if inner is not own:
             error = error + own.unit * np.where(np.isfinite(stored), stored, 0.0) + own.tiny
-    return np.asarray(np.where(np.isfinite(total), error, 0.0), np.float64)
+    return np.asarray(np.where(np.isfinite(total) & np.asarray(roundings > 0), error, 0.0), np.float64)
 
 
 def can_overflow(magnitude: Floats | float, total: Floats | float, dtype: str, *, sums_in: str | None = None) -> Truths:

@@ -84,6 +84,38 @@ def swept_softmax(operation: Activation, channel: int, source: Array) -> Swept:
     return Swept(total, places[0].roundings, size)
 
 
+def hardmax(operation: Activation, index: Shape, source: Array) -> Working:
+    """One value of a hardmax: 1 where the first of the largest values along the axis stands, else 0."""
+    axis = operation.axis or 0
+    mesh = np.ix_(*(np.arange(n) if k == axis else np.array([index[k]]) for k, n in enumerate(source.shape)))
+    values = source[mesh].astype(np.float64)
+    line = values.reshape(-1)
+    first = int(line.argmax())
+    total = float(first == index[axis])
+    return Working(
+        rule="hardmax",
+        formula="1 where the first of the largest values stands, else 0",
+        window=line,
+        inputs=np.zeros(1, np.intp),
+        places=tuple(np.broadcast_to(part, values.shape).reshape(-1) for part in mesh),
+        steps=(Step(f"the largest value, {line[first]:.9g}, stands at {first}", total),),
+        total=total,
+        activation="hardmax",
+    )
+
+
+def all_hardmax(operation: Activation, channel: int, source: Array) -> Swept:
+    """Every value of one channel."""
+    axis = operation.axis or 0
+    if axis == 0:
+        return Swept((source.argmax(axis=0) == channel).astype(np.float64))
+    values = source[channel]
+    firsts = np.expand_dims(values.argmax(axis=axis - 1), axis - 1)
+    along = [1] * values.ndim
+    along[axis - 1] = -1
+    return Swept((np.arange(values.shape[axis - 1]).reshape(along) == firsts).astype(np.float64))
+
+
 def gated(operation: Activation, index: Shape, source: Array) -> Working:
     """One value of a gated linear unit: a value of the first half x the sigmoid of its partner in the second."""
     axis = operation.axis or 0

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from convlens.arithmetic import activating, merging, moving, normalising, products, reducing, resizing, sharing
+import numpy as np
+
+from convlens.arithmetic import (
+    activating,
+    merging,
+    moving,
+    normalising,
+    products,
+    quantised,
+    reducing,
+    resizing,
+    responding,
+    sharing,
+)
 from convlens.arithmetic.convolving import convolved
+from convlens.arithmetic.explaining import explain
 from convlens.arithmetic.pooling import MODES, pooled
+from convlens.arithmetic.reading import complete, read
 from convlens.arithmetic.rounding import Floats, Truths, agreement, bound, can_overflow
-from convlens.arithmetic.working import Array, Swept
+from convlens.arithmetic.working import Array, Swept, Working
 from convlens.network import (
     Activation,
     Convolution,
@@ -45,18 +60,37 @@ class Sweep:
 
 def explain_all(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Sweep | None:
     """Work out every value of one output channel; arguments and ``None`` as for :func:`convlens.arithmetic.explain`."""
+    if not layer.output_shape:
+        return _of_one(explain(layer, (), sources, weights), layer)
     swept = _swept(layer, channel, sources, weights)
     if swept is None:
         return None
+    rounding = bound(
+        swept.roundings, swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in, stored=swept.stored
+    )
     return Sweep(
         swept.total,
-        bound(swept.roundings, swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in, stored=swept.stored),
+        rounding + swept.astray,
         can_overflow(swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in),
     )
 
 
+def _of_one(working: Working | None, layer: Layer) -> Sweep | None:
+    """A layer that makes a single number."""
+    if working is None:
+        return None
+    tolerance, overflows = (part(layer.dtype, layer.sums_in) for part in (working.tolerance, working.overflows))
+    return Sweep(np.asarray(working.total), np.asarray(tolerance), np.asarray(overflows))
+
+
 def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Swept | None:
     operation, outputs = layer.operation, layer.output_shape
+    if not complete(operation, weights):
+        return None
+    if isinstance(operation, (Convolution, Dense)) and quantised.applies(operation, outputs, sources, weights):
+        weights = quantised.with_zero_point(sources, weights)
+        return quantised.swept(operation, channel, outputs, layer.dtype, sources[0], weights)
+    sources = read(operation, sources, weights)
     if len(sources) > 1 or (isinstance(operation, Merge) and sources):
         return _of_several(operation, channel, outputs, sources)
     if len(sources) != 1:
@@ -70,10 +104,14 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
             return pooled(operation, channel, outputs[1:], source)
         case Dense() if "weight" in weights:
             return products.all_dense(operation, channel, outputs, source, weights)
+        case Normalisation(mode="local_response") if same_rank and operation.constants:
+            return responding.all_local_responses(operation, channel, source)
         case Normalisation() if same_rank:
             return normalising.normalised(operation, channel, source, weights)
         case Activation(function="glu") if same_rank:
             return sharing.all_gated(operation, channel, source)
+        case Activation(function="hardmax") if same_rank:
+            return sharing.all_hardmax(operation, channel, source)
         case Activation() if operation.function in sharing.FUNCTIONS and same_rank:
             return sharing.swept_softmax(operation, channel, source)
         case Activation() if same_rank:
@@ -86,6 +124,10 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
             return resizing.all_resized(operation, channel, outputs, source)
         case Pointwise() | Whole() if operation.axes:
             return reducing.all_reduced(operation.function, operation.axes, channel, outputs, source)
+        case Pointwise() if "left" in weights or "right" in weights:
+            return activating.all_with_constant(operation, channel, outputs, source, weights)
+        case Pointwise() if operation.function in quantised.FUNCTIONS and same_rank and "scale" in weights:
+            return quantised.all_quantised(operation.function, channel, layer.dtype, source, weights)
         case Pointwise() if same_rank:
             return activating.all_pointwise(operation, channel, source, weights, layer.dtype)
         case _:

@@ -48,10 +48,12 @@ class Working:
         total: the value that this arithmetic gives, float64.
         winners: which window entries decided, for a maximum; several where they tie.
         activation: name of the function, where the layer is one.
-        roundings: how many rounded operations the framework makes on the way, at most.
+        roundings: how many rounded operations the framework makes on the way, at most; 0 for what only copies.
         magnitude: what these roundings are relative to: the sum of the magnitudes of everything added up.
         stored: the magnitude of the intermediate values that the framework may store in the layer's own type, where
             that is coarser than the type it adds up in.
+        accumulated: what the terms add up to, where steps of another kind follow (scaling and rounding to integers).
+        astray: how far off a rounding to whole numbers can be, because the number before it lies so near to a half.
     """
 
     rule: str
@@ -69,6 +71,8 @@ class Working:
     roundings: int = 1
     magnitude: float = 0.0
     stored: float = 0.0
+    accumulated: float | None = None
+    astray: float = 0.0
 
     @property
     def channel_sums(self) -> Floats | None:
@@ -100,7 +104,7 @@ class Working:
         ``dtype`` is the layer's type, ``sums_in`` the one that it adds up in, where that is known to be another.
         """
         found = bound(self.roundings, self.magnitude, self.total, dtype, sums_in=sums_in, stored=self.stored)
-        return float(found)
+        return float(found) + self.astray
 
     def overflows(self, dtype: str = "float32", sums_in: str | None = None) -> bool:
         """Whether the layer's type may be too small for this value."""
@@ -115,6 +119,7 @@ class Swept:
     roundings: Integers | int = 1
     magnitude: Floats | float = 0.0
     stored: Floats | float = 0.0
+    astray: Floats | float = 0.0
 
 
 def single(

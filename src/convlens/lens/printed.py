@@ -137,9 +137,12 @@ def ledger(explanation: Explanation, working: Working, decimals: int) -> Iterato
         for (name, _), number in zip(added, printed, strict=True):
             yield Row("term", name, f"{number}")
         if all(number.is_finite() for number in printed):
-            rest = rounded(working.total, decimals) - sum(printed, Decimal(0))
+            sum_of_terms = working.total if working.accumulated is None else working.accumulated
+            rest = rounded(sum_of_terms, decimals) - sum(printed, Decimal(0))
             if rest:
                 yield Row("rounding", "rounding of the lines above", f"{rest}")
+        for step in working.steps if working.accumulated is not None else ():
+            yield Row("step", step.words, f"{rounded(step.value, decimals)}")
     else:
         for step in working.steps:
             yield Row("step", step.words, f"{rounded(step.value, decimals)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -17,6 +17,7 @@ from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
 from convlens.engines.onnx.layers import LayerBuilder, Presentation
+from convlens.engines.onnx.origins import origin
 from convlens.engines.onnx.reading import Source, read
 from convlens.engines.onnx.running import RefusedError, Runner, reason, to_array
 from convlens.engines.onnx.shapes import Value, infer
@@ -38,6 +39,7 @@ class Traced:
     values: dict[str, Value]
     presentations: dict[str, Presentation]
     calls: dict[str, Call]
+    origins: dict[str, Array | None] = field(default_factory=dict)
 
 
 class OnnxEngine:
@@ -139,8 +141,17 @@ class OnnxEngine:
             if name == layer:
                 node = self._graph.nodes[self._graph.maker[value]]
                 call = self._traced.calls.get(value) if self._traced else None
-                return weights_of(node, partial(self._weight_at, node), call)
+                weights = weights_of(node, partial(self._weight_at, node), call)
+                return weights if call is None else weights | self._origin(value, node, call)
         raise LayerNotFoundError.among(layer, self._graph.layers.values())
+
+    def _origin(self, value: str, node: onnx.NodeProto, call: Call) -> dict[str, Array]:
+        assert self._traced is not None
+        known = self._traced.origins
+        if value not in known:
+            known[value] = origin(node, call)
+        found = known[value]
+        return {} if found is None else {"origin": found}
 
     def _weight_at(self, node: onnx.NodeProto, place: int) -> Array | None:
         name = node.input[place] if place < len(node.input) else ""

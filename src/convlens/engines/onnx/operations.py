@@ -86,6 +86,7 @@ READERS: dict[str, Reader] = {
     "FastGelu": activation("gelu_tanh"),
     "QuickGelu": activation("swish", alpha=1.702),
     "Clip": clip,
+    "Shrink": activation("shrink", lambd=0.5, bias=0.0),
     "Softmax": softmax("softmax"),
     "LogSoftmax": softmax("log_softmax"),
     "Hardmax": softmax("hardmax"),
@@ -169,7 +170,6 @@ READERS: dict[str, Reader] = {
             "Not",
             "IsNaN",
             "IsInf",
-            "Shrink",
             "BitwiseNot",
         ]
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,14 @@ _PRODUCTS: Mapping[str, Mapping[str, int]] = {
 """Where quantised products have their numbers."""
 
 
-def quantised_product(op: str, at: Lookup) -> dict[str, Array | None]:
-    """The weights of a quantised convolution or matrix product by role, as real numbers and as integers."""
+def quantised_product(op: str, given_inputs: Sequence[str], at: Lookup) -> dict[str, Array | None]:
+    """The weights of a quantised convolution or matrix product by role, as real numbers and as integers.
+
+    Scales and zero points that the network computes are no weights; only a zero point of the input may be one.
+    """
+    computed = {place for place, name in enumerate(given_inputs) if place and name and at(place) is None}
+    if computed - ({2} if op.endswith("Integer") else set()):
+        return {"fused": np.ones(1, np.float32)}
     found = {role: at(place) for role, place in _PRODUCTS[op].items()}
     integers, zero_point, scale = found.pop("integers"), found.pop("weight_zero_point"), found.pop("weight_scale", None)
     bias, given = found.pop("bias", None), scale if op.startswith("QLinear") else np.ones(1, np.float32)

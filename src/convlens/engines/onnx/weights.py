@@ -35,7 +35,7 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
             gathered = None if kernel is None else gather_form(kernel, int(attributes.get("group", 1)))
             found = {"kernel": gathered, "bias": at(2)}
         case "QLinearConv" | "ConvInteger" | "QLinearMatMul" | "MatMulInteger":
-            found = quantised_product(node.op_type, at)
+            found = quantised_product(node.op_type, node.input, at)
         case "QuantizeLinear" | "DequantizeLinear":
             found = {} if call is None else quantisation(attributes, at, call)
         case "Gemm" | "FusedGemm":

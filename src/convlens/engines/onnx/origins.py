@@ -1,0 +1,64 @@
+"""Where the values of layers that only move values come from, found by moving the values' own numbers."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import onnx
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from convlens.engines.base import Array
+from convlens.engines.onnx.call import Call
+from convlens.engines.onnx.operations import describe
+from convlens.network import Reshape, Whole
+
+_MOVING = frozenset(
+    (
+        *("DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Gather", "GatherElements", "GatherND", "Slice", "Split"),
+        *("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose"),
+    )
+)
+_SELF_SAID = ("depth_to_space", "space_to_depth")
+"""Reshapes that their operation alone doesn't say all of."""
+
+
+def origin(node: onnx.NodeProto, call: Call) -> Array | None:
+    """For each value of the output as it is shown, the number of its input value, counted channels first.
+
+    ``None`` for operators that compute, for those whose operation says it all, and where items of a batch are mixed.
+    """
+    operation = describe(call)[1]
+    vague = isinstance(operation, Whole) or (isinstance(operation, Reshape) and operation.function in _SELF_SAID)
+    shape = call.inputs[0] if call.inputs else None
+    if node.op_type not in _MOVING or not vague or shape is None or not call.moving[0]:
+        return None
+    settings = {name: call.constant(place) for place, name in enumerate(node.input) if place and name}
+    known = {name: value for name, value in settings.items() if value is not None}
+    if len(known) < len(settings):
+        return None
+    numbers = _numbered(shape, call)
+    feed = {node.input[0]: numbers, **known}
+    given = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        for name, array in feed.items()
+    ]
+    made = onnx.ValueInfoProto(name=node.output[call.output_index])
+    graph = helper.make_graph([node], "moving", given, [made])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", call.opset)])
+    found: Array = np.asarray(next(iter(ReferenceEvaluator(model).run(None, feed))))
+    found = found[0] if call.batched else found
+    found = np.moveaxis(found, -1, 0) if call.channels_last else found
+    count = prod(shape[1:] if call.reads_batched else shape)
+    return None if found.size and found.max() >= count else found
+
+
+def _numbered(shape: tuple[int, ...], call: Call) -> Array:
+    """The number of every value of the input, in the file's layout; later items of a batch go on counting."""
+    if not call.reads_last:
+        return np.arange(prod(shape)).reshape(shape)
+    items = shape[:1] if call.reads_batched else ()
+    inner = shape[len(items) :]
+    first = np.arange(prod(shape)).reshape(*items, inner[-1], *inner[:-1])
+    return np.moveaxis(first, len(items), -1)
