@@ -71,6 +71,10 @@ ODD = torch.tensor([float("nan"), float("inf"), float("-inf"), -0.0])
 AGAINST_ITS_FORMULA = {
     "gelu": "the vectorised erf makes NaN of an infinity, the other doesn't",
     "to": "what integer a NaN or an infinity becomes is undefined in C++",
+    **dict.fromkeys(
+        ("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"),
+        "whether a neighbour of weight 0 counts depends on how the compiler rounds the coordinate",
+    ),
     "pow": "x ** 0.5 is a square root, of which minus infinity has none; C's pow has",
     **dict.fromkeys(
         [f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3)],

@@ -568,6 +568,12 @@ SPELT_OUT: dict[str, tuple[dict[str, float], Callable[[float], float]]] = {
     "exp2": ({}, lambda x: 2.0**x),
     "expm1": ({}, math.expm1),
     "square": ({}, lambda x: x * x),
+    "shrink": ({"lambd": 0.5, "bias": 0.2}, lambda x: x - 0.2 if x > 0.5 else x + 0.2 if x < -0.5 else 0),
+    "tan": ({}, math.tan),
+    "atan": ({}, math.atan),
+    "sinh": ({}, math.sinh),
+    "cosh": ({}, math.cosh),
+    "asinh": ({}, math.asinh),
     "sin": ({}, math.sin),
     "cos": ({}, math.cos),
 }
@@ -581,9 +587,16 @@ OF_POSITIVE: dict[str, Callable[[float], float]] = {
     "reciprocal": lambda x: 1 / x,
 }
 
+OF_A_SHARE: dict[str, Callable[[float], float]] = {
+    "asin": math.asin,
+    "acos": math.acos,
+    "atanh": math.atanh,
+    "acosh": lambda x: math.acosh(x) if x >= 1 else math.nan,
+}
+
 
 def test_every_function_is_spelt_out_here() -> None:
-    assert {*SPELT_OUT, *OF_POSITIVE, "prelu"} == set(FUNCTIONS)
+    assert {*SPELT_OUT, *OF_POSITIVE, *OF_A_SHARE, "prelu"} == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", [*SPELT_OUT])
@@ -592,6 +605,15 @@ def test_activations_are_what_python_makes_of_their_formula(name: str) -> None:
     source = np.concatenate([np.linspace(-12, 12, 49), [0.5, -0.5, 1.5, 2.5]]).astype(np.float32)[None]
     found = worked_out(Activation(name, tuple(constants.items())), source.shape, [source])
     np.testing.assert_allclose(found[0], [formula(float(x)) for x in source[0]], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [*OF_A_SHARE])
+def test_functions_that_not_every_number_has(name: str) -> None:
+    source = np.linspace(-0.99, 0.99, 25, dtype=np.float32)[None] + (2 if name == "acosh" else 0)
+    found = worked_out(Pointwise(name), source.shape, [source])
+    np.testing.assert_allclose(found[0], [OF_A_SHARE[name](float(x)) for x in source[0]], rtol=1e-12)
+    outside = np.array([[-3, 3]] if name != "acosh" else [[-3, 0.5]], np.float32)
+    assert np.isnan(worked_out(Pointwise(name), outside.shape, [outside])).all()
 
 
 @pytest.mark.parametrize("name", [*OF_POSITIVE])
