@@ -11,7 +11,7 @@ from convlens.arithmetic.rounding import Floats
 from convlens.arithmetic.working import NO_AXIS, PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Merge, Shape
 
-_SIGNS: Mapping[str, str] = {"add": "+", "subtract": "-", "multiply": "x", "divide": "/", "power": "^"}
+_SIGNS: Mapping[str, str] = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "^"}
 
 _REDUCTIONS: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "add": np.add,
@@ -121,7 +121,8 @@ def _padded(places: Sequence[Shape]) -> tuple[Integers, ...]:
 
 def with_constant(worked: Working, *, left: bool) -> Working:
     """The working of a merge of the input with a constant: the constant is no input that could be walked back to."""
-    names = ("constant", "x") if left else ("x", "constant")
+    number = f"{worked.window[0 if left else 1]:.9g}"
+    names = (number, "x") if left else ("x", number)
     places = tuple(np.where(np.arange(2) == (0 if left else 1), PADDING, axis) for axis in worked.places)
     formula = worked.formula.replace("input 0", names[0]).replace("input 1", names[1])
     return replace(

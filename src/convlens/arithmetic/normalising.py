@@ -70,6 +70,7 @@ def normalisation(
         window=group,
         inputs=np.zeros((1,) * group.ndim, np.intp),
         places=tuple(mesh),
+        focus=int(np.ravel_multi_index([n - axis.flat[0] for n, axis in zip(index, mesh, strict=True)], group.shape)),
         bias=shift,
         steps=steps,
         total=total,

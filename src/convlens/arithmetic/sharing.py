@@ -46,6 +46,7 @@ def softmax(operation: Activation, index: Shape, source: Array) -> Working:
         steps=tuple(steps),
         total=total,
         activation=operation.function,
+        focus=index[axis],
         roundings=values.size + ROUNDINGS,
         magnitude=float(np.asarray(swept.magnitude)[0]),
     )

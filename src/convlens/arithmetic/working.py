@@ -48,6 +48,8 @@ class Working:
         total: the value that this arithmetic gives, float64.
         winners: which window entries decided, for a maximum; several where they tie.
         activation: name of the function, where the layer is one.
+        focus: which window entry, counted flat, the value is made from, where the others only take its measure: of a
+            normalisation, of a softmax.
         roundings: how many rounded operations the framework makes on the way, at most; 0 for what only copies.
         magnitude: what these roundings are relative to: the sum of the magnitudes of everything added up.
         stored: the magnitude of the intermediate values that the framework may store in the layer's own type, where
@@ -68,6 +70,7 @@ class Working:
     steps: tuple[Step, ...] = ()
     winners: NDArray[np.bool_] | None = None
     activation: str | None = None
+    focus: int | None = None
     roundings: int = 1
     magnitude: float = 0.0
     stored: float = 0.0

@@ -148,12 +148,18 @@ class Explanation:
 
     @property
     def inputs(self) -> Sequence[Term]:
-        """The values that entered, the largest contribution first (the largest value, where nothing is added up)."""
+        """The values that entered, the largest contribution first.
+
+        Where nothing is added up: what won, or the value that is measured against the others, then the largest.
+        """
         return _Terms(self)
 
     def leading(self, share: float = 0.8) -> int:
         """How many of the largest terms hold ``share`` of the magnitude of all terms."""
-        sizes = np.sort(np.abs(self._sizes()))[::-1]
+        if self.working is None:
+            return 0
+        shown = self.working.products if self.working.products is not None else self.working.window
+        sizes = np.sort(np.abs(shown[self.working.inside]))[::-1]
         if sizes.size == 0 or sizes.sum() == 0:
             return 0
         return int(np.searchsorted(np.cumsum(sizes), share * sizes.sum() * (1 - 1e-12)) + 1)
@@ -176,12 +182,6 @@ class Explanation:
                 return
             found = found.inputs[0].explain()
         yield found
-
-    def _sizes(self) -> Array:
-        if self.working is None:
-            return np.zeros(0)
-        shown = self.working.products if self.working.products is not None else self.working.window
-        return shown.ravel()
 
     @property
     def verdict(self) -> str:
@@ -262,7 +262,14 @@ class _Terms(Sequence[Term]):
             self._order: list[int] = []
             return
         inside = working.inside.ravel()
-        order = np.argsort(-np.abs(explanation._sizes()), kind="stable")
+        sizes = np.abs(working.products if working.products is not None else working.window).ravel()
+        if working.rule in ("softmax", "log_softmax"):  # what takes a large share is large, not far from 0
+            sizes = np.exp(working.window.ravel() - working.window.max())
+        if working.winners is not None:
+            sizes[working.winners.ravel()] = np.inf
+        if working.focus is not None:
+            sizes[working.focus] = np.inf
+        order = np.argsort(-sizes, kind="stable")
         self._order = [int(entry) for entry in order[inside[order]]]
 
     def __len__(self) -> int:

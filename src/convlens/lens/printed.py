@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from math import floor, isfinite, log10
+from math import floor, isfinite, log10, prod
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -88,6 +88,8 @@ def planes(working: Working, decimals: int, *, kernel_digits: int = _DIGITS) -> 
 
     inside, winners = working.inside.reshape(count, rows, columns), cut(working.winners)
     shown = {"window": cut(working.window), "kernel": cut(working.kernel), "products": cut(working.products)}
+    if working.kernel is not None and working.rule not in _SUMS and len(set(working.kernel.flat)) == 1:
+        shown = {"window": shown["window"]}  # all have the same weight, which the formula says
     own = decimals_of(working.kernel, kernel_digits) if working.kernel is not None else decimals
 
     def cell(title: str, values: Array, place: tuple[int, int, int]) -> Cell:
@@ -107,7 +109,7 @@ def planes(working: Working, decimals: int, *, kernel_digits: int = _DIGITS) -> 
 
     return tuple(
         Plane(
-            entry_words(working, plane) if count > 1 else "",
+            plane_words(working, plane),
             tuple(grid(title, values, plane) for title, values in shown.items() if values is not None),
         )
         for plane in range(count)
@@ -119,7 +121,10 @@ def strongest(explanation: Explanation, working: Working) -> Strongest:
     terms = tuple(explanation.inputs[:MOST_TERMS])
     count = working.window.size
     if working.products is None:
-        return Strongest(f"the {len(terms)} largest of {count:,} values", terms, (count - len(terms), None))
+        sentence = f"the {len(terms)} largest of {count:,} values"
+        if working.focus is not None:
+            sentence = f"the value itself, and the {len(terms) - 1} largest of the {count:,} that take its measure"
+        return Strongest(sentence, terms, (count - len(terms), None))
     half = explanation.leading(0.8)
     rest = working.products.sum() - sum(term.contribution or 0.0 for term in terms)
     sentence = f"{half:,} of {count:,} terms hold 80 % of all magnitudes; the strongest:"
@@ -129,7 +134,7 @@ def strongest(explanation: Explanation, working: Working) -> Strongest:
 def ledger(explanation: Explanation, working: Working, decimals: int) -> Iterator[Row]:
     """The sum line by line, then the framework's value, the difference and its bound."""
     sums = working.channel_sums
-    if sums is not None and len(sums) > 1:
+    if sums is not None and _in_parts(working):
         added = _added(sums, working)
         if working.bias is not None:
             added.append(("bias", working.bias))
@@ -152,6 +157,16 @@ def ledger(explanation: Explanation, working: Working, decimals: int) -> Iterato
     yield Row("bound", "rounding can make", f"{explanation.tolerance:.2e}")
 
 
+_SUMS = ("convolution", "transposed convolution", "dense")
+
+
+def _in_parts(working: Working) -> bool:
+    """Whether the ledger adds up channels, features or inputs, and a bias; else it goes through the steps."""
+    if working.rule in _SUMS:
+        return len(working.window) > 1 or working.bias is not None
+    return working.inputs.size > 1
+
+
 def decimals_for(working: Working, value: float) -> int:
     """Decimals that give the largest number of the explanation six significant digits.
 
@@ -166,6 +181,8 @@ def decimals_for(working: Working, value: float) -> int:
 def entry_words(working: Working, number: int) -> str:
     """What a reader calls the ``number``-th entry along the window's first axis."""
     if working.rule in ("convolution", "transposed convolution"):
+        if len(working.window) == 1:
+            return "sum of window x kernel"
         first = int(working.places[0].ravel()[0])
         return f"channel {first + number}"
     if working.rule == "dense":
@@ -173,6 +190,20 @@ def entry_words(working: Working, number: int) -> str:
     if working.inputs.size > 1:
         return f"input {number}"
     return f"line {number}"
+
+
+def plane_words(working: Working, number: int) -> str:
+    """What a reader calls the ``number``-th plane of a window: its channel, its depth; nothing for the only one."""
+    lengths = working.window.shape[:-2]
+    if prod(lengths) == 1:
+        return ""
+    place = np.unravel_index(number, lengths)
+    names = ("channel", "depth") if working.window.ndim == len(working.places) else ("depth",)
+    words = []
+    for axis, (name, at) in enumerate(zip(names, place, strict=False)):
+        shown = int(working.places[0].ravel()[at]) if name == "channel" else int(at)
+        words += [f"{name} {shown}"] if lengths[axis] > 1 else []
+    return ", ".join(words)
 
 
 def rounded(value: float, decimals: int) -> Decimal:

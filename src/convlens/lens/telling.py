@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from convlens.lens.printed import Grid, Plane, Strongest, decimals_for, ledger, planes, strongest
+import numpy as np
+
+from convlens.lens.printed import (
+    Grid,
+    Plane,
+    Strongest,
+    decimals_for,
+    decimals_of,
+    ledger,
+    planes,
+    rounded,
+    strongest,
+)
 
 if TYPE_CHECKING:
     from convlens.lens.explanation import Explanation, PictureValue
@@ -37,8 +50,9 @@ def heading(explanation: Explanation) -> str:
     from convlens.lens.explanation import place_in_words
 
     layer = explanation.layer
-    shape = " x ".join(str(n) for n in layer.output_shape)
-    return f"{layer.name}: {place_in_words(explanation.index)}   ({layer.op}, {shape}, {layer.dtype})"
+    shape = " x ".join(str(n) for n in layer.output_shape) or "one number"
+    place = f": {place_in_words(explanation.index)}" if explanation.index else ""
+    return f"{layer.name}{place}   ({layer.op}, {shape}, {layer.dtype})"
 
 
 def trace_text(steps: Iterable[Explanation | PictureValue]) -> str:
@@ -92,8 +106,29 @@ def _block(grid: Grid) -> list[str]:
 
 
 def _strongest(found: Strongest) -> list[str]:
+    """The largest terms as a table: where each stands, its value, x weight, = contribution."""
+    from convlens.lens.explanation import place_in_words
+
     count, rest = found.rest
-    lines = [found.sentence, *(f"  {term}" for term in found.terms)]
-    if count and rest is not None:
-        lines.append(f"  the other {count:,} terms together: {rest:.9g}")
-    return lines
+    columns = [
+        [f"{term.layer} at {place_in_words(term.index)}" for term in found.terms],
+        _column("", [term.value for term in found.terms]),
+        _column("x ", [term.weight for term in found.terms]),
+        _column("= ", [*(term.contribution for term in found.terms), rest]),
+    ]
+    if count:
+        columns[0].append(f"the other {count:,} terms together" if rest is not None else f"and {count:,} more")
+    for column in columns[1:3]:
+        column += [" " * len(column[0])] * (len(columns[0]) - len(column)) if column else []
+    width = max(len(words) for words in columns[0])
+    lines = [[words.ljust(width), *numbers] for words, *numbers in zip_longest(*columns, fillvalue="")]
+    return [found.sentence, *("  " + "  ".join(cells).rstrip() for cells in lines)]
+
+
+def _column(sign: str, numbers: Sequence[float | None]) -> list[str]:
+    """Numbers below each other, with as many decimals each, behind a sign."""
+    known = [number for number in numbers if number is not None]
+    decimals = decimals_of(np.array(known))
+    printed = [f"{rounded(number, decimals)}" for number in known]
+    width = max((len(number) for number in printed), default=0)
+    return [sign + number.rjust(width) for number in printed]
