@@ -121,13 +121,17 @@ def derive(
         worked = lens.derive_all(names)
     if as_json:
         facts = [{"name": one.layer.name, "op": one.layer.op, **one.to_dict()} for one in worked]
-        terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": facts})
-    elif latex:
+        notes = list(lens.network.notes)
+        terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": facts, "notes": notes})
+        return
+    if latex:
         terminal.say("\n\n".join(one.latex for one in worked))
     elif terminal.person_is_looking():
         _show_derivations(worked)
     else:
         terminal.say("\n\n".join(str(one) for one in worked))
+    for note in lens.network.notes:  # free sizes that had to be chosen, above all
+        terminal.say(f"% {note}." if latex else f"\nNote: {note}.")
 
 
 def read_place(text: str | None) -> tuple[int, ...]:
