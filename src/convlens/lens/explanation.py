@@ -202,13 +202,13 @@ class Explanation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data, for ``--json``."""
+        """Everything as plain data, for ``--json``; what isn't a finite number is ``None`` there."""
         working = self.working
 
         def listed(array: Array | None) -> Any:
             return None if array is None else array.tolist()
 
-        return {
+        facts = {
             "layer": self.layer.name,
             "op": self.layer.op,
             "index": list(self.index),
@@ -240,6 +240,7 @@ class Explanation:
                 for term in self.inputs[:20]
             ],
         }
+        return {name: _finite(value) for name, value in facts.items()}
 
     def __repr__(self) -> str:
         state = "agrees" if self.agrees else ("disagrees" if self.explained else "not explained")
@@ -295,6 +296,15 @@ class _Terms(Sequence[Term]):
             None if working.products is None else float(working.products[entry]),
             explanation._maps,
         )
+
+
+def _finite(value: Any) -> Any:
+    """Plain data that JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def place_in_words(index: Shape) -> str:

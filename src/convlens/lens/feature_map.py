@@ -87,17 +87,19 @@ class Box:
 class SweptMap:
     """Every value of one channel, worked out in float64 and compared with the framework's.
 
-    ``total``, ``residual`` (framework - total) and ``tolerance`` have the map's shape; ``agrees`` says whether all do.
+    ``total``, ``residual`` (framework - total), ``tolerance`` and ``agreeing`` (does the value differ by no more than
+    rounding can explain?) have the map's shape; ``agrees`` says whether all do.
     """
 
     total: Array
     residual: Array
     tolerance: Array
+    agreeing: Array
 
     @property
     def agrees(self) -> bool:
         """Whether every value differs by no more than rounding can explain."""
-        return bool((np.abs(self.residual) <= self.tolerance).all())
+        return bool(self.agreeing.all())
 
 
 class FeatureMap:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convlens import pictures
+from convlens.arithmetic.rounding import rounded
 from convlens.engines.base import Array, Engine, Feed
 from convlens.errors import InputError
 from convlens.lens import feeding
@@ -89,9 +90,12 @@ class Intake:
         }
 
     def as_input(self, name: str, value: Any) -> Array:
-        """What an input was fed with, as everything else is shown: float32, channels first, without batch axis."""
+        """What an input was fed with, as everything else is shown: float32, channels first, without batch axis.
+
+        A network in 16 bits reads it rounded to those.
+        """
         given = next(found for found in self.inputs if found.name == name)
-        array = feeding.to_numpy(value)[0].astype(np.float32)
+        array = rounded(feeding.to_numpy(value)[0].astype(np.float32), given.dtype)
         return np.moveaxis(array, -1, 0) if given.layout == "channels_last" and array.ndim > 1 else array
 
     def _fed(self, value: Any) -> Feed:

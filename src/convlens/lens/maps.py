@@ -87,11 +87,9 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         With ``anywhere`` the name may be that of a network input, where every trace ends.
         """
         if layer in self.network:
+            found = self.network[layer]
             value = float(self.value(layer)[index])
-            sources, weights = self._reads(layer)
-            return Explanation(
-                self, self.network[layer], index, value, explain(self.network[layer], index, sources, weights)
-            )
+            return Explanation(self, found, index, value, explain(found, index, *self._reads(layer)))
         if anywhere and any(given.name == layer for given in self.network.inputs):
             return PictureValue(layer, index, float(self.value(layer)[index]))
         raise LayerNotFoundError.among(layer, [found.name for found in self.network])
@@ -108,7 +106,9 @@ class FeatureMaps(Mapping[str, FeatureMap]):
             raise ConvlensError(f"convlens doesn't know the arithmetic of {found.op}, so {layer} can't be worked out")
         theirs = self.value(layer)[channel].astype(np.float64)
         same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
-        return SweptMap(swept.total, np.where(same, 0.0, theirs - swept.total), swept.tolerance)
+        with np.errstate(invalid="ignore"):
+            residual = np.where(same, 0.0, theirs - swept.total)
+        return SweptMap(swept.total, residual, swept.tolerance, swept.agrees(theirs))
 
     @property
     def feed(self) -> Feed:
