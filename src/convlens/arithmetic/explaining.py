@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from convlens.arithmetic import (
     activating,
+    matrices,
     merging,
     moving,
     normalising,
@@ -55,11 +56,13 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
     operation = layer.operation
     if not complete(operation, weights):
         return None
-    if isinstance(operation, (Convolution, Dense)) and quantised.applies(
+    if isinstance(operation, (Convolution, Dense, Whole)) and quantised.applies(
         operation, layer.output_shape, sources, weights
     ):
         weights = quantised.with_zero_point(sources, weights)
-        return quantised.explained(operation, index, layer.dtype, sources[0], weights)
+        return quantised.explained(operation, index, layer, sources[0], weights)
+    if isinstance(operation, Whole) and operation.function in matrices.FUNCTIONS:
+        return matrices.product(operation.function, index, layer.output_shape, sources, weights)
     sources = read(operation, sources, weights)
     if len(sources) > 1 or (isinstance(operation, Merge) and sources):
         return _of_several(operation, layer.output_shape, index, sources)
@@ -111,7 +114,5 @@ def _of_several(operation: object, shape: Shape, index: Shape, sources: Sequence
             return moving.joined(operation, index, sources)
         case Merge() if len(sources) > 1 and merging.fits(sources, shape):
             return merging.merge(operation, index, sources)
-        case Whole(function="matrix_product") if len(sources) == 2:
-            return products.matrix_product(index, sources)
         case _:
             return None

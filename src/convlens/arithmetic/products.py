@@ -1,8 +1,8 @@
-"""Sums of products with a matrix: dense layers, and products of two values, as attention makes them."""
+"""Sums of products with a matrix: dense layers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -73,61 +73,3 @@ def feature_axis(operation: Dense, shape: Shape) -> int:
     if len(shape) == 1 or not operation.per_position:
         return 0
     return len(shape) - 1 if operation.features_axis is None else operation.features_axis
-
-
-def matrix_product(index: Shape, sources: Sequence[Array]) -> Working | None:
-    """One value of a product of two values that the network computed: a row of the first x a column of the second."""
-    left, right = sources
-    if not _fit(left, right):
-        return None
-    rows = (*_leading(index, left.shape), index[-2])
-    columns = (*_leading(index, right.shape), index[-1])
-    first = left[rows].astype(np.float64)
-    second = right[columns[:-1]][:, columns[-1]].astype(np.float64)
-    with np.errstate(all="ignore"):
-        products = first * second
-        total, magnitude = float(products.sum()), float(np.abs(products).sum())
-    return Working(
-        rule="matrix product",
-        formula="sum of row of input 0 x column of input 1",
-        window=first,
-        kernel=second,
-        products=products,
-        inputs=np.zeros(1, np.intp),
-        places=(*(np.array([place]) for place in rows), np.arange(first.size)),
-        steps=(Step("sum of row x column", total),),
-        total=total,
-        roundings=first.size + 2,
-        magnitude=magnitude,
-    )
-
-
-def all_matrix_products(channel: int, outputs: Shape, sources: Sequence[Array]) -> Swept | None:
-    """The same for a whole channel."""
-    left, right = (source.astype(np.float64) for source in sources)
-    if not _fit(left, right):
-        return None
-    if len(outputs) == 2:
-        left = left[channel : channel + 1]
-    else:
-        left, right = (_channel(part, channel, len(outputs)) for part in (left, right))
-    with np.errstate(all="ignore"):
-        total, magnitude = left @ right, np.abs(left) @ np.abs(right)
-    return Swept(total.reshape(outputs[1:]), left.shape[-1] + 2, magnitude.reshape(outputs[1:]))
-
-
-def _fit(left: Array, right: Array) -> bool:
-    return left.ndim >= 2 and right.ndim >= 2 and left.shape[-1] == right.shape[-2]
-
-
-def _channel(part: Array, channel: int, rank: int) -> Array:
-    if part.ndim < rank:
-        return part
-    found: Array = part[channel if len(part) > 1 else 0]
-    return found
-
-
-def _leading(index: Shape, shape: Shape) -> Shape:
-    """Where broadcasting reads the axes before the last two."""
-    stacked = index[:-2][len(index) - len(shape) :]
-    return tuple(place if size > 1 else 0 for place, size in zip(stacked, shape[:-2], strict=True))

@@ -4,9 +4,10 @@ Products are added up in whole numbers, exactly; their sum is scaled, rounded to
 even one), moved by the output's zero point, and held within what the type can say. Source: the QLinearConv,
 QLinearMatMul, ConvInteger, QuantizeLinear and DequantizeLinear operators of the ONNX specification.
 
-Roles of the weights: ``kernel_integers`` or ``weight_integers`` (zero point taken off already), ``bias_integers``,
-``input_zero_point``, ``kernel_scale`` (one a filter, or one in all), ``input_scale``, ``output_scale`` and
-``output_zero_point``; of quantising itself ``scale`` and ``zero_point``, spread over the map.
+Roles of the weights: ``kernel_integers``, ``weight_integers`` or, of a product of matrices, ``right_integers`` (zero
+point taken off already), ``bias_integers``, ``input_zero_point``, ``kernel_scale`` (one a filter, or one in all),
+``input_scale``, ``output_scale`` and ``output_zero_point``; of quantising itself ``scale`` and ``zero_point``, spread
+over the map.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from convlens.arithmetic import products
+from convlens.arithmetic import matrices, products
 from convlens.arithmetic.convolving import convolution, convolved
 from convlens.arithmetic.rounding import Floats
 from convlens.arithmetic.working import Array, Step, Swept, Working, single
-from convlens.network import Convolution, Dense, Shape
+from convlens.network import Convolution, Dense, Layer, Shape, Whole
+
+Product = Convolution | Dense | Whole
 
 FUNCTIONS = ("quantise", "dequantise")
 _SCALING = 6
@@ -37,14 +40,14 @@ class _Target:
     words: str
 
 
-def applies(
-    operation: Convolution | Dense, outputs: Shape, sources: Sequence[Array], weights: Mapping[str, Array]
-) -> bool:
+def applies(operation: Product, outputs: Shape, sources: Sequence[Array], weights: Mapping[str, Array]) -> bool:
     """Whether these are the weights of a quantised layer, whose input has the axes that it needs."""
     if not sources:
         return False
     if isinstance(operation, Convolution):
         return "kernel_integers" in weights and sources[0].ndim == len(outputs) == 1 + len(operation.kernel_size)
+    if isinstance(operation, Whole):
+        return "right_integers" in weights and operation.function == "matrix_product"
     return "weight_integers" in weights
 
 
@@ -55,7 +58,7 @@ def with_zero_point(sources: Sequence[Array], weights: Mapping[str, Array]) -> M
 
 
 def explained(
-    operation: Convolution | Dense, index: Shape, dtype: str, source: Array, weights: Mapping[str, Array]
+    operation: Product, index: Shape, layer: Layer, source: Array, weights: Mapping[str, Array]
 ) -> Working | None:
     """One value of a quantised convolution or dense layer; ``None`` where its zero points aren't known."""
     zero = _number(weights, "input_zero_point", 0.0)
@@ -63,8 +66,14 @@ def explained(
         return None
     if isinstance(operation, Convolution):
         plain = convolution(operation, index, source, {"kernel": weights["kernel_integers"]})
-    else:
+    elif isinstance(operation, Dense):
         plain = products.dense(operation, index, source, {"weight": weights["weight_integers"]})
+    else:
+        matrix = {"right": weights["right_integers"]}
+        found = matrices.product(operation.function, index, layer.output_shape, [source], matrix)
+        if found is None:
+            return None
+        plain = found
     assert plain.kernel is not None
     window = np.where(plain.inside, plain.window, zero)
     terms = window * plain.kernel
@@ -89,11 +98,11 @@ def explained(
         stored=0.0,
         steps=tuple(steps),
     )
-    return made if "output_scale" not in weights else _in_units(made, _target(weights, unit, dtype))
+    return made if "output_scale" not in weights else _in_units(made, _target(weights, unit, layer.dtype))
 
 
 def swept(
-    operation: Convolution | Dense,
+    operation: Product,
     channel: int,
     outputs: Shape,
     dtype: str,
@@ -109,6 +118,12 @@ def swept(
         kernel = {"kernel": weights["kernel_integers"]}
         total = convolved(operation, channel, outputs[1:], shifted, kernel).total
         units = np.asarray(channel)
+    elif isinstance(operation, Whole):
+        right = {"right": weights["right_integers"]}
+        found = matrices.all_products(operation.function, channel, outputs, [shifted], right)
+        if found is None:
+            return None
+        total, units = found.total, np.arange(outputs[-1])
     else:
         matrix = {"weight": weights["weight_integers"]}
         total = products.all_dense(operation, channel, outputs, shifted, matrix).total
@@ -254,8 +269,10 @@ def _bias(weights: Mapping[str, Array], unit: int) -> float | None:
     return float(weights["bias_integers"].reshape(-1)[unit]) if "bias_integers" in weights else None
 
 
-def _unit(operation: Convolution | Dense, index: Shape, shape: Shape) -> int:
+def _unit(operation: Product, index: Shape, shape: Shape) -> int:
     """Which filter or unit makes the value at ``index``."""
+    if isinstance(operation, Whole):
+        return index[-1]
     if isinstance(operation, Convolution) or len(index) != len(shape):
         return index[0]
     return index[products.feature_axis(operation, shape)]

@@ -15,7 +15,7 @@ FUNCTIONS = ("mean", "sum", "product", "max", "min")
 
 def reduction(function: str, over: Shape, index: Shape, source: Array) -> Working | None:
     """One value of a reduction over the input axes ``over``; ``None`` for a function not known here."""
-    if function not in FUNCTIONS:
+    if function not in FUNCTIONS or (not source.size and function in ("max", "min")):
         return None
     kept = iter(index if len(index) != source.ndim else [n for axis, n in enumerate(index) if axis not in over])
     axes = [np.arange(size) if axis in over else np.array([next(kept)]) for axis, size in enumerate(source.shape)]
@@ -50,7 +50,7 @@ def reduction(function: str, over: Shape, index: Shape, source: Array) -> Workin
 
 def all_reduced(function: str, over: Shape, channel: int, outputs: Shape, source: Array) -> Swept | None:
     """Every value of one channel."""
-    if function not in FUNCTIONS:
+    if function not in FUNCTIONS or (not source.size and function in ("max", "min")):
         return None
     values = source.astype(np.float64)
     if 0 not in over:

@@ -9,6 +9,7 @@ import numpy as np
 
 from convlens.arithmetic import (
     activating,
+    matrices,
     merging,
     moving,
     normalising,
@@ -87,9 +88,11 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
     operation, outputs = layer.operation, layer.output_shape
     if not complete(operation, weights):
         return None
-    if isinstance(operation, (Convolution, Dense)) and quantised.applies(operation, outputs, sources, weights):
+    if isinstance(operation, (Convolution, Dense, Whole)) and quantised.applies(operation, outputs, sources, weights):
         weights = quantised.with_zero_point(sources, weights)
         return quantised.swept(operation, channel, outputs, layer.dtype, sources[0], weights)
+    if isinstance(operation, Whole) and operation.function in matrices.FUNCTIONS:
+        return matrices.all_products(operation.function, channel, outputs, sources, weights)
     sources = read(operation, sources, weights)
     if len(sources) > 1 or (isinstance(operation, Merge) and sources):
         return _of_several(operation, channel, outputs, sources)
@@ -140,7 +143,5 @@ def _of_several(operation: Operation | None, channel: int, shape: Shape, sources
             return moving.all_joined(operation, channel, sources)
         case Merge() if len(sources) > 1 and merging.fits(sources, shape) and operation.function in merging.KNOWN:
             return merging.all_merged(operation, channel, shape, sources)
-        case Whole(function="matrix_product") if len(sources) == 2:
-            return products.all_matrix_products(channel, shape, sources)
         case _:
             return None

@@ -130,30 +130,31 @@ def softmax(function: str) -> Reader:
 
 
 def gemm(call: Call) -> Described:
-    """``alpha * x @ w + beta * c``; a product of two values where both move."""
+    """``alpha * x @ w + beta * c``: a dense layer where ``w`` is constant, else a product of two values."""
     alpha, beta = float(call.attributes.get("alpha", 1.0)), float(call.attributes.get("beta", 1.0))
     across, bias = bool(call.attributes.get("transA", 0)), call.has(2) and beta != 0.0
-    if call.moving[1] or across or (call.op == "FusedGemm" and call.attributes.get("activation")):
-        both = call.moving[0] and call.moving[1] and not across and not call.attributes.get("transB", 0)
-        plain = both and not bias and alpha == 1.0
+    if call.op == "FusedGemm" and call.attributes.get("activation"):
+        return Kind.ARITHMETIC, Whole("gemm")
+    if call.moving[1]:
+        plain = call.moving[0] and not across and not call.attributes.get("transB", 0) and not bias and alpha == 1.0
         return Kind.ARITHMETIC, Whole("matrix_product" if plain else "gemm")
     rows, columns = call.shape(1)
     inputs, outputs = (columns, rows) if call.attributes.get("transB", 0) else (rows, columns)
     added = call.inputs[2] if bias else ()
-    if added is None or (len(added) == 2 and added[0] > 1):
-        return Kind.ARITHMETIC, Whole("gemm")  # each row of the batch has a bias of its own
-    per_position = not call.batched
-    return Kind.DENSE, Dense(inputs, outputs, bias, per_position, 1 if per_position else None)
+    whole = not call.batched and not call.reads_batched
+    if across or added is None or (len(added) == 2 and added[0] > 1):  # a bias of its own for each row
+        found = "matrix_product_across" if across else "matrix_product"
+        return Kind.ARITHMETIC, Whole(found if whole and call.moving[2:] != (True,) else "gemm")
+    return Kind.DENSE, Dense(inputs, outputs, bias, whole, 1 if whole else None)
 
 
 def matmul(weight_index: int) -> Reader:
-    """A dense layer where the second operand is constant, a product of two values where both move."""
+    """A dense layer where the second operand is a constant matrix, else a product of matrices."""
 
     def read(call: Call) -> Described:
-        if call.moving[0] and call.moving[weight_index] and call.op == "MatMul":
-            return Kind.ARITHMETIC, Whole("matrix_product")
         if not call.moving[0] or call.moving[weight_index] or len(call.shape(weight_index)) != 2:
-            return Kind.ARITHMETIC, Whole("matmul")
+            moving = call.op != "MatMul" and (not call.moving[0] or call.moving[weight_index])
+            return Kind.ARITHMETIC, Whole("matmul" if moving else "matrix_product")
         inputs, outputs = call.inputs[weight_index] or ()
         rank = len(call.output)
         per_position = rank > (2 if call.batched else 1)
@@ -161,6 +162,29 @@ def matmul(weight_index: int) -> Reader:
         return Kind.DENSE, Dense(inputs, outputs, False, per_position, axis)
 
     return read
+
+
+MERGES = frozenset(
+    (
+        *(
+            "Add",
+            "Sum",
+            "Sub",
+            "Mul",
+            "Div",
+            "Max",
+            "Min",
+            "Mean",
+            "Pow",
+            "Where",
+            "Equal",
+            "Greater",
+            "GreaterOrEqual",
+        ),
+        *("Less", "LessOrEqual", "And", "Or", "Xor", "Mod", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor"),
+    )
+)
+"""Operators on values, each of which may be a constant."""
 
 
 def merge(function: str, kind: Kind) -> Reader:
@@ -196,6 +220,8 @@ def pointwise(function: str, kind: Kind) -> Reader:
 
 def dropout(call: Call) -> Described:
     """Nothing, unless the file asks for training."""
+    if call.has(1) and (ratio := call.constant(1)) is not None and not ratio.any():
+        return Kind.DROPOUT, Pointwise("dropout")
     training = call.has(2) and call.constant(2) is not None and bool(np.any(call.constant(2)))
     if training or (call.has(2) and call.constant(2) is None):
         return Kind.DROPOUT, Pointwise("random_dropout")
@@ -207,6 +233,8 @@ _CASTS = ("float", "bfloat16", "int", "uint", "bool")
 
 def cast(call: Call) -> Described:
     """The same number in another type, which convlens must know to say what becomes of it."""
+    if not call.moving[0]:
+        return Kind.ARITHMETIC, Whole("constant")  # only its type comes from the network
     known = call.dtype.startswith(_CASTS) and not call.dtype.startswith(
         ("float8", "float4", "int4", "uint4", "int2", "uint2")
     )

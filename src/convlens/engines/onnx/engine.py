@@ -56,7 +56,8 @@ class OnnxEngine:
         self._walker: tuple[object, Walker] | None = None
         self._plain: Runner | None = None
         self._fed: dict[str, Array] = {}
-        self._refusal = ""
+        small = any(slot.smaller_than_a_byte for slot in self._slots)
+        self._refusal = "inputs whose numbers share a byte" if small else ""
         self.piece_bytes = PIECE
 
     @classmethod

@@ -30,6 +30,11 @@ class Slot:
         """The batch size that the model insists on."""
         return self.sizes[0] if self.sizes else None
 
+    @property
+    def smaller_than_a_byte(self) -> bool:
+        """Whether several of its numbers share a byte, which NumPy has no way to say."""
+        return dtype_name(self.element) in ("int4", "uint4", "int2", "uint2", "float4_e2m1fn")
+
     def as_input(self, shape: Shape | None = None) -> Input:
         """The input as the network states it; ``shape`` (with batch) fills in the free sizes."""
         sizes = self.sizes if shape is None else shape

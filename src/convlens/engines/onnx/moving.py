@@ -17,7 +17,7 @@ Reader = Callable[[Call], Described]
 def concat(call: Call) -> Described:
     """Values side by side along an axis."""
     axis = call.batchless(int(call.attributes.get("axis", 1)), len(call.output))
-    if axis < 0:
+    if axis < 0 or not call.same_rows:
         return Kind.CONCAT, Whole("concat")
     return Kind.CONCAT, Merge("concat" if all(call.moving) else "concat_with_constants", axis)
 

@@ -57,7 +57,7 @@ _PRODUCTS: Mapping[str, Mapping[str, int]] = {
 """Where quantised products have their numbers."""
 
 
-def quantised_product(op: str, given_inputs: Sequence[str], at: Lookup) -> dict[str, Array | None]:
+def quantised_product(op: str, given_inputs: Sequence[str], at: Lookup, call: Call | None) -> dict[str, Array | None]:
     """The weights of a quantised convolution or matrix product by role, as real numbers and as integers.
 
     Scales and zero points that the network computes are no weights; only a zero point of the input may be one.
@@ -69,8 +69,12 @@ def quantised_product(op: str, given_inputs: Sequence[str], at: Lookup) -> dict[
     integers, zero_point, scale = found.pop("integers"), found.pop("weight_zero_point"), found.pop("weight_scale", None)
     bias, given = found.pop("bias", None), scale if op.startswith("QLinear") else np.ones(1, np.float32)
     convolution = "Conv" in op
+    if integers is not None and not convolution and integers.ndim > 2:
+        single = all(part is None or part.size == 1 for part in (zero_point, scale))
+        spread = call.as_operand(integers) if call is not None and single else None
+        return {**found, "kernel_scale": scale, "right_integers": real_numbers(spread, np.float32(1), zero_point)}
     if integers is not None and not convolution:
-        integers = integers.T if integers.ndim == 2 else None
+        integers = integers.T
     whole = real_numbers(integers, np.float32(1), zero_point)
     roles = {
         **found,

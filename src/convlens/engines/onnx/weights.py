@@ -11,9 +11,10 @@ from onnx import helper
 
 from convlens.engines.base import Array, as_float32
 from convlens.engines.onnx.call import Call
+from convlens.engines.onnx.computing import MERGES
 from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.quantising import Lookup, quantisation, quantised_product
-from convlens.network import Pointwise
+from convlens.network import Pointwise, Whole
 
 _NORMALISATION = {1: "scale", 2: "shift", 3: "mean", 4: "variance"}
 
@@ -35,13 +36,13 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
             gathered = None if kernel is None else gather_form(kernel, int(attributes.get("group", 1)))
             found = {"kernel": gathered, "bias": at(2)}
         case "QLinearConv" | "ConvInteger" | "QLinearMatMul" | "MatMulInteger":
-            found = quantised_product(node.op_type, node.input, at)
+            found = quantised_product(node.op_type, node.input, at, call)
         case "QuantizeLinear" | "DequantizeLinear":
             found = {} if call is None else quantisation(attributes, at, call)
         case "Gemm" | "FusedGemm":
-            found = _gemm(attributes, at)
+            found = _gemm(attributes, at, call)
         case "MatMul":
-            found = {"weight": _transposed(at(1))}
+            found = {"weight": _transposed(at(1))} | _matrix(call, at, 1)
         case "BatchNormalization" | "InstanceNormalization":
             found = {role: at(place) for place, role in _NORMALISATION.items()}
         case "GroupNormalization":
@@ -50,6 +51,8 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
             found = {"scale": _channels_first(at(1), call), "shift": _channels_first(at(2), call)}
         case "PRelu":
             found = {"slope": _slope(at(1), call)}
+        case op if op.startswith("QLinear"):  # an operator of real numbers, put between integers
+            found = {"fused": np.ones(1, np.float32)}
         case _:
             found = {} if call is None else _operand(call, at)
     known = {role: value for role, value in found.items() if value is not None}
@@ -58,6 +61,8 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
 
 def _slope(slope: Array | None, call: Call | None) -> Array | None:
     """One number in all, one a channel, or an array with as many axes as the map."""
+    if slope is not None and call is not None and call.opset < 7:  # one a channel, without axes for the pixels
+        return slope.reshape(-1)
     operand = slope if slope is None or call is None else call.as_operand(slope)
     if operand is None or call is None:
         return operand
@@ -68,7 +73,12 @@ def _slope(slope: Array | None, call: Call | None) -> Array | None:
 
 def _operand(call: Call, at: Lookup) -> dict[str, Array | None]:
     """The constant in arithmetic with one."""
-    if len(call.inputs) != 2 or sum(call.moving) != 1 or not isinstance(describe(call)[1], Pointwise):
+    if (
+        call.op not in MERGES
+        or len(call.inputs) != 2
+        or sum(call.moving) != 1
+        or not isinstance(describe(call)[1], Pointwise)
+    ):
         return {}
     place = 0 if call.moving[1] else 1
     constant = at(place)
@@ -101,7 +111,16 @@ def gather_form(kernel: Array, groups: int) -> Array:
     return np.swapaxes(grouped, 1, 2).reshape(groups * per_group, channels // groups, *size)
 
 
-def _gemm(attributes: Mapping[str, Any], at: Lookup) -> dict[str, Array | None]:
+def _matrix(call: Call | None, at: Lookup, place: int) -> dict[str, Array | None]:
+    """The constant operand of a product of matrices that is no dense layer."""
+    if call is None or sum(call.moving) != 1 or not isinstance(describe(call)[1], Whole):
+        return {}
+    place = place if call.moving[0] else 0
+    constant = at(place)
+    return {"right" if place else "left": None if constant is None else call.as_operand(constant)}
+
+
+def _gemm(attributes: Mapping[str, Any], at: Lookup, call: Call | None) -> dict[str, Array | None]:
     weight, bias = at(1), at(2)
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
     if weight is None:
@@ -110,6 +129,9 @@ def _gemm(attributes: Mapping[str, Any], at: Lookup) -> dict[str, Array | None]:
         weight = weight.T
     if alpha != 1.0:
         weight = weight * np.asarray(alpha, weight.dtype)
+    if call is not None and isinstance(describe(call)[1], Whole):
+        added = None if bias is None or beta == 0.0 else bias * np.asarray(beta, bias.dtype)
+        return {"right": weight.T, "added": added}
     if bias is not None:
         flat = np.broadcast_to(bias, (1, weight.shape[0]))[0] if bias.ndim < 2 or len(bias) == 1 else None
         bias = flat if flat is None or beta == 1.0 else flat * np.asarray(beta, bias.dtype)
