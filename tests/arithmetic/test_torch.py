@@ -7,10 +7,11 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.arithmetic.harness import Checked, check_every_value, examples
-from tests.arithmetic.torch_layers import KINDS, Drawn
+from tests.arithmetic.torch_layers import KINDS, Applied, Drawn
 from tests.engines.torch_models import CASES, seeded
 
 from convlens.engines.torch import TorchEngine
@@ -104,3 +105,17 @@ def test_row_19_nan_infinities_and_negative_zeros_are_explained_too(kind: str) -
         check(drawn, poisoned(drawn, share), AGAINST_ITS_FORMULA)
 
     held()
+
+
+def test_what_pytorch_does_in_two_ways_is_not_guessed() -> None:
+    """A factor that leaves an axis its size: one of PyTorch's kernels copies it, the other moves it by the factor."""
+    model = Applied("nearest", lambda x: F.interpolate(x, scale_factor=1.25))
+    flat, square = (torch.arange(float(n)).reshape(shape) for n, shape in ((3, (1, 1, 3)), (9, (1, 1, 3, 3))))
+    assert model(flat)[0, 0].tolist() == [0, 0, 1]
+    assert model(square)[0, 0, 0].tolist() == [0, 1, 2]
+    for source in (flat, square):
+        operator = f"upsample_nearest{source.ndim - 2}d"
+        found = check_every_value(
+            TorchEngine.open(model), {"x0": source}, np.random.default_rng(0), unexplained=(operator,)
+        )
+        assert found.unexplained == [operator]
