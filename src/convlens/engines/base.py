@@ -76,7 +76,9 @@ class Engine(Protocol):
         """The effective weights of a layer of the last network, float32, by role.
 
         ``kernel`` (filters, channels per group, *kernel_size), ``bias`` (filters,); ``weight`` (out, in) for dense;
-        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU. Missing roles are absent.
+        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU; ``left`` or ``right`` for
+        the constant in arithmetic with one; ``origin`` for operators that copy values in an order of their own: for
+        each output value the number of its input value, both counted channels first. Missing roles are absent.
         """
 
 
