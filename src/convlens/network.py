@@ -233,8 +233,8 @@ class ReceptiveField:
     where the values of a layer differ. ``whole``: every value sees the same box. ``exact`` is false where operations
     don't line up and the box is a bound.
 
-    ``axes``: along which batchless axis of the layer ``index`` counts, for each axis of the picture; its spatial axes in
-    order where it is empty.
+    ``axes``: along which batchless axis of the layer ``index`` counts, for each axis of the picture; its spatial axes
+    in order where it is empty.
     """
 
     size: Shape
