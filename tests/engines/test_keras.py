@@ -470,19 +470,28 @@ def test_row_14_separable_convolutions_show_both_steps() -> None:
 
 def channels_first_models() -> list[Any]:
     """Convolutions without padding: TensorFlow runs most others on a GPU alone."""
-    return [
-        *("Conv2D(2, 3)", "DepthwiseConv2D(3, depth_multiplier=2)", "SeparableConv2D(4, 3)", "MaxPooling2D(2)"),
-        *("Conv2DTranspose(2, 3, strides=2)", "AveragePooling2D(2)", "GlobalAveragePooling2D()", "ZeroPadding2D(1)"),
-        *("UpSampling2D(2)", "Cropping2D(((1, 0), (0, 2)))", "Conv2D(2, 3, 2, 'same', activation='relu')"),
+    rows: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+        ("Conv2D", (2, 3), {}),
+        ("DepthwiseConv2D", (3,), {"depth_multiplier": 2}),
+        ("SeparableConv2D", (4, 3), {}),
+        ("MaxPooling2D", (2,), {}),
+        ("Conv2DTranspose", (2, 3), {"strides": 2}),
+        ("AveragePooling2D", (2,), {}),
+        ("GlobalAveragePooling2D", (), {}),
+        ("ZeroPadding2D", (1,), {}),
+        ("UpSampling2D", (2,), {}),
+        ("Cropping2D", (((1, 0), (0, 2)),), {}),
+        ("Conv2D", (2, 3, 2, "same"), {"activation": "relu"}),
     ]
+    return [pytest.param(*row, id=f"{row[0]} {row[1]} {row[2]}") for row in rows]
 
 
-@pytest.mark.parametrize("made", channels_first_models())
-def test_row_16_channels_first_models_give_the_same_pictures(made: str) -> None:
+@pytest.mark.parametrize(("kind", "arguments", "options"), channels_first_models())
+def test_row_16_channels_first_models_give_the_same_pictures(
+    kind: str, arguments: tuple[Any, ...], options: dict[str, Any]
+) -> None:
     def built(layout: str, shape: tuple[int, ...]) -> Any:
-        layer = eval(
-            f"layers.{made[:-1]}, data_format='{layout}', name='layer')".replace("(, ", "("), {"layers": layers}
-        )
+        layer = getattr(layers, kind)(*arguments, **options, data_format=layout, name="layer")
         return zoo.sequential(layer, shape=shape)
 
     feed = zoo.picture(ROWS, COLUMNS, 3)
