@@ -14,6 +14,10 @@ COMPARED = (Kind.NORMALISATION, Kind.ACTIVATION, Kind.ADD, Kind.POOLING, Kind.DE
 """The exporter folds batch normalisation into the convolution before it, so that ONNX's convolutions are the others'
 normalisations; the convolutions themselves have no counterpart."""
 
+LIMIT = 5e-5
+"""Of a map's largest value. The frameworks add up in different orders, which also depend on the processor and on how
+many threads are free, and 49 layers in a row carry the differences on: 2.1e-5 has been seen. docs/engines.md says so."""
+
 
 def stages(maps: convlens.FeatureMaps) -> list[tuple[str, str, np.ndarray]]:
     """(what, name, values) of each layer that all three have, in execution order."""
@@ -50,7 +54,7 @@ def test_matching_layers_have_the_same_maps(runs: dict[str, convlens.FeatureMaps
         scale = float(np.abs(theirs).max())
         for other in (exported, rebuilt):
             difference = float(np.abs(other - theirs).max()) / scale
-            assert difference < 2e-5, name
+            assert difference < LIMIT, name
             worst = max(worst, difference)
     assert worst > 0, "three frameworks that never differ in a bit are one framework"
 
