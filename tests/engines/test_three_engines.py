@@ -16,7 +16,7 @@ normalisations; the convolutions themselves have no counterpart."""
 
 LIMIT = 5e-5
 """Of a map's largest value. The frameworks add up in different orders, which also depend on the processor and on how
-many threads are free, and 49 layers in a row carry the differences on: 2.1e-5 has been seen. docs/engines.md says so."""
+many threads are free, and 49 layers in a row carry the differences on: 2.1e-5 has been seen (docs/engines.md)."""
 
 
 def stages(maps: convlens.FeatureMaps) -> list[tuple[str, str, np.ndarray]]:
