@@ -123,6 +123,14 @@ def test_row_03_shared_weights_are_two_layers_counted_once() -> None:
     assert network.parameters == 81
 
 
+def test_row_04_what_is_a_function_elsewhere_is_a_node_of_the_graph() -> None:
+    network = see(models.residual(), image(1, 3, 8, 8)).network
+    assert (network["add"].kind, network["add"].inputs) == (Kind.ADD, ("norm", "conv1"))
+    assert (network["concat"].kind, network["concat"].inputs) == (Kind.CONCAT, ("add", "relu1"))
+    assert network["concat"].output_shape == (8, 8, 8)
+    assert network["relu1"].kind == Kind.ACTIVATION
+
+
 def test_row_10_same_padding_is_explicit_for_the_actual_size() -> None:
     model = models.convolution((4, 3, 4, 3), ("N", 3, "H", "W"), auto_pad="SAME_UPPER", strides=[2, 2])
     engine = OnnxEngine.open(model)
@@ -141,6 +149,24 @@ def test_row_12_pooling_keeps_its_settings() -> None:
     assert layer.operation == Pooling(
         "average", (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1)), ceil_mode=True, count_include_pad=True
     )
+
+
+@pytest.mark.parametrize(
+    ("weight", "groups"),
+    [((6, 2, 3, 3), 2), ((4, 1, 3, 3), 4), ((8, 1, 3, 3), 4)],
+    ids=["2", "depthwise", "multiplier"],
+)
+def test_row_14_a_filter_reads_its_groups_channels_alone(weight: tuple[int, ...], groups: int) -> None:
+    model = models.convolution(weight, (1, 4, 6, 5), group=groups, bias=weight[0])
+    engine, network, maps = see(model, image(1, 4, 6, 5))
+    operation = network["conv"].operation
+    assert isinstance(operation, Convolution)
+    assert (operation.groups, operation.in_channels, operation.filters) == (groups, 4, weight[0])
+    weights, source = engine.weights("conv"), image(1, 4, 6, 5)["image"][0]
+    assert weights["kernel"].shape == weight
+    for index in itertools.product(range(weight[0]), range(4), range(3)):
+        real = naive_convolution(operation, source, weights, index)
+        assert maps["conv"][index] == pytest.approx(real, abs=1e-5), index
 
 
 def test_row_17_every_output_is_shown_and_the_second_input_is_asked_for_by_name() -> None:
@@ -170,6 +196,47 @@ def test_row_18_a_type_that_numpy_and_the_runtime_lack_is_run_by_the_reference_e
     assert seen.network["double"].dtype == "bfloat16"
     np.testing.assert_allclose(seen.maps["double"], 2 * image(1, 2, 3, 3)["image"][0], rtol=1e-2)
     assert any("reference evaluator" in note for note in seen.network.notes)
+
+
+def test_row_19_nan_infinity_and_constant_maps_are_shown_as_they_are() -> None:
+    weights = {"w": np.array([[[[1.0]]], [[[0.0]]]], np.float32), "b": np.array([0, 3], np.float32)}
+    model = models.model([models.node("Conv", "image w b", "conv")], {"image": (1, 1, 2, 3)}, ["conv"], weights)
+    feed = {"image": np.array([[[[1, np.nan, np.inf], [2, 3, -np.inf]]]], np.float32)}
+    shown = see(model, feed).maps["conv"]
+    np.testing.assert_array_equal(shown, plain(model, feed)[0][0])
+    assert np.isnan(shown[0, 0, 1])
+    assert (shown[0, 0, 2], shown[0, 1, 2]) == (np.inf, -np.inf)
+    constant = see(model, {"image": numbers(1, 1, 2, 3)}).maps["conv"][1]
+    np.testing.assert_array_equal(constant, 3)
+
+
+def test_row_20_training_mode_is_what_the_file_says_and_the_runtime_does() -> None:
+    weights = {
+        **{role: numbers(3, seed=n) for n, role in enumerate(("scale", "shift", "mean"))},
+        "variance": np.full(3, 4, np.float32),
+        "ratio": np.array(0.5, np.float32),
+        "training": np.array(True),
+    }
+    nodes = [
+        models.node(
+            "BatchNormalization", "image scale shift mean variance", "norm new_mean new_variance", training_mode=1
+        ),
+        models.node("Dropout", "norm ratio training", "drop", seed=3),
+    ]
+    model = models.model(nodes, {"image": (1, 3, 6, 6)}, ["drop", "norm"], weights)
+    feed = image(1, 3, 6, 6)
+    seen = see(model, feed)
+    values = feed["image"][0].astype(np.float64)
+    flat = values.reshape(3, -1)  # normalised by its own mean and variance, not by the running ones
+    own = (flat - flat.mean(1, keepdims=True)) / np.sqrt(flat.var(1, keepdims=True) + 1e-5)
+    expected = own * weights["scale"][:, None] + weights["shift"][:, None]
+    np.testing.assert_allclose(seen.maps["norm"].reshape(3, -1), expected, atol=1e-5)
+    dropped = seen.maps["drop"]
+    kept = dropped != 0
+    assert 0 < kept.sum() < kept.size
+    np.testing.assert_allclose(dropped[kept], 2 * seen.maps["norm"][kept], rtol=1e-6)
+    for name, array in zip(("drop", "norm"), plain(model, feed), strict=True):
+        np.testing.assert_array_equal(seen.maps[name], array[0])
 
 
 def test_row_25_what_optimisation_fuses_is_shown_and_the_output_is_the_untouched_models() -> None:
@@ -297,6 +364,22 @@ def test_row_31_newer_than_the_runtime_goes_to_the_reference_evaluator(opset: in
     np.testing.assert_allclose(seen.maps["relu"], old.maps["relu"], atol=1e-5)
 
 
+@pytest.mark.parametrize(("weight", "place"), [((2, 3, 5), (4,)), ((2, 3, 2, 3, 3), (1, 2, 3))], ids=["1-D", "3-D"])
+def test_row_32_the_same_arithmetic_in_one_and_three_dimensions(
+    weight: tuple[int, ...], place: tuple[int, ...]
+) -> None:
+    sizes = (9,) if len(place) == 1 else (4, 6, 7)
+    engine, network, maps = see(models.convolution(weight, (1, 3, *sizes), bias=2), image(1, 3, *sizes))
+    operation = network["conv"].operation
+    assert isinstance(operation, Convolution)
+    assert operation.kernel_size == weight[2:]
+    assert network["conv"].output_shape == (2, *(n - k + 1 for n, k in zip(sizes, weight[2:], strict=True)))
+    source = image(1, 3, *sizes)["image"][0]
+    for channel in range(2):
+        real = naive_convolution(operation, source, engine.weights("conv"), (channel, *place))
+        assert maps["conv"][channel, *place] == pytest.approx(real, abs=1e-5)
+
+
 def test_row_33_no_convolution_at_all() -> None:
     nodes = [
         models.node("MatMul", "tokens wq", "query"),
@@ -334,7 +417,7 @@ def test_channels_last_files_are_shown_channels_first() -> None:
     np.testing.assert_allclose(seen.maps["softmax"].sum(axis=0), 1, rtol=1e-5)
 
 
-def test_control_flow_is_one_opaque_layer() -> None:
+def test_row_05_control_flow_is_one_opaque_layer() -> None:
     seen = see(models.branching(), image(1, 3, 6, 6))
     assert seen.network["chosen"].operation == Whole("if")
     assert seen.network["chosen"].inputs == ("positive", "conv", "conv")
