@@ -18,7 +18,7 @@ import pytest
 import typer
 
 import convlens
-from convlens.hosts.cli import app
+from convlens.hosts.cli.app import app
 from convlens.lens import Explanation
 
 ROOT = Path(__file__).parent.parent

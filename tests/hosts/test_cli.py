@@ -20,7 +20,8 @@ from PIL import Image
 from tests.hosts.command_line import COMMAND, Run, spawn
 
 import convlens
-from convlens.hosts.cli import app, main, terminal
+from convlens.hosts.cli import main, terminal
+from convlens.hosts.cli.app import app
 from convlens.hosts.cli.destination import Destination
 
 COMMANDS = ("summary", "kernels", "maps", "explain", "derive", "export", "diagram", "sketch", "demo")

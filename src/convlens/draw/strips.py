@@ -122,24 +122,27 @@ def draw_vector(
     mode: Mode = "auto",
     labels: Sequence[str] | None = None,
     top: int = 10,
+    first: int = 0,
 ) -> Canvas:
     """Return a vector (features,) as one canvas: its ``top`` largest values as bars, below them all values as cells.
 
-    ``labels``, one a feature, name the bars; class scores with the classes' names, for example.
+    ``labels``, one a feature, name the bars; class scores with the classes' names, for example. ``first`` is the number
+    of the first feature. With a ``scale``, the bars have its length too, so that parts of a vector can be compared.
     """
     values = as_float32(vector, 1, "features")
     features = values.size
     found = survey(values[None])
     shown = scale or layer_scale(found, mode)
-    names = [str(one) for one in range(features)]
+    names = [str(first + one) for one in range(features)]
     if labels is not None:
-        names = [f"{one} · {one_line(label)}" for one, label in enumerate(labels[:features])] + names[len(labels) :]
+        named = [f"{name} · {one_line(label)}" for name, label in zip(names, labels, strict=False)]
+        names = named + names[len(named) :]
     largest = _largest(values, top)
     lines = [wrap(names[one], theme.TEXT_SIZE, _LABEL_WIDTH) for one in largest]
     heights = [max(_BAR_ROW, len(each) * theme.LINE_HEIGHT[theme.TEXT_SIZE] + 4) for each in lines]
     across = _across(features)
     down = math.ceil(features / across)
-    left = text_width(str(max(features - 1, 0)), _SMALL) + theme.GAP if words.numbers else 0
+    left = text_width(str(first + max(features - 1, 0)), _SMALL) + theme.GAP if words.numbers else 0
     name_width = max((text_width(line, theme.TEXT_SIZE) for each in lines for line in each), default=0)
     value_width = max((text_width(format_value(float(values[one])), theme.TEXT_SIZE) for one in largest), default=0)
     bars_width = name_width + 2 * theme.GAP + _BAR_LENGTH + theme.GAP + value_width
@@ -153,7 +156,8 @@ def draw_vector(
         legend=Legend.of_scale(shown, found),
         remarks=found.sentence("vector"),
     )
-    _draw_bars(canvas, x + name_width + 2 * theme.GAP, y, values, largest, lines, heights)
+    ends = (scale.minimum, scale.maximum) if scale is not None else (0.0, 0.0)
+    _draw_bars(canvas, x + name_width + 2 * theme.GAP, y, values, largest, lines, heights, ends)
     y += bars_height
     cells = np.full(down * across, colours.PAGE, np.uint8)
     cells[:features] = index(values, shown)
@@ -165,7 +169,7 @@ def draw_vector(
         canvas.paste(x + left, y + row * _CELL, enlarge_pixels(cells[None, row * across : (row + 1) * across], _CELL))
         baseline = y + row * _CELL + _CELL // 2 + 4
         canvas.write(
-            x + left - theme.GAP, baseline, str(row * across), size=_SMALL, tone=theme.MUTED_TONE, anchor="end"
+            x + left - theme.GAP, baseline, str(first + row * across), size=_SMALL, tone=theme.MUTED_TONE, anchor="end"
         )
     return canvas
 
@@ -202,11 +206,13 @@ def _draw_bars(
     largest: list[int],
     lines: list[list[str]],
     heights: list[int],
+    ends: tuple[float, float],
 ) -> None:
+    """Bars that start at zero; the longest possible one reaches from end to end of ``ends`` and the values."""
     if not largest:
         return
     chosen = values[largest].astype(np.float64)
-    lowest, highest = min(0.0, float(chosen.min())), max(0.0, float(chosen.max()))
+    lowest, highest = min(0.0, ends[0], float(chosen.min())), max(0.0, ends[1], float(chosen.max()))
     pixels = _BAR_LENGTH / (highest - lowest) if highest > lowest else 0.0
     zero = x + round(-lowest * pixels)
     for value, names, height in zip(chosen, lines, heights, strict=True):

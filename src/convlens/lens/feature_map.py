@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convlens import draw, receptive
-from convlens.draw import Mode, ScaleChoice
+from convlens.draw import Mode, Scale, ScaleChoice, scale_for
 from convlens.draw.canvas import Canvas
 from convlens.draw.layers import draw_layer_pages
 from convlens.draw.mosaic import draw_map
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
+from convlens.draw.scaling import check_scale
+from convlens.draw.strips import draw_vector
 from convlens.engines.base import Array
 from convlens.errors import ChannelError, ConvlensError
 from convlens.lens import addressing, effective
@@ -106,12 +108,22 @@ class FeatureMap:
     """The maps of one layer.
 
     ``layer`` holds its facts. ``array`` is float32, channels first, without batch axis: (channels, rows, columns);
-    (channels, length) and (channels, depth, rows, columns) in 1-D and 3-D; (features,) for a vector.
+    (channels, length) and (channels, depth, rows, columns) in 1-D and 3-D; (features,) for a vector. ``labels`` name
+    the values of class scores.
     """
 
-    def __init__(self, layer: Layer, array: Array, *, caption: str = "", maps: FeatureMaps | None = None) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        array: Array,
+        *,
+        caption: str = "",
+        maps: FeatureMaps | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> None:
         self.layer = layer
         self.caption = caption
+        self.labels = labels
         self._array = array
         self._maps = maps
 
@@ -177,7 +189,7 @@ class FeatureMap:
 
         Args:
             channel: draw this channel alone, one value a pixel.
-            scale: ``"layer"``: one colour scale for all channels; ``"map"``: each channel its own.
+            scale: ``"layer"``: one colour scale for all channels, also for one drawn alone; ``"map"``: each its own.
             mode: ``"diverging"`` (zero-centred), ``"sequential"``, or ``"auto"``: by the sign of the values.
             page: which page, where the layer has more channels than one picture holds; see :meth:`pages`.
 
@@ -191,12 +203,18 @@ class FeatureMap:
 
     def _canvases(self, channel: int | None, scale: ScaleChoice, mode: Mode) -> Iterator[Canvas]:
         if channel is None:
-            return draw_layer_pages(self.array, Words(self.title, self.caption), scale=scale, mode=mode)
+            words = Words(self.title, self.caption)
+            return draw_layer_pages(self.array, words, scale=scale, mode=mode, labels=self.labels)
         words = Words(f"{self.title} · channel {channel}", self.caption, numbers=False)
         alone = self.channel(channel)
+        check_scale(scale)
+        shown = scale if isinstance(scale, Scale) else scale_for(self.array if scale == "layer" else alone, mode=mode)
+        if alone.ndim == 0:
+            labels = self.labels[channel : channel + 1] if self.labels is not None else None
+            return iter([draw_vector(alone[None], words, scale=shown, labels=labels, first=channel)])
         if alone.ndim == 2:
-            return iter([draw_map(alone, words, mode=mode, enlarge="auto")])
-        return draw_layer_pages(alone[None], words, mode=mode)
+            return iter([draw_map(alone, words, scale=shown, enlarge="auto")])
+        return draw_layer_pages(alone[None], words, scale=shown)
 
     def plot(
         self,

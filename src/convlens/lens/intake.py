@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from convlens.pictures import Picture, Recipe
 
 FREE_SIZE = 224
 """Pixels that a free spatial axis gets when the network is described without a picture; said in the network's notes."""
+
+RecipeSource = Literal["given", "stated by the model", "default"]
+"""Who chose the recipe: the user, the model file, or nobody, so that it is a guess."""
 
 Prepared = tuple[Picture | None, Recipe | None, Feed]
 """The picture as read and the recipe, both only for a picture; and what the engine is fed."""
@@ -43,6 +46,13 @@ class Intake:
     def recipe(self) -> Recipe:
         """How a picture becomes the input when a run names no recipe of its own."""
         return self._recipe or pictures.default_recipe(self.inputs[0], self._engine.metadata)
+
+    @property
+    def recipe_source(self) -> RecipeSource:
+        """Where :attr:`recipe` comes from."""
+        if self._recipe is not None:
+            return "given"
+        return "stated by the model" if pictures.states_recipe(self._engine.metadata) else "default"
 
     @property
     def sizes_are_free(self) -> bool:

@@ -45,7 +45,7 @@ class Kernels:
     def title(self) -> str:
         """One line: the layer, how many kernels, of what size."""
         filters, channels, *size = self.array.shape
-        return f"{self.name}  {filters} x {channels} kernels of {' x '.join(str(n) for n in size)}"
+        return f"{self.name} · {filters} x {channels} kernels of {' x '.join(str(n) for n in size)}"
 
     def pages(
         self,

@@ -15,9 +15,10 @@ from convlens.arithmetic import explain, explain_all
 from convlens.arithmetic.reach import Reach
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError
-from convlens.lens import exporting
+from convlens.lens import exporting, prediction
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
+from convlens.lens.intake import RecipeSource
 from convlens.lens.prediction import Prediction
 from convlens.network import Network, Shape
 from convlens.pictures import Picture, Recipe
@@ -30,7 +31,8 @@ class FeatureMaps(Mapping[str, FeatureMap]):
     """Every kept layer of one run, in execution order: a mapping from layer name to :class:`FeatureMap`.
 
     ``network`` is the path that this picture took; ``picture`` and ``recipe`` tell what it was fed with (``None`` where
-    the input was fed untouched); ``prediction`` is the network's own answer where it ends in class scores.
+    the input was fed untouched), ``recipe_source`` who chose the recipe; ``prediction`` is the network's own answer, if
+    it ends in class scores.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         recipe: Recipe | None,
         feed: Feed,
         prediction: Prediction | None,
+        recipe_source: RecipeSource | None = None,
     ) -> None:
         self.lens = lens
         self.network = network
         self.picture = picture
         self.recipe = recipe
+        self.recipe_source = recipe_source
         self.prediction = prediction
         self._feed = feed
         self._arrays = arrays
@@ -59,7 +63,8 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         if name in self._arrays:
             array = self._arrays[name] = np.ascontiguousarray(self._arrays[name])
             caption = str(self.recipe) if self.recipe is not None else "fed untouched"
-            return FeatureMap(self.network[name], array, caption=caption, maps=self)
+            labels = prediction.labels_of(self.network, name, self.lens.labels)
+            return FeatureMap(self.network[name], array, caption=caption, maps=self, labels=labels)
         if name in self.network:
             raise LayerNotFoundError(
                 f"The maps of {name!r} were not kept",
@@ -160,7 +165,7 @@ class FeatureMaps(Mapping[str, FeatureMap]):
 
     def to_dict(self) -> dict[str, Any]:
         """What was run and what came out, as plain data, for ``--json``; the arrays themselves are for :meth:`save`."""
-        facts = run_facts(self.network, self.picture, self.recipe, self.prediction)
+        facts = run_facts(self.network, self.picture, self.recipe, self.prediction, self.recipe_source)
         return {**facts, "layers": [found.to_dict() for found in self.values()]}
 
     def save(self, path: str | Path) -> Path:
@@ -183,7 +188,11 @@ class FeatureMaps(Mapping[str, FeatureMap]):
 
 
 def run_facts(
-    network: Network, picture: Picture | None, recipe: Recipe | None, answer: Prediction | None
+    network: Network,
+    picture: Picture | None,
+    recipe: Recipe | None,
+    answer: Prediction | None,
+    recipe_source: RecipeSource | None = None,
 ) -> dict[str, Any]:
     """What was run on what, and the network's answer, as plain data."""
     return {
@@ -191,6 +200,7 @@ def run_facts(
         "engine": network.engine,
         "picture": picture.name if picture is not None else None,
         "recipe": recipe.to_dict() if recipe is not None else None,
+        "recipe_source": recipe_source if recipe is not None else None,
         "prediction": answer.to_dict() if answer is not None else None,
     }
 

@@ -14,7 +14,7 @@ from convlens.errors import ConvlensError
 from convlens.lens import addressing, fitting, many, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.explanation import Explanation
-from convlens.lens.intake import FREE_SIZE, Intake, Prepared
+from convlens.lens.intake import FREE_SIZE, Intake, Prepared, RecipeSource
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.summary import Summary
@@ -112,6 +112,11 @@ class Lens:
         return self._intake.recipe
 
     @property
+    def recipe_source(self) -> RecipeSource:
+        """Where ``recipe`` comes from: ``"given"``, ``"stated by the model"``, or ``"default"``, which is a guess."""
+        return self._intake.recipe_source
+
+    @property
     def network(self) -> Network:
         """The model as data.
 
@@ -204,7 +209,7 @@ class Lens:
         many.check_single(prepared[2])
         chosen = None if layers is None else _listed(layers)
         ran, arrays = self._captured(prepared[2], chosen, memory)
-        return self._told(ran, arrays, chosen, prepared)
+        return self._told(ran, arrays, chosen, prepared, self._source(recipe))
 
     def feature_maps_of(
         self,
@@ -235,7 +240,7 @@ class Lens:
             ran, arrays = self._captured(many.joined(together), chosen, memory)
             for number, one in enumerate(together):
                 own = {name: many.item(ran[name], array, number, len(together)) for name, array in arrays.items()}
-                yield self._told(ran, own, chosen, one)
+                yield self._told(ran, own, chosen, one, self._source(recipe))
 
     def explain(
         self,
@@ -273,7 +278,7 @@ class Lens:
         index = addressing.address(layer, found.output_shape, channel, named)
         keep = list(network.upstream(layer)) if trace else [layer, *(name for name in found.inputs if name in network)]
         ran, arrays = self._captured(prepared[2], keep, memory, with_scores=False)
-        return self._told(ran, arrays, keep, prepared).explain(layer, index)
+        return self._told(ran, arrays, keep, prepared, self._source(recipe)).explain(layer, index)
 
     def walk(
         self,
@@ -300,7 +305,16 @@ class Lens:
         estimate = memory_budget.Estimate.walking(_kept(network, keep), AT_ONCE)
         estimate.check(budget, "Choose layers, or take a smaller picture")
         made = stream.one_by_one(lambda sink: self._run(feed, keep, sink))
-        return Walk(network, wanted, made, picture=shown, recipe=used, labels=self.labels, budget=budget)
+        return Walk(
+            network,
+            wanted,
+            made,
+            picture=shown,
+            recipe=used,
+            labels=self.labels,
+            budget=budget,
+            recipe_source=self._source(recipe),
+        )
 
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
@@ -371,7 +385,12 @@ class Lens:
         return self._run(feed, keep, sink), arrays
 
     def _told(
-        self, ran: Network, arrays: dict[str, Array], layers: list[str] | None, prepared: Prepared
+        self,
+        ran: Network,
+        arrays: dict[str, Array],
+        layers: list[str] | None,
+        prepared: Prepared,
+        source: RecipeSource,
     ) -> FeatureMaps:
         """What a run made of one picture, with the network's answer; scores that weren't asked for are let go."""
         scores = prediction.class_scores(ran)
@@ -381,7 +400,19 @@ class Lens:
             if layers is not None and scores.name not in layers:
                 del arrays[scores.name]
         picture, recipe, feed = prepared
-        return FeatureMaps(self, ran, arrays, picture=picture, recipe=recipe, feed=feed, prediction=answer)
+        return FeatureMaps(
+            self,
+            ran,
+            arrays,
+            picture=picture,
+            recipe=recipe,
+            feed=feed,
+            prediction=answer,
+            recipe_source=source,
+        )
+
+    def _source(self, recipe: Recipe | str | None) -> RecipeSource:
+        return "given" if recipe is not None else self.recipe_source
 
     def _derive(self, network: Network, layers: Collection[str] | None = None) -> Iterator[Worked]:
         def shapes(layer: str) -> dict[str, Shape]:

@@ -79,11 +79,18 @@ def check_labels(network: Network, labels: Sequence[str] | None) -> None:
     """Refuse class names that aren't as many as the network's classes: a name beside the wrong score is a lie.
 
     Raises:
-        InputError
+        InputError: other than the network has classes, or a network without class scores.
     """
     scores = class_scores(network)
-    if labels is None or scores is None:
+    if labels is None:
         return
+    if scores is None:
+        raise InputError(
+            "This network doesn't end in class scores, so that labels have nothing to name",
+            expected="a network with class scores",
+            received=f"{len(labels):,} labels",
+            hint="Leave out --labels (labels=...).",
+        )
     count = prod(scores.output_shape)
     if len(labels) != count:
         raise InputError(
@@ -92,6 +99,12 @@ def check_labels(network: Network, labels: Sequence[str] | None) -> None:
             received=f"{len(labels):,}",
             hint="Give one name a line, in the order of the scores, with no heading and no empty line.",
         )
+
+
+def labels_of(network: Network, layer: str, labels: Sequence[str] | None) -> Sequence[str] | None:
+    """The labels, if this layer holds the class scores that they name."""
+    scores = class_scores(network) if labels is not None else None
+    return labels if scores is not None and scores.name == layer else None
 
 
 def predict(layer: Layer, scores: NDArray[Any], labels: Sequence[str] | None = None) -> Prediction:

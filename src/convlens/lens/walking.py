@@ -12,6 +12,7 @@ from convlens.engines.base import Array
 from convlens.lens import exporting, prediction
 from convlens.lens.addressing import check_channel
 from convlens.lens.feature_map import FeatureMap
+from convlens.lens.intake import RecipeSource
 from convlens.lens.maps import run_facts
 from convlens.lens.memory import Estimate
 from convlens.lens.prediction import Prediction
@@ -23,7 +24,8 @@ AT_ONCE = 3
 
 
 class Walk(Iterator[FeatureMap]):
-    """An iterator of feature maps. What will come is known before the first: ``layers``, ``picture``, ``recipe``.
+    """An iterator of feature maps. What will come is known before the first: ``layers``, ``picture``, ``recipe`` and
+    who chose it (``recipe_source``).
 
     ``caption`` says in a line how the picture became the input. ``layers`` are those that a blank picture's run makes;
     a model with control flow may take another path. ``prediction`` is there once the class scores have come by. Leave
@@ -40,11 +42,13 @@ class Walk(Iterator[FeatureMap]):
         recipe: Recipe | None,
         labels: Sequence[str] | None,
         budget: int,
+        recipe_source: RecipeSource | None = None,
     ) -> None:
         self.network = network
         self.layers = tuple(layer for layer in network if wanted is None or layer.name in wanted)
         self.picture = picture
         self.recipe = recipe
+        self.recipe_source = recipe_source
         self.prediction: Prediction | None = None
         self._wanted = wanted
         self._made = made
@@ -58,7 +62,8 @@ class Walk(Iterator[FeatureMap]):
             if self._scores is not None and layer.name == self._scores.name:
                 self.prediction = prediction.predict(layer, array, self._labels)
             if self._wanted is None or layer.name in self._wanted:
-                return FeatureMap(self.network.get(layer.name) or layer, array, caption=self.caption)
+                labels = self._labels if self._scores is not None and layer.name == self._scores.name else None
+                return FeatureMap(self.network.get(layer.name) or layer, array, caption=self.caption, labels=labels)
         raise StopIteration
 
     def save(self, path: str | Path, *, each: Callable[[FeatureMap], None] | None = None) -> Path:
@@ -82,7 +87,7 @@ class Walk(Iterator[FeatureMap]):
 
     def to_dict(self) -> dict[str, Any]:
         """What is run on what, and the prediction once it is there, as plain data."""
-        return run_facts(self.network, self.picture, self.recipe, self.prediction)
+        return run_facts(self.network, self.picture, self.recipe, self.prediction, self.recipe_source)
 
     def close(self) -> None:
         """Stop the run; the model is left as it was found."""

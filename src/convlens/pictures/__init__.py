@@ -10,7 +10,7 @@ central crop to 224 rows x 224 columns (bicubic); rgb; value = pixel (0..255); f
 """
 
 from convlens.pictures.options import recipe_from_options
-from convlens.pictures.preparing import as_shown, default_recipe, prepare
+from convlens.pictures.preparing import as_shown, default_recipe, prepare, states_recipe
 from convlens.pictures.reading import MAX_PIXELS, Picture, cat, cat_path, is_fed, read
 from convlens.pictures.recipe import PRESETS, Recipe
 
@@ -27,4 +27,5 @@ __all__ = [
     "prepare",
     "read",
     "recipe_from_options",
+    "states_recipe",
 ]

@@ -62,6 +62,20 @@ def default_recipe(input: Input, metadata: Mapping[str, str]) -> Recipe:
     return replace(pixel_range, resize=resize, channels=channels, notes=notes)
 
 
+def states_recipe(metadata: Mapping[str, str]) -> bool:
+    """Whether the model file says how a picture becomes its input.
+
+    >>> states_recipe({}), states_recipe({"Image.NominalPixelRange": "Normalized_0_1"})
+    (False, True)
+    """
+    stated = {key.lower(): value.lower() for key, value in metadata.items()}
+    return (
+        RECIPE_KEY in stated
+        or stated.get("image.nominalpixelrange") in _RANGES
+        or stated.get("image.bitmappixelformat") in _FORMATS
+    )
+
+
 def prepare(picture: Picture, recipe: Recipe, input: Input) -> tuple[NDArray[Any], Recipe]:
     """The network's input, and the recipe with everything filled in that was decided on the way.
 

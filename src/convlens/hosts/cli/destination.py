@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,22 @@ from convlens.lens import files
 
 FORMATS: dict[str, Format] = {".png": "png", ".webp": "webp", ".svg": "svg", ".pdf": "pdf"}
 _OTHER_PICTURES = {".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".eps", ".ps", ".avif", ".html"}
+_NO_PICTURES = {
+    ".zip",
+    ".tar",
+    ".gz",
+    ".npz",
+    ".npy",
+    ".safetensors",
+    ".onnx",
+    ".keras",
+    ".json",
+    ".txt",
+    ".csv",
+    ".pptx",
+    ".docx",
+}
+"""Endings that nobody gives to a folder: whoever types one expects a file."""
 
 Place = Callable[[str, bytes, int | None], Path]
 """Takes a name, a picture, and its page number where there are several; gives the path at which it will lie."""
@@ -38,7 +54,7 @@ class Destination:
         ending = output.suffix.lower()
         if output.is_dir() or os.fspath(output).endswith(("/", os.sep)):
             ending = ""
-        if ending in _OTHER_PICTURES:
+        if ending in _OTHER_PICTURES | _NO_PICTURES:
             raise OutputError(
                 "convlens doesn't write this format",
                 expected="a path ending in " + ", ".join(FORMATS) + ", or a folder",
@@ -74,6 +90,12 @@ class Destination:
                 return arriving.add(numbered, f".{self.format}", picture)
 
             yield place
+
+    def said(self, written: Sequence[Path]) -> str:
+        """What was written, in words: the file, the files from the first to the last page, or the folder."""
+        if not self.is_file or len(written) == 1:
+            return str(self)
+        return f"{written[0]} to {written[-1].name}"
 
     def __str__(self) -> str:
         return str(self.path) if self.is_file else f"{self.path}{os.sep}"

@@ -9,7 +9,7 @@ import typer
 from convlens.errors import InputError
 from convlens.hosts.cli import completion, options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_recipe
+from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
 from convlens.hosts.cli.options import examples
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def explain(
     scale_pixels: options.ScalePixels = None,
     channels: options.Channels = None,
     interpolation: options.Interpolation = None,
+    max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
     trust: options.Trust = False,
@@ -87,7 +88,8 @@ def explain(
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
     with terminal.working("Running ..."):
-        found = lens.explain(picture, layer, channel, place, trace=trace, recipe=recipe, memory=memory)
+        read = read_picture(picture, max_pixels)
+        found = lens.explain(read, layer, channel, place, trace=trace, recipe=recipe, memory=memory)
         steps = list(found.trace()) if trace else []
     if as_json:
         terminal.say_json({**found.to_dict(), **({"trace": [_step(step) for step in steps]} if trace else {})})

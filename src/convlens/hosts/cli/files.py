@@ -10,7 +10,7 @@ import typer
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import Command, ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_free_shape, read_recipe
+from convlens.hosts.cli.opening import open_lens, picture_line, read_free_shape, read_picture, read_recipe
 from convlens.hosts.cli.options import examples
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def export(
     scale_pixels: options.ScalePixels = None,
     channels: options.Channels = None,
     interpolation: options.Interpolation = None,
+    max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
     trust: options.Trust = False,
@@ -70,7 +71,7 @@ def export(
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
     with terminal.working("Reading the picture ..."):
-        walk = lens.walk(picture, layers=layer, recipe=recipe, memory=memory)
+        walk = lens.walk(read_picture(picture, max_pixels), layers=layer, recipe=recipe, memory=memory)
     shapes: dict[str, list[int]] = {}
     with walk, terminal.progress("Running and writing", len(walk.layers)) as done:
 
@@ -84,7 +85,7 @@ def export(
         terminal.say_json({**walk.to_dict(), "layers": layers, "file": str(output)})
         return
     terminal.say(f"{terminal.counted(len(shapes), 'layer')} of {lens.network.name} on {Path(picture).name} -> {output}")
-    terminal.say(f"Picture: {walk.caption}")
+    terminal.say(picture_line(walk))
 
 
 def sketch(
@@ -101,6 +102,7 @@ def sketch(
     ] = "3,?,?",
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Where the random weights come from.")] = 0,
     force: options.Force = False,
+    as_json: options.Json = False,
 ) -> None:
     """Write a small model from one line of text, as ONNX.
 
@@ -112,8 +114,17 @@ def sketch(
     from convlens.lens import files
 
     if output.suffix.lower() != ".onnx":
-        raise OutputError("A sketch becomes an ONNX model", expected="a path ending in .onnx", received=str(output))
+        raise OutputError(
+            "A sketch becomes an ONNX model",
+            expected="a path ending in .onnx",
+            received=str(output),
+            hint=f"Type -o {output.with_suffix('.onnx')}" if output.name else "Type -o model.onnx",
+        )
     files.check_place(output, force=force)
     built = sketches.build(text, input_shape=read_free_shape(input_shape), seed=seed)
     writing.write(output, built.SerializeToString())
-    terminal.say(f"{lens.open(built).summary().totals()} -> {output}")
+    summary = lens.open(built).summary()
+    if as_json:
+        terminal.say_json({**summary.to_dict(), "sketch": text, "seed": seed, "file": str(output)})
+        return
+    terminal.say(f"{summary.totals()} -> {output}")

@@ -11,7 +11,7 @@ import typer
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_recipe
+from convlens.hosts.cli.opening import open_lens, picture_line, read_picture, read_recipe
 from convlens.hosts.cli.options import examples
 
 if TYPE_CHECKING:
@@ -75,6 +75,14 @@ def kernels(
     format: options.PictureFormat = None,
     scale: options.ColourScale = "layer",
     mode: options.ColourMode = "auto",
+    colour: Annotated[
+        bool | None,
+        typer.Option(
+            "--colour/--no-colour",
+            help="Draw each filter of three channels as one coloured tile, or as three.",
+            show_default="coloured where the layer reads RGB",
+        ),
+    ] = None,
     input_shape: options.InputShape = None,
     trust: options.Trust = False,
     force: options.Force = False,
@@ -94,14 +102,16 @@ def kernels(
     with to.open(names, force=force) as place, terminal.progress("Drawing kernels", len(names)) as done:
         for name in dict.fromkeys(names):
             found = lens.kernels(name)
-            drawn.append((found, write_pages(place, name, found.pages(scale=scale, mode=mode, format=to.format))))
+            pages = found.pages(scale=scale, mode=mode, colour=colour, format=to.format)
+            drawn.append((found, write_pages(place, name, pages)))
             done(name)
     if as_json:
         layers = [{**found.to_dict(), "files": [str(path) for path in paths]} for found, paths in drawn]
         terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": layers})
         return
     terminal.say_files((found.name, " x ".join(map(str, found.array.shape)), paths) for found, paths in drawn)
-    terminal.say(f"{terminal.counted(len(drawn), 'convolution')} of {lens.network.name} -> {to}")
+    where = to.said([path for _, paths in drawn for path in paths])
+    terminal.say(f"{terminal.counted(len(drawn), 'convolution')} of {lens.network.name} -> {where}")
 
 
 def maps(
@@ -134,6 +144,7 @@ def maps(
     scale_pixels: options.ScalePixels = None,
     channels: options.Channels = None,
     interpolation: options.Interpolation = None,
+    max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
     trust: options.Trust = False,
@@ -147,7 +158,7 @@ def maps(
     lens = open_lens(model, input_shape=input_shape, trust=trust, labels=labels)
     recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
     with terminal.working("Reading the picture ..."):
-        walk = lens.walk(picture, layers=layer, recipe=recipe, memory=memory)
+        walk = lens.walk(read_picture(picture, max_pixels), layers=layer, recipe=recipe, memory=memory)
     _check_one(to, walk.layers)
     if channel is not None:
         walk.check_channel(channel)
@@ -165,8 +176,9 @@ def maps(
         terminal.say_json({**walk.to_dict(), "layers": layers})
         return
     terminal.say_files((facts["name"], " x ".join(map(str, facts["shape"])), paths) for facts, paths in drawn)
-    terminal.say(f"{terminal.counted(len(drawn), 'layer')} of {lens.network.name} on {Path(picture).name} -> {to}")
-    terminal.say(f"Picture: {walk.caption}")
+    where = to.said([path for _, paths in drawn for path in paths])
+    terminal.say(f"{terminal.counted(len(drawn), 'layer')} of {lens.network.name} on {Path(picture).name} -> {where}")
+    terminal.say(picture_line(walk))
     if walk.prediction is not None:
         terminal.say(f"Prediction: {walk.prediction}")
 
@@ -177,6 +189,7 @@ def diagram(
     input_shape: options.InputShape = None,
     trust: options.Trust = False,
     force: options.Force = False,
+    as_json: options.Json = False,
 ) -> None:
     """Draw the network: layers as boxes, branches and residuals as lines, with the shapes that flow along them."""
     from convlens import writing
@@ -190,6 +203,10 @@ def diagram(
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     with terminal.working("Drawing the network ..."):
         writing.write(output, lens.diagram().encode())
+    if as_json:
+        layers = [layer.name for layer in lens.network]
+        terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": layers, "file": str(output)})
+        return
     terminal.say(f"{terminal.counted(len(lens.network), 'layer')} of {lens.network.name} -> {output}")
 
 

@@ -9,8 +9,8 @@ from convlens.errors import ConvlensError, InputError
 from convlens.hosts.cli import terminal
 
 if TYPE_CHECKING:
-    from convlens.lens import Lens
-    from convlens.pictures import Recipe
+    from convlens.lens import Lens, Walk
+    from convlens.pictures import Picture, Recipe
 
 
 def open_lens(model: str, *, input_shape: str | None, trust: bool, labels: Path | None = None) -> Lens:
@@ -43,6 +43,23 @@ def read_recipe(
     return recipe_from_options(*asked, base=lens.recipe)
 
 
+def read_picture(path: str, max_pixels: int | None) -> Picture | str:
+    """The picture of this path, read here where its size has a limit of the user's own; arrays pass by."""
+    from convlens import pictures
+    from convlens.lens import feeding
+
+    if max_pixels is None or feeding.is_arrays(path):
+        return path
+    return pictures.read(path, max_pixels=max_pixels)
+
+
+def picture_line(walk: Walk) -> str:
+    """How the picture became the input; and that this is a guess, where nobody has said it."""
+    if walk.recipe is None or walk.recipe_source != "default":
+        return f"Picture: {walk.caption}"
+    return f"Picture: {walk.caption} (default: the model states none; --preset imagenet, for example, to change it)"
+
+
 def read_shape(text: str | None) -> tuple[int, ...] | None:
     """A shape from ``3,224,224`` or ``3x224x224``.
 
@@ -57,6 +74,7 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
             "This is not an input shape",
             expected="channels, rows and columns, such as 3,224,224",
             received=repr(text),
+            hint="Type --input-shape 3,224,224, for example.",
         )
     return tuple(size for size in shape if size is not None)
 
@@ -73,6 +91,7 @@ def read_free_shape(text: str) -> tuple[int | None, ...]:
             "This is not an input shape",
             expected="channels, rows and columns, such as 3,224,224 or 3,?,?",
             received=repr(text),
+            hint="Type --input-shape 3,224,224, for example.",
         )
     return shape
 
@@ -94,4 +113,16 @@ def read_labels(path: Path) -> list[str]:
             "The labels can't be read",
             expected="a text file in UTF-8, one class name a line",
             received=f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}",
+            hint=_labels_hint(path),
         ) from None
+
+
+def _labels_hint(path: Path) -> str:
+    from difflib import get_close_matches
+
+    try:
+        names = [place.name for place in path.parent.iterdir()]
+    except OSError:
+        names = []
+    close = get_close_matches(path.name, names, n=1)
+    return f"Did you mean {path.parent / close[0]}?" if close else "Type --labels FILE with an existing text file."

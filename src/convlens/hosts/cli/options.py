@@ -59,6 +59,17 @@ Memory = Annotated[
         show_default="half of the free memory",
     ),
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        min=1,
+        help="The largest picture to read, rows x columns.",
+        show_default="200000000",
+        rich_help_panel=_RECIPE,
+    ),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="The file to write.", show_default=False)]
 PictureFormat = Annotated[
     Format | None,
