@@ -345,6 +345,10 @@ class Network:
         return name in self._by_name
 
     def __iter__(self) -> Iterator[Layer]:
+    def __repr__(self) -> str:
+        count = f"{len(self)} layer{'' if len(self) == 1 else 's'}"
+        return f"Network({self.name!r}, {self.engine}: {count}, {self.parameters:,} parameters)"
+
         return iter(self.layers)
 
     def __len__(self) -> int:

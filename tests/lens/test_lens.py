@@ -309,6 +309,69 @@ class TestStatistics:
         assert Statistics.of(np.full(3, np.nan, np.float32)).nan == 3
 
 
+class TestInputShapes:
+    @pytest.mark.parametrize(
+        "given", ["3,8,8", (3, -8, 8), (3, 0, 8), (3, "a"), (3, 8.5, 8), (None, 8, 8), (), 5], ids=repr
+    )
+    def test_what_is_no_shape_is_refused_in_one_line(self, lens: convlens.Lens, given: Any) -> None:
+        with pytest.raises(InputError, match=r"received .*Type for example input_shape=\(3, 224, 224\)") as caught:
+            convlens.open(lens.model, input_shape=given)
+        assert caught.value.received == repr(given)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("numbers", [list, np.array], ids=["list", "NumPy"])
+    def test_any_sequence_of_whole_numbers_will_do(self, numbers: Any) -> None:
+        model = convlens.sketch("conv 2 3x3").model
+        assert convlens.open(model, input_shape=numbers([3, 8, 9])).network["conv"].output_shape == (2, 6, 7)
+
+    def test_sizes_may_stay_free(self) -> None:
+        model = convlens.sketch("conv 2 3x3").model
+        lens = convlens.open(model, input_shape=(3, None, None))
+        assert lens.inputs[0].shape == (3, None, None)
+        assert lens.network["conv"].output_shape == (2, 222, 222)
+        assert any("free sizes" in note for note in lens.network.notes)
+        assert lens.feature_maps(np.zeros((7, 9, 3), np.uint8))["conv"].shape == (2, 5, 7)
+        assert convlens.open(model, input_shape=(3, None, 40)).network["conv"].output_shape == (2, 222, 38)
+
+    def test_a_free_size_leaves_the_models_own(self, lens: convlens.Lens) -> None:
+        assert convlens.open(lens.model, input_shape=(3, None, None)).inputs[0].shape == (3, 40, 30)
+
+
+class TestHowALensShowsItself:
+    def test_before_any_run_it_names_the_model_the_engine_and_what_it_reads(self, tmp_path: Path) -> None:
+        lens = convlens.sketch("conv 2 3x3", input_shape=(3, None, 40))
+        assert repr(lens) == "Lens('sketch', onnx, reads picture 3 x ? x 40)"
+        onnx.save(lens.model, tmp_path / "small.onnx")
+        assert repr(convlens.open(tmp_path / "small.onnx")).startswith("Lens('small.onnx', onnx, reads picture 3 x ?")
+
+    def test_in_a_notebook_a_model_without_input_shape_says_what_to_type(self) -> None:
+        torch = pytest.importorskip("torch")
+        lens = convlens.open(torch.nn.Sequential(torch.nn.ReLU()))  # nothing in it tells how many channels
+        shown = lens._repr_html_()
+        assert "Sequential" in shown
+        assert "input_shape=(3, 224, 224)" in shown
+
+    def test_in_a_notebook_an_unbuilt_model_says_what_to_type(self) -> None:
+        keras = pytest.importorskip("keras")
+        lens = convlens.open(keras.Sequential([keras.layers.Conv2D(2, 3)], name="small"))
+        assert repr(lens) == "Lens('small', keras, reads input of unknown shape)"
+        shown = lens._repr_html_()
+        assert "reads input of unknown shape" in shown
+        assert "input_shape=(3, 224, 224)" in shown
+
+    def test_a_network_is_one_line(self, lens: convlens.Lens) -> None:
+        told = "Network('sketch', onnx: 3 layers, 84 parameters)"
+        assert (repr(lens.network), str(lens.network)) == (told, told)
+
+    def test_an_estimate_is_one_line(self, lens: convlens.Lens, picture: Pixels) -> None:
+        # 4 bytes a value: conv and relu 3 x 38 x 28, maxpool 3 x 7 x 5
+        assert repr(lens.estimate(picture)) == "Estimate(26.0 kB in 3 layers, the largest conv: 12.8 kB)"
+        assert (
+            repr(lens.estimate(picture, layers=["maxpool"])) == "Estimate(420 B in 1 layer, the largest maxpool: 420 B)"
+        )
+        assert repr(lens.estimate(picture, layers=[])) == "Estimate(0 B in 0 layers)"
+
+
 class TestManyPictures:
     def test_each_is_as_it_would_be_alone(self, lens: convlens.Lens) -> None:
         random = np.random.default_rng(2)

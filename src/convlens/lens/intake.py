@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from operator import index
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from convlens.arithmetic.rounding import rounded
 from convlens.engines.base import Array, Engine, Feed
 from convlens.errors import InputError
 from convlens.lens import feeding
-from convlens.network import Input, Shape
+from convlens.network import FreeShape, Input, Shape
 from convlens.pictures import Picture, Recipe
 
 FREE_SIZE = 224
@@ -29,7 +30,7 @@ Prepared = tuple[Picture | None, Recipe | None, Feed]
 class Intake:
     """The way in, for one opened model. ``input_shape`` and ``recipe`` are what the user said when opening it."""
 
-    def __init__(self, engine: Engine, input_shape: Shape | None, recipe: Recipe | None) -> None:
+    def __init__(self, engine: Engine, input_shape: FreeShape | None, recipe: Recipe | None) -> None:
         self._engine = engine
         self._input_shape = input_shape
         self._recipe = recipe
@@ -39,7 +40,7 @@ class Intake:
         """What the network reads, with the shape that the user gave for it."""
         first, *others = self._engine.inputs
         if self._input_shape is not None:
-            first = replace(first, shape=self._input_shape, rank_known=True)
+            first = replace(first, shape=_narrowed(first, self._input_shape), rank_known=True)
         return (first, *others)
 
     @property
@@ -118,6 +119,36 @@ class Intake:
         given = next((found for found in self.inputs if found.name == name), None)
         alone = given is not None and given.rank_known and value.ndim == len(given.shape)
         return value[None] if alone else value
+
+
+def checked_shape(given: Sequence[SupportsIndex | None]) -> FreeShape:
+    """What the user says the input's shape is, channels first, without batch; ``None`` leaves a size free.
+
+    Raises:
+        InputError: it is no such shape.
+
+    >>> checked_shape([3, None, None])
+    (3, None, None)
+    """
+    try:
+        shape = None if isinstance(given, str) else tuple(None if n is None else index(n) for n in given)
+    except TypeError:  # no sequence, or something in it that is no whole number
+        shape = None
+    if not shape or shape[0] is None or any(n is not None and n < 1 for n in shape):
+        raise InputError(
+            "This is not an input shape",
+            expected="(channels, rows, columns) as positive whole numbers, with None where rows or columns are free",
+            received=repr(given),
+            hint="Type for example input_shape=(3, 224, 224).",
+        )
+    return shape
+
+
+def _narrowed(stated: Input, given: FreeShape) -> FreeShape:
+    """The user's shape; where it leaves a size free that the model states, the model's size."""
+    if not stated.rank_known or len(stated.shape) != len(given):
+        return given
+    return tuple(own if said is None else said for own, said in zip(stated.shape, given, strict=True))
 
 
 def _blank_shape(given: Input) -> Shape:

@@ -17,7 +17,12 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes that the maps of the chosen layers will take, largest first: ``layers`` is (name, bytes)."""
+    """Bytes that the maps of the chosen layers will take, largest first: ``layers`` is (name, bytes).
+
+    >>> import convlens, numpy as np
+    >>> convlens.sketch("conv 3 3x3 | relu").estimate(np.zeros((1440, 1080, 3), np.uint8))
+    Estimate(37.2 MB in 2 layers, the largest conv: 18.6 MB)
+    """
 
     total: int
     layers: tuple[tuple[str, int], ...]
@@ -35,6 +40,11 @@ class Estimate:
         stretches = [rows[i : i + at_once] for i in range(max(1, len(rows) - at_once + 1))]
         most = max(stretches, key=lambda stretch: sum(size for _, size in stretch))
         return cls(sum(size for _, size in most), tuple(sorted(most, key=lambda row: -row[1])))
+
+    def __repr__(self) -> str:
+        count = f"{len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}"
+        largest = f", the largest {self.layers[0][0]}: {in_words(self.layers[0][1])}" if self.layers else ""
+        return f"Estimate({in_words(self.total)} in {count}{largest})"
 
     def check(self, budget: int, remedy: str = "Choose layers=[...], or walk through them with lens.walk") -> None:
         """Raise :class:`MemoryBudgetError` where the maps don't fit ``budget`` bytes; ``remedy`` is what else to do."""

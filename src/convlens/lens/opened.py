@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from html import escape
+from pathlib import PurePath
 from typing import Any
 
 from convlens import derivation, draw, geometry
 from convlens.derivation import Worked
 from convlens.engines import registry
 from convlens.engines.base import Array, Engine, Feed, Sink
-from convlens.errors import ConvlensError
-from convlens.lens import addressing, fitting, many, prediction, stream
+from convlens.errors import ConvlensError, InputError
+from convlens.lens import addressing, fitting, intake, many, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.explanation import Explanation
 from convlens.lens.intake import FREE_SIZE, Intake, Prepared, RecipeSource
@@ -19,14 +21,14 @@ from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.summary import Summary
 from convlens.lens.walking import AT_ONCE, Walk
-from convlens.network import Convolution, Input, Layer, Network, Shape
+from convlens.network import Convolution, FreeShape, Input, Layer, Network, Shape
 from convlens.pictures import Recipe
 
 
 def open(  # the name that the contract gives it
     model: object,
     *,
-    input_shape: Sequence[int] | None = None,
+    input_shape: Sequence[int | None] | None = None,
     recipe: Recipe | str | None = None,
     labels: Sequence[str] | None = None,
     trust: bool = False,
@@ -35,7 +37,7 @@ def open(  # the name that the contract gives it
 
     Args:
         model: the path or the live model; a live model is left as it was.
-        input_shape: (channels, rows, columns) for a model that doesn't state its own.
+        input_shape: (channels, rows, columns) for a model that doesn't state its own; ``None`` where a size is free.
         recipe: how a picture becomes the input, or the name of a preset such as ``"imagenet"``. Default: what the file
             states, else the picture's own values 0..255.
         labels: class names, in the order of the scores.
@@ -43,14 +45,17 @@ def open(  # the name that the contract gives it
 
     Raises:
         ModelError, UntrustedModelError, MissingDependencyError
+        InputError: ``input_shape`` is no shape, or contradicts the model.
 
     >>> import convlens
     >>> lens = convlens.open(convlens.sketch("conv 3 3x3", input_shape=(3, 8, 8)).model)
     >>> [layer.name for layer in lens.network]
     ['conv']
     """
-    shape = tuple(int(n) for n in input_shape) if input_shape is not None else None
-    engine = registry.open_engine(model, trust=trust, input_shape=shape)
+    shape = None if input_shape is None else intake.checked_shape(input_shape)
+    # an engine is told sizes, never that one is free: it takes what the model says, and any size where it says nothing
+    told = tuple(n for n in shape if n is not None) if shape is not None and None not in shape else None
+    engine = registry.open_engine(model, trust=trust, input_shape=told)
     if isinstance(recipe, str):
         recipe = Recipe.preset(recipe)
     return Lens(engine, model, input_shape=shape, recipe=recipe, labels=labels)
@@ -84,7 +89,7 @@ class Lens:
         engine: Engine,
         model: object,
         *,
-        input_shape: Shape | None = None,
+        input_shape: FreeShape | None = None,
         recipe: Recipe | None = None,
         labels: Sequence[str] | None = None,
     ) -> None:
@@ -326,11 +331,15 @@ class Lens:
 
     def __repr__(self) -> str:
         if self._network is None:
-            return f"Lens({self._engine.name} model; lens.summary() describes it, lens.feature_maps(picture) runs it)"
+            inputs = ", ".join(_in_words(given) for given in self._intake.inputs)
+            return f"Lens({_name(self.model)!r}, {self.engine}, reads {inputs})"
         return f"Lens({self._network.name!r}, {self.engine}: {Summary(self._network).totals()})"
 
     def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
+        try:
+            return self.summary()._repr_html_()
+        except InputError as unknown:  # a notebook that only shows the lens isn't asking for anything that could fail
+            return f"<p>{escape(repr(self))}</p><p>{escape(unknown.problem)}. {escape(unknown.hint)}</p>"
 
     def predict(self, feed: Feed) -> dict[str, Array]:
         """The plain forward pass of the untouched model: output layer name -> array, channels first, without batch
@@ -459,6 +468,20 @@ class Lens:
         while source in network and len(network[source].inputs) == 1 and not network[source].has_kernels:
             source = network[source].inputs[0]
         return source in {i.name for i in network.inputs}
+
+
+def _name(model: object) -> str:
+    """What a person calls the model: its file's name, the name that it has itself, or that of its class."""
+    if isinstance(model, (str, PurePath)):
+        return PurePath(model).name
+    own = getattr(getattr(model, "graph", model), "name", None)
+    return own if isinstance(own, str) and own else type(model).__name__
+
+
+def _in_words(given: Input) -> str:
+    if not given.rank_known:
+        return f"{given.name} of unknown shape"
+    return f"{given.name} {' x '.join('?' if n is None else str(n) for n in given.shape)}"
 
 
 _Key = tuple[tuple[str, Shape], ...]
