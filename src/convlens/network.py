@@ -65,7 +65,10 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """Pooling over windows. ``whole`` pools each map to one value; ``adaptive`` picks the windows from the sizes."""
+    """Pooling over windows. ``whole`` pools each map to one value; ``adaptive`` picks the windows from the sizes.
+
+    ``least``: what a maximum begins with, and is where its window holds nothing larger: padding alone, say.
+    """
 
     mode: str  # max | average | lp
     kernel_size: Shape
@@ -79,6 +82,7 @@ class Pooling:
     power: float = 2.0  # the p of Lp pooling
     divisor: int | None = None  # PyTorch's divisor_override
     padding_mode: str = "zeros"  # zeros, which an average leaves out | replicate, which it counts
+    least: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,14 +345,14 @@ class Network:
                 wanted.update(layer.inputs)
         return tuple(layer.name for layer in self.layers if layer.name in wanted)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._by_name
-
-    def __iter__(self) -> Iterator[Layer]:
     def __repr__(self) -> str:
         count = f"{len(self)} layer{'' if len(self) == 1 else 's'}"
         return f"Network({self.name!r}, {self.engine}: {count}, {self.parameters:,} parameters)"
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
     def __len__(self) -> int:

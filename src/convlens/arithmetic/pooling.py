@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -21,11 +22,12 @@ def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> 
     for axis, (size, place) in enumerate(zip(source.shape[1:], index[1:], strict=True)):
         table = _table(operation, axis, size, outputs[axis] if outputs else 1, np.array([place]))[:, 0]
         axes.append(table[table != PADDING] if operation.adaptive else table)
-    values, places = gather(source, [np.array(index[:1]), *axes], -np.inf if operation.mode == "max" else 0.0)
+    values, places = gather(source, [np.array(index[:1]), *axes], operation.least if operation.mode == "max" else 0.0)
     window, places = values[0], tuple(np.broadcast_to(axis, values.shape)[0] for axis in places)
     inputs = np.zeros((1,) * window.ndim, np.intp)
     if operation.mode == "max":
-        return maximum(window, inputs, places)
+        found = maximum(window, inputs, places)
+        return found if not found.total < operation.least else _nothing_larger(found, operation.least)
     if operation.mode == "lp":
         return _norm(operation.power, window, places, inputs)
     counts = _divisors(operation, outputs, source.shape[1:], index[1:])
@@ -68,6 +70,10 @@ def maximum(window: Floats, inputs: Integers, places: tuple[Integers, ...], *, s
     )
 
 
+def _nothing_larger(found: Working, least: float) -> Working:
+    return replace(found, total=least, winners=None, steps=(Step("nothing larger than what it begins with", least),))
+
+
 def _norm(power: float, window: Floats, places: tuple[Integers, ...], inputs: Integers) -> Working:
     with np.errstate(all="ignore"):
         summed = float((np.abs(window) ** power).sum())
@@ -88,7 +94,7 @@ def _norm(power: float, window: Floats, places: tuple[Integers, ...], inputs: In
 def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> Swept:
     """Every value of one channel, all windows at once."""
     values, sizes = source[channel].astype(np.float64), source.shape[1:]
-    fill = -np.inf if operation.mode == "max" else 0.0
+    fill = operation.least if operation.mode == "max" else 0.0
     if operation.whole:
         windows = [values.reshape(-1, *(1,) * len(outputs))]
     else:
@@ -99,7 +105,7 @@ def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> S
         ]
     with np.errstate(all="ignore"):
         if operation.mode == "max":
-            return Swept(np.max([part.max(axis=0) for part in windows], axis=0), 0)
+            return Swept(np.maximum(np.max([part.max(axis=0) for part in windows], axis=0), operation.least), 0)
         power = operation.power
         terms = [np.abs(part) ** power for part in windows] if operation.mode == "lp" else windows
         total = np.sum([part.sum(axis=0) for part in terms], axis=0)
@@ -130,7 +136,8 @@ def _divisors(operation: Pooling, outputs: Shape, sizes: Shape, index: Shape | N
     """What an average divides by, for every place or the one at ``index``: the real values of its window.
 
     With ``count_include_pad`` the stated padding counts too, but not what ``ceil_mode`` lets hang over beyond it (the
-    rule of PyTorch's ``avg_pool2d`` and of ONNX's AveragePool).
+    rule of PyTorch's ``avg_pool2d`` and of ONNX's AveragePool). A window of padding alone sums up to 0, which nothing
+    divides.
     """
     if operation.divisor is not None:
         return np.asarray(float(operation.divisor))
@@ -149,4 +156,5 @@ def _divisors(operation: Pooling, outputs: Shape, sizes: Shape, index: Shape | N
             low, high = (-before, size + after) if counted else (0, size)
             counts = ((taps >= low) & (taps < high)).sum(axis=0).tolist()
         found = found[..., None] * np.asarray(counts, np.float64)
+    found = np.maximum(found, 1.0)
     return found if index is None else found.reshape(())

@@ -17,6 +17,8 @@ def reduction(function: str, over: Shape, index: Shape, source: Array) -> Workin
     """One value of a reduction over the input axes ``over``; ``None`` for a function not known here."""
     if function not in FUNCTIONS or (not source.size and function in ("max", "min")):
         return None
+    if len(index) not in (source.ndim, source.ndim - len(over)):
+        return None
     kept = iter(index if len(index) != source.ndim else [n for axis, n in enumerate(index) if axis not in over])
     axes = [np.arange(size) if axis in over else np.array([next(kept)]) for axis, size in enumerate(source.shape)]
     mesh = np.ix_(*axes)

@@ -18,7 +18,8 @@ def local_response(operation: Normalisation, index: Shape, source: Array) -> Wor
     window = source[places].astype(np.float64)
     own = window[index[0] - first].reshape(-1)
     constants = dict(operation.constants)
-    swept = _divided(operation, own, window.reshape(len(window), 1))
+    column: Array = source.reshape(len(source), -1)[:, np.ravel_multi_index(index[1:], source.shape[1:])]
+    swept = _divided(operation, own, column.astype(np.float64)[:, None], (first, last))
     with np.errstate(all="ignore"):
         summed = float(np.square(window).sum())
         base = np.float64(constants["bias"] + constants["alpha"] / constants["size"] * summed)
@@ -37,7 +38,7 @@ def local_response(operation: Normalisation, index: Shape, source: Array) -> Wor
             Step("x / that", total),
         ),
         total=total,
-        roundings=_roundings(operation),
+        roundings=_roundings(source),
         magnitude=float(np.asarray(swept.magnitude)[0]),
     )
 
@@ -45,20 +46,27 @@ def local_response(operation: Normalisation, index: Shape, source: Array) -> Wor
 def all_local_responses(operation: Normalisation, channel: int, source: Array) -> Swept:
     """Every value of one channel."""
     first, last = _neighbours(operation, channel, len(source))
-    return _divided(operation, source[channel].astype(np.float64), source[first:last].astype(np.float64))
+    return _divided(operation, source[channel].astype(np.float64), source.astype(np.float64), (first, last))
 
 
-def _divided(operation: Normalisation, own: Array, window: Array) -> Swept:
+def _divided(operation: Normalisation, own: Array, line: Array, window: tuple[int, int]) -> Swept:
+    """``line`` has all channels, of which ``window`` counts.
+
+    ONNX Runtime adds the next channel's square to the sum of its neighbour and takes the last one off: what is rounded
+    on the way is as large as the squares of all channels before.
+    """
     constants = dict(operation.constants)
     alpha, beta, bias = constants["alpha"] / constants["size"], constants["beta"], constants["bias"]
+    first, last = window
     with np.errstate(all="ignore"):
-        squares = alpha * np.square(window).sum(axis=0)
-        base = bias + squares
+        squares = alpha * np.square(line)
+        base = bias + squares[first:last].sum(axis=0)
         total = own / base**beta
         # a relative error of the base counts beta times in the power, and the power is made by a logarithm
-        often = 1 + abs(beta) * ((abs(bias) + np.abs(squares)) / np.abs(base) + np.abs(np.log(np.abs(base))))
+        added = abs(bias) + np.abs(squares[:last]).sum(axis=0)
+        often = 1 + abs(beta) * (added / np.abs(base) + np.abs(np.log(np.abs(base))))
         size = np.abs(total) * np.where(np.isfinite(often), often, 1.0)
-    return Swept(total, _roundings(operation), size)
+    return Swept(total, _roundings(line), size)
 
 
 def _neighbours(operation: Normalisation, channel: int, channels: int) -> tuple[int, int]:
@@ -71,5 +79,5 @@ def _neighbours(operation: Normalisation, channel: int, channels: int) -> tuple[
     return max(0, channel - (size - 1) // 2), min(channels, channel + size // 2 + 1)
 
 
-def _roundings(operation: Normalisation) -> int:
-    return int(dict(operation.constants)["size"]) + 16
+def _roundings(line: Array) -> int:
+    return 2 * len(line) + 16

@@ -9,7 +9,7 @@ import numpy as np
 
 from convlens.engines.onnx.call import Call, Described
 from convlens.engines.onnx.windows import over_the_map
-from convlens.network import Activation, Dense, Kind, Merge, Normalisation, Pointwise, Whole
+from convlens.network import Activation, Dense, Kind, Merge, Normalisation, Operation, Pointwise, Whole
 
 Reader = Callable[[Call], Described]
 
@@ -30,9 +30,9 @@ def reduction(function: str) -> Reader:
         # the axes are those of the input, whatever became of the batch in the output
         over = tuple(sorted({place(axis) - int(call.reads_batched) for axis in axes}))
         if over[0] < 0:
-            alone = call.reads_batched and shape[0] == 1
-            over = tuple(axis for axis in over if axis >= 0) if alone else ()
-            return Kind.ARITHMETIC, Whole(function, over)
+            if shape[0] > 1:
+                return Kind.ARITHMETIC, Whole(function)
+            return Kind.ARITHMETIC, _over_a_batch_of_one(call, function, over[1:], rank)
         spatial = tuple(range(1, rank - 1))
         if spatial and call.reads_batched and over == spatial and function in ("mean", "max"):
             return Kind.POOLING, over_the_map("average" if function == "mean" else "max", shape[2:])
@@ -40,6 +40,15 @@ def reduction(function: str) -> Reader:
         return Kind.ARITHMETIC, Pointwise(function, over) if pointwise else Whole(function, over)
 
     return read
+
+
+def _over_a_batch_of_one(call: Call, function: str, over: tuple[int, ...], rank: int) -> Operation:
+    """A reduction over the batch too, which is one item: over the other axes."""
+    if call.batched and len(call.result) < rank:
+        # what is left begins with an axis of length one, which is then taken for the batch
+        first = next(axis for axis in range(rank - 1) if axis not in over)
+        over = tuple(sorted((*over, first)))
+    return Whole(function, over) if over else Pointwise("identity")
 
 
 def batch_normalisation(call: Call) -> Described:

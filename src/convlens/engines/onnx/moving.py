@@ -57,7 +57,8 @@ def resize(call: Call) -> Described:
         return kind, Whole(call.op.lower())
     if mode != "nearest" and not call.dtype.startswith("float"):
         return kind, Whole(call.op.lower())
-    scale = _scale(call, before, after)
+    # ONNX Runtime copies where every size stays, whatever the stated scales
+    scale = (Fraction(1),) * (len(after) - 2) if before == after else _scale(call, before, after)
     rounding = call.word("nearest_mode", "round_prefer_floor")
     if old:  # no mode is said; ONNX Runtime takes the pixel before where it enlarges, the one behind where it reduces
         if mode == "nearest" and min(scale) < 1 < max(scale):

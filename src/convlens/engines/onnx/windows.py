@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from convlens.engines.onnx.call import Call, Described
 from convlens.network import Convolution, Kind, Pads, Pooling, Shape
 
@@ -15,10 +17,14 @@ def explicit_pads(
     kernel: Shape,
     stride: Shape,
     dilation: Shape,
+    *,
+    cropping: bool = False,
 ) -> Pads:
     """Padding (before, after) per axis of a convolution or pooling, with ``auto_pad`` resolved for the input size.
 
-    Source: the ONNX operator specification of Conv and MaxPool.
+    Source: the ONNX operator specification of Conv and MaxPool. ``cropping``: where a stride is larger than the window,
+    the padding that makes the size come out is negative, and ONNX Runtime's average and Lp poolings begin behind the
+    first pixel; its convolutions don't, and its maximum poolings refuse.
 
     >>> explicit_pads("SAME_UPPER", (), (5, 5), (2, 3), (1, 2), (1, 1))
     ((0, 1), (1, 1))
@@ -27,14 +33,25 @@ def explicit_pads(
     """
     rank = len(kernel)
     if automatic in ("SAME_UPPER", "SAME_LOWER"):
+        upper = automatic == "SAME_UPPER"
         total = [
-            max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+            (-(-n // s) - 1) * s + (k - 1) * d + 1 - n
             for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
         ]
-        return tuple(_split(t, upper=automatic == "SAME_UPPER") for t in total)
+        return tuple(_cropped(t, upper) if cropping and t < -1 else _split(max(0, t), upper=upper) for t in total)
     if automatic == "VALID" or not pads:
         return ((0, 0),) * rank
     return tuple((int(pads[i]), int(pads[i + rank])) for i in range(rank))
+
+
+def _cropped(total: int, upper: bool) -> tuple[int, int]:
+    """Negative padding, halved as C++ does: towards 0.
+
+    >>> _cropped(-3, True), _cropped(-3, False), _cropped(-2, True), _cropped(-2, False)
+    ((-1, -2), (-1, -2), (-1, -1), (0, -2))
+    """
+    before = -(-total // 2) if upper else -(-(total + 1) // 2)
+    return before, total - before
 
 
 def _split(total: int, upper: bool) -> tuple[int, int]:
@@ -161,13 +178,23 @@ def pooling(mode: str) -> Callable[[Call], Described]:
             kernel_size=kernel,
             stride=stride,
             dilation=dilation,
-            padding=explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation),
+            padding=explicit_pads(
+                _auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation, cropping=mode != "max"
+            ),
             ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
             count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
             power=float(call.attributes.get("p", 2)),
+            least=_least(call.dtype) if mode == "max" else -np.inf,
         )
 
     return read
+
+
+def _least(dtype: str) -> float:
+    """What ONNX Runtime's maximum begins with: the least number of the type, as the maps have it."""
+    if dtype.startswith(("int", "uint")):
+        return float(np.iinfo(dtype).min)
+    return float(np.finfo(np.float32).min) if dtype == "float32" else -np.inf
 
 
 def whole_pooling(mode: str) -> Callable[[Call], Described]:
