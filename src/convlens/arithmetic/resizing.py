@@ -116,6 +116,8 @@ def coordinate(operation: Resize, place: int, size: int, outputs: int, axis: int
         case "pytorch_half_pixel":
             return _over(operation, place + Fraction(1, 2), scale) - Fraction(1, 2) if outputs > 1 else Fraction(0)
         case "half_pixel_symmetric":
+            if operation.coordinate_arithmetic == "scale":
+                return _symmetric(place, size, outputs, np.float32(float(scale)))
             adjustment = outputs / (size * scale)
             centre = Fraction(size, 2)
             return centre * (1 - adjustment) + (place + Fraction(1, 2)) / scale - Fraction(1, 2)
@@ -123,6 +125,14 @@ def coordinate(operation: Resize, place: int, size: int, outputs: int, axis: int
             return _over(operation, Fraction(place), scale)
         case _:
             return None
+
+
+def _symmetric(place: int, size: int, outputs: int, scale: np.float32) -> Fraction:
+    """The coordinate around the middle of the axis as ONNX Runtime rounds it: the offset in float32, the sum at the
+    end."""
+    adjustment = np.float32(outputs) / (scale * np.float32(size))
+    offset = np.float32(size) / np.float32(2) * (np.float32(1) - adjustment)
+    return Fraction(float(np.float32(float(offset) + (place + 0.5) / float(scale) - 0.5)))
 
 
 def _over(operation: Resize, place: Fraction, scale: Fraction) -> Fraction:
