@@ -6,7 +6,6 @@ import atexit
 from collections.abc import Callable, Generator
 from queue import Full, Queue
 from threading import Event, Thread
-from threading import enumerate as enumerate_threads
 from time import monotonic, sleep
 
 from convlens.engines.base import Array, Sink
@@ -68,11 +67,6 @@ def one_by_one(run: Callable[[Sink], object]) -> Generator[tuple[Layer, Array]]:
         left.set()
         if wait:
             _wait_for(thread)
-
-
-def is_stopping() -> bool:
-    """Whether an interrupted run is still on its way to its next layer."""
-    return any(thread.name == _NAME for thread in enumerate_threads())
 
 
 def _wait_for(thread: Thread) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from convlens.errors import ConvlensError
-from convlens.hosts.cli import explaining, facts, files, looking, showing, terminal
-from convlens.hosts.cli.command import InterruptedRunError, PipeClosedError
+from convlens.hosts.cli import explaining, facts, files, interrupts, looking, showing, terminal
+from convlens.hosts.cli.command import PipeClosedError, StoppedError
 from convlens.hosts.cli.options import examples
 
 _WRONG, _BUG, _SUCCESS = 2, 1, 0
@@ -51,8 +51,12 @@ def convlens(
         terminal.say(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0, 2 for bad input, 1 for a bug in convlens."""
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0, 2 for bad input, 1 for a bug in convlens.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, also where a framework has made an error of its own of it.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets everybody at length
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
@@ -60,37 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = typer.main.get_command(app).main(arguments, prog_name="convlens", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else _SUCCESS
-    except InterruptedRunError as error:
-        terminal.complain(f"convlens: {error}")
-        return _leave_at_once()
-    except ConvlensError as error:
-        terminal.complain(f"convlens: {error}")
-        return _WRONG
-    except KeyboardInterrupt:
-        terminal.complain("convlens: Interrupted. Nothing half-written remains.")
-        return _WRONG
-    except (BrokenPipeError, PipeClosedError):
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at its end
-        return _PIPE_CLOSED
-    except OSError as error:  # a full disk behind stdout, above all
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-        terminal.complain(f"convlens: {error.strerror or error}: {error.filename or 'writing the output'}")
-        return _WRONG
+    except StoppedError:
+        raise KeyboardInterrupt from None
     except Exception as error:
+        if interrupts.seen():
+            raise KeyboardInterrupt from error
         return _answer(error)
 
 
-def _leave_at_once() -> int:
-    """Ctrl-C means now: don't wait at the exit for native code that is still computing a layer."""
-    from convlens.lens import stream
-
-    if stream.is_stopping():
-        sys.stdout.flush()
-        os._exit(_WRONG)
-    return _WRONG
-
-
 def _answer(error: Exception) -> int:
+    if isinstance(error, ConvlensError):
+        terminal.complain(f"convlens: {error}")
+        return _WRONG
+    if isinstance(error, (BrokenPipeError, PipeClosedError)):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # the interpreter flushes it once more at its end
+        return _PIPE_CLOSED
+    if isinstance(error, OSError):  # a full disk behind stdout, above all
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+        terminal.complain(f"convlens: {error.strerror or error}: {error.filename or 'writing the output'}")
+        return _WRONG
     if hasattr(error, "format_message"):  # Typer's errors, wherever its version takes them from
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "convlens"

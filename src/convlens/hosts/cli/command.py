@@ -6,12 +6,11 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from convlens.errors import ConvlensError
 from convlens.hosts.cli import terminal
 from convlens.hosts.cli.noise import without_greetings
 
 
-class InterruptedRunError(ConvlensError):
+class StoppedError(BaseException):
     """The person pressed Ctrl-C."""
 
 
@@ -28,7 +27,7 @@ class Command(TyperCommand):
             with terminal.stdout_for_facts():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise InterruptedRunError("Interrupted", hint="Nothing half-written remains.") from None
+            raise StoppedError from None  # Typer would print an empty line for the interrupt itself
         except BrokenPipeError:
             raise PipeClosedError from None
 

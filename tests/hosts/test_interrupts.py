@@ -1,0 +1,114 @@
+"""Ctrl-C at several moments: one line, exit code 2, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.hosts.command_line import COMMAND, Run
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
+
+LINE = "convlens: Interrupted. Nothing half-written remains.\n"
+
+WHILE_IMPORTING = """
+import os, signal, sys
+module, *words = sys.argv[1:]
+{made_of_it}
+class Trap:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(1000): pass
+            except KeyboardInterrupt:
+                become()
+sys.meta_path.insert(0, Trap())
+from convlens.hosts.cli import main
+sys.argv = ["convlens", *words]
+sys.exit(main())
+"""
+RAISED = "def become(): raise"
+AN_ERROR = "def become(): raise ImportError('initialization failed')"
+DROPPED = """
+class Doomed:
+    def __del__(self): raise KeyboardInterrupt
+def become():
+    Doomed()
+    import time
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "made_of_it"),
+    [
+        ("typer", RAISED),
+        ("typer", AN_ERROR),
+        ("numpy", RAISED),
+        ("numpy", AN_ERROR),
+        ("onnxruntime", AN_ERROR),
+        ("onnxruntime", DROPPED),
+    ],
+)
+def test_while_something_is_imported(shelf: Path, tmp_path: Path, module: str, made_of_it: str) -> None:
+    """Native modules make an ImportError of the interrupt, or drop it in a destructor."""
+    program = WHILE_IMPORTING.format(made_of_it=made_of_it)
+    words = ["maps", str(shelf / "net.onnx"), str(shelf / "picture.png")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, module, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", LINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("after", [0.0, 0.4])
+def test_while_the_demo_runs(tmp_path: Path, after: float) -> None:
+    """Models run in native threads, which are still alive when the process ends."""
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--no-open", "-o", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (2, "", LINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_somebody_elses_process(run: Run, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process goes on."""
+
+    def interrupt(*_words: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("convlens.lens.open", interrupt)
+    result = run("summary", shelf / "net.onnx")
+    assert (result.code, result.out, result.err) == (2, "", LINE)
+
+
+def test_ignored_where_the_shell_asks_for_it(shelf: Path, tmp_path: Path) -> None:
+    """As for a command in the background."""
+    words = [
+        "-c",
+        "import os,signal,sys;signal.signal(signal.SIGINT, signal.SIG_IGN);os.execv(sys.argv[1],sys.argv[1:])",
+    ]
+    command = [sys.executable, *words, *COMMAND, "summary", str(shelf / "net.onnx")]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "conv" in out
