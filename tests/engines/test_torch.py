@@ -33,12 +33,26 @@ from tests.engines.torch_models import (
 )
 from torch import Tensor, nn
 
+import convlens
+from convlens import geometry
 from convlens.engines.base import Array
 from convlens.engines.torch import TorchEngine
 from convlens.engines.torch.capture import Capture
-from convlens.errors import InputError, LayerNotFoundError, ModelError
-from convlens.network import Activation, Convolution, Dense, Kind, Layer, Merge, Network, Normalisation, Pooling, Resize
-from convlens.testing import EngineCase, EngineTests
+from convlens.errors import InputError, LayerNotFoundError, ModelError, PictureError
+from convlens.network import (
+    Activation,
+    Convolution,
+    Dense,
+    Kind,
+    Layer,
+    Merge,
+    Network,
+    Normalisation,
+    Pad,
+    Pooling,
+    Resize,
+)
+from convlens.testing import EngineCase, EngineTests, naive_convolution
 
 
 def fingerprint(model: nn.Module) -> object:
@@ -325,6 +339,87 @@ def test_padding_mode_is_part_of_the_convolution() -> None:
     assert sorted(maps) == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("size", [8, 9])
+def test_row_10_same_padding_with_stride_2_is_explicit_for_the_actual_size(size: int) -> None:
+    """PyTorch refuses padding="same" with a stride, so models pad by hand: by how much is for each size its own."""
+
+    class Same(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3, stride=2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            total = max((-(-x.shape[-1] // 2) - 1) * 2 + 3 - x.shape[-1], 0)
+            return self.conv(nn.functional.pad(x, (total // 2, total - total // 2) * 2))
+
+    model = seeded(Same)
+    x = picture(1, 3, size, size)
+    network, maps = captured(model, {"x": x})
+    assert network["pad"].operation == Pad((((0, 1), (1, 1))[size % 2],) * 2)
+    assert network["conv"].output_shape == (4, -(-size // 2), -(-size // 2))
+    by_hand = np.pad(x[0].numpy(), ((0, 0), *((((0, 1), (1, 1))[size % 2],) * 2)))
+    np.testing.assert_array_equal(maps["pad"], by_hand)
+
+
+@pytest.mark.parametrize(("groups", "filters"), [(2, 8), (4, 4), (4, 12)], ids=["grouped", "depthwise", "multiplier 3"])
+def test_row_14_a_filter_reads_only_the_channels_of_its_group(groups: int, filters: int) -> None:
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(4, filters, 3, groups=groups)))
+    x = picture(1, 4, 7, 6)
+    engine = TorchEngine.open(model)
+    maps: dict[str, Array] = {}
+    network = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    operation, kernel = network["0"].operation, engine.weights("0")["kernel"]
+    assert isinstance(operation, Convolution)
+    assert (operation.groups, operation.filters, kernel.shape) == (groups, filters, (filters, 4 // groups, 3, 3))
+    for filter in range(filters):
+        first = filter // (filters // groups) * (4 // groups)
+        window = x[0, first : first + 4 // groups, 2:5, 1:4].numpy()
+        by_hand = (window * kernel[filter]).sum() + engine.weights("0")["bias"][filter]
+        assert maps["0"][filter, 2, 1] == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_row_14_a_separable_convolution_shows_both_steps() -> None:
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 6, 3, groups=3, bias=False), nn.Conv2d(6, 5, 1)))
+    network, maps = captured(model, {"input": picture(1, 3, 7, 6)})
+    depthwise, pointwise = (layer.operation for layer in network.layers)
+    assert isinstance(depthwise, Convolution)
+    assert isinstance(pointwise, Convolution)
+    assert (depthwise.groups, depthwise.kernel_size) == (3, (3, 3))
+    assert (pointwise.groups, pointwise.kernel_size) == (1, (1, 1))
+    mixed = np.einsum("fc,cyx->fyx", model[1].weight.detach()[:, :, 0, 0].numpy(), maps["0"])
+    np.testing.assert_allclose(maps["1"], mixed + model[1].bias.detach().numpy()[:, None, None], rtol=1e-4, atol=1e-5)
+
+
+def test_row_15_dilated_taps_are_spaced_in_the_window_and_in_the_receptive_field() -> None:
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(1, 2, 3, dilation=(2, 3), bias=False)))
+    x = picture(1, 1, 11, 12)
+    network, maps = captured(model, {"input": x})
+    operation = network["0"].operation
+    assert isinstance(operation, Convolution)
+    assert operation.dilation == (2, 3)
+    taps = x[0, 0, 3:8:2, 4:11:3].numpy()
+    assert maps["0"][1, 3, 4] == pytest.approx(float((taps * model[0].weight.detach()[1, 0].numpy()).sum()), abs=1e-5)
+    field = geometry.annotate(network, {"input": (1, 11, 12)})["0"].receptive_field
+    assert field is not None
+    assert tuple(field.size) == (5, 7)
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_row_32_convolutions_along_one_and_three_axes(rank: int) -> None:
+    build = nn.Conv1d if rank == 1 else nn.Conv3d
+    model = seeded(lambda: nn.Sequential(build(2, 3, 3, stride=2, padding=1), nn.ReLU()))
+    x = picture(1, 2, *(5, 6, 7)[:rank])
+    engine = TorchEngine.open(model)
+    maps: dict[str, Array] = {}
+    network = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    operation = network["0"].operation
+    assert isinstance(operation, Convolution)
+    assert operation.kernel_size == (3,) * rank
+    for index in np.ndindex(*maps["0"].shape):
+        expected = naive_convolution(operation, x[0].numpy(), engine.weights("0"), index)
+        assert maps["0"][index] == pytest.approx(expected, abs=1e-5)
+
+
 def test_row_12_pooling_says_all_that_its_windows_need() -> None:
     network, _ = captured(seeded(CASES["pooled"][0]), {"input": picture(1, 3, 24, 21)})
     average, maximum, adaptive, whole = (network[name].operation for name in "1234")
@@ -396,6 +491,61 @@ def test_a_batch_of_three_is_three_pictures(name: str) -> None:
         for layer in network.layers:
             if not layer.notes and not alone[layer.name].notes:
                 np.testing.assert_allclose(maps[layer.name][place], single[layer.name], rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_batch_axis_is_optional_and_a_tensor_is_as_good_as_an_array(rank: int) -> None:
+    convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1]
+    model = seeded(lambda: nn.Sequential(convolution(3, 4, 3), nn.ReLU()))
+    x = picture(1, 3, *(7, 8, 9)[:rank])
+    expected = model(x)[0].detach().numpy()
+    lens = convlens.open(model)
+    for fed in (x, x[0], x[0].numpy(), x.numpy()):
+        np.testing.assert_array_equal(lens.feature_maps(fed)["1"].array, expected)
+
+
+class Spectrogram(nn.Module):
+    """Reads (batch, rows, columns): an array with as many axes as the picture of a 2-D convolution isn't one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x.unsqueeze(1))
+
+
+def test_what_the_first_convolution_says_of_the_input() -> None:
+    def shape(model: nn.Module) -> object:
+        given = TorchEngine.open(model).inputs[0]
+        return given.shape if given.rank_known else None
+
+    assert shape(nn.Sequential(nn.BatchNorm2d(1), nn.ZeroPad2d(1), nn.Conv2d(1, 4, 3))) == (1, None, None)
+    assert shape(nn.Sequential(nn.Conv2d(6, 12, 3, groups=3), nn.Conv2d(12, 1, 1))) == (6, None, None)
+    assert shape(nn.Sequential(nn.ConvTranspose3d(5, 2, 3))) == (5, None, None, None)
+    for silent in (Spectrogram(), nn.Linear(3, 4), nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv2d(1, 4, 3))):
+        assert shape(silent) is None
+    changed = nn.Sequential(nn.Conv2d(3, 4, 3))
+    engine = TorchEngine.open(changed)
+    assert engine.inputs[0].shape == (3, None, None)
+    changed[0] = nn.Conv1d(2, 4, 3)
+    assert engine.inputs[0].shape == (2, None)
+
+
+def test_looking_for_the_first_convolution_leaves_the_model_as_it_was() -> None:
+    model = seeded(lambda: nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(), nn.Conv2d(3, 4, 3))).train()
+    before = fingerprint(model)
+    assert TorchEngine.open(model).inputs[0].rank_known
+    assert fingerprint(model) == before
+
+
+def test_a_picture_has_the_channels_that_the_first_convolution_reads() -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (9, 8, 3)).astype(np.uint8)
+    maps = convlens.open(seeded(lambda: nn.Sequential(nn.Conv2d(1, 4, 3)))).feature_maps(colour)
+    assert maps.recipe is not None
+    assert maps.recipe.channels == "grey"
+    with pytest.raises(PictureError, match="neither grey nor RGB: expected 4 channels"):
+        convlens.open(nn.Sequential(nn.Conv2d(4, 4, 3))).feature_maps(colour)
 
 
 def test_row_16_channels_last_gives_the_same_pictures() -> None:
@@ -839,6 +989,24 @@ def test_row_39_the_picture_goes_where_the_model_lives() -> None:
     assert type(array) is Tensor
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_row_39_nothing_stays_behind_on_the_device() -> None:
+    model = seeded(lambda: ResNet((4, 6), 2, 5))
+    x = picture(1, 3, 32, 40)
+    _, expected = captured(model, {"x": x})
+    model.cuda()
+    model(x.cuda())  # what the libraries take for themselves at the first pass is theirs
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    network, maps = captured(model, {"x": x.numpy()})
+    torch.cuda.synchronize()
+    assert torch.cuda.memory_allocated() == before
+    assert list(maps) == [layer.name for layer in network.layers]
+    for name, array in maps.items():
+        assert type(array) is np.ndarray
+        np.testing.assert_allclose(array, expected[name], rtol=1e-2, atol=1e-2, err_msg=name)  # TF32 has 10 bits
+
+
 # -- what can't be done
 
 
@@ -855,8 +1023,11 @@ def test_a_wrong_number_of_channels_is_said_in_one_line() -> None:
 
 
 def test_a_picture_smaller_than_the_kernel() -> None:
-    with pytest.raises(InputError, match=r"[Kk]ernel size can't be greater than actual input size"):
+    with pytest.raises(InputError, match=r"too small: the kernel of conv .* at least 3 x 3 there, received 2 x 2"):
         captured(seeded(InPlaceRelu), {"x": picture(1, 3, 2, 2)})
+    pooled = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(5))
+    with pytest.raises(InputError, match=r"too small: the kernel of 1 .* at least 5 x 5 there, received 4 x 6"):
+        TorchEngine.open(pooled).trace({"input": (1, 3, 6, 8)})
 
 
 @pytest.mark.parametrize("value", [np.array(3.0), np.array(["a"]), np.array([None])])

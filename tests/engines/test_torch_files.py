@@ -111,6 +111,29 @@ def test_an_exported_program_of_another_size_is_refused() -> None:
             engine.trace({"x": shape})
 
 
+def test_row_29_a_fixed_batch_is_filled_up_with_copies() -> None:
+    model = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 7, 5)))
+    x = picture(1, 3, 8, 9)
+    engine = TorchEngine.open(exported(model, picture(4, 3, 8, 9)))
+    live, expected = captured(TorchEngine.open(model), {"input": x})
+    assert [given.batch for given in engine.inputs] == [4]
+    for fed in (x, x.numpy(), x):  # the third is a repeated run
+        network, maps = captured(engine, {"input": fed})
+        assert [layer.output_shape for layer in network.layers] == [layer.output_shape for layer in live.layers]
+        for name, array in expected.items():
+            assert maps[name].shape == array.shape
+            np.testing.assert_allclose(maps[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+    assert engine.trace({"input": (1, 3, 8, 9)}) == network
+    np.testing.assert_allclose(engine.predict({"input": x})["3"], expected["3"], rtol=1e-5, atol=1e-6)
+    gradient = engine.gradient({"input": x}, "3", (2,))
+    alone = TorchEngine.open(model).gradient({"input": x}, "3", (2,))
+    assert gradient is not None
+    assert alone is not None
+    np.testing.assert_allclose(gradient["input"], alone["input"], rtol=1e-5, atol=1e-6)
+    with pytest.raises(InputError, match=r"expected .*\(4, 3, 8, 9\)"):
+        engine.run({"input": picture(2, 3, 8, 9)}, None, lambda layer, array: None)
+
+
 def test_an_exported_program_asks_for_its_second_input() -> None:
     engine = TorchEngine.open(exported(seeded(TwoInputs), picture(1, 3, 8, 9), picture(1, 1, 8, 9)))
     with pytest.raises(InputError, match="'right' is missing"):
@@ -286,6 +309,7 @@ def test_a_state_dict_is_weights_only(wrapped: bool, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"weights only.*load_state_dict") as caught:
         TorchEngine.open(tmp_path / "weights.pth")
     assert not isinstance(caught.value, UntrustedModelError)
+    assert "weights_only" not in str(caught.value)
 
 
 # -- what isn't a model
@@ -307,13 +331,23 @@ def _truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
 
 
+def _begins_like_a_pickle(path: Path) -> None:
+    path.write_bytes(b"\x80\x02garbage")
+
+
+def _names_a_global(path: Path) -> None:
+    path.write_bytes(b"convlens\ngarbage\n")
+
+
 def _zip_of_something(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
 
 
 @pytest.mark.parametrize("suffix", [".pt2", ".pt", ".pth"])
-@pytest.mark.parametrize("write", [_text, _empty, _truncated, _zip_of_something])
+@pytest.mark.parametrize(
+    "write", [_text, _empty, _truncated, _begins_like_a_pickle, _names_a_global, _zip_of_something]
+)
 def test_a_file_that_is_no_model_is_said_in_one_line(
     suffix: str, write: Callable[[Path], None], tmp_path: Path
 ) -> None:

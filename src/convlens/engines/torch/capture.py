@@ -26,9 +26,10 @@ from convlens.engines.torch.naming import Namer
 from convlens.engines.torch.operators import Operator, described, dtype_name, operator
 from convlens.engines.torch.performing import Plainly, perform, plainly
 from convlens.engines.torch.precision import sums_in
+from convlens.engines.torch.refusals import Failure
 from convlens.engines.torch.reordering import REORDERING, Reordering
 from convlens.engines.torch.replay import Plan, Step, key_of, tensors_of
-from convlens.network import Kind, Layer, Merge, Network, Operation, Shape, Whole
+from convlens.network import Kind, Layer, Merge, Network, Operation, Whole
 
 _CALL_NUMBER = re.compile(r"(:\d+)?(\[\d+\])?$")
 
@@ -58,7 +59,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.layers: list[Layer] = []
         self.weights: dict[str, dict[str, Weight]] = {}
         self.namer = Namer(self._tell)
-        self.failed: tuple[str, tuple[Shape, ...]] | None = None
+        self.failed: Failure | None = None
         self.stopped: BaseException | None = None
         self._structure = structure
         self._batch = batch
@@ -136,7 +137,8 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         try:
             result, aside = perform(func, made_by, args, kwargs, self._settings)
         except Exception:
-            self.failed = (made_by.word, tuple(tuple(tensor.shape) for tensor in tensors))
+            place = parameters[0].module if parameters else self.namer.path
+            self.failed = Failure.of(made_by, args, kwargs, tensors, place)
             raise
         if not made_by.writes and isinstance(result, torch.Tensor):
             if made_by.transparent or (made_by.casts and result.dtype == tensors[0].dtype):

@@ -11,7 +11,7 @@ import torch  # noqa: TID251  # this package is the PyTorch engine
 
 from convlens.engines.base import Array, Feed, Sink
 from convlens.engines.torch.capture import Capture, tensors_in
-from convlens.engines.torch.exported import Program
+from convlens.engines.torch.exported import Program, filled, filled_shapes
 from convlens.engines.torch.feeding import Signature, prepared
 from convlens.engines.torch.gradient import Followed
 from convlens.engines.torch.graph import Given, Node, Weight
@@ -19,12 +19,13 @@ from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Structure, attention_in_steps, untouched
 from convlens.engines.torch.naming import Namer, followed
 from convlens.engines.torch.opening import opened
+from convlens.engines.torch.reading import shape_read
 from convlens.engines.torch.refusals import asked_for_integers, refusal, unready
 from convlens.engines.torch.replay import DivergedError, Plan, Replay
 from convlens.engines.torch.tracing import Fakes, blank, small
 from convlens.engines.torch.weights import by_role
 from convlens.errors import InputError, LayerNotFoundError, ModelError
-from convlens.network import Input, Layer, Network, Shape
+from convlens.network import FreeShape, Input, Layer, Network, Shape
 
 
 class TorchEngine:
@@ -47,6 +48,9 @@ class TorchEngine:
         self._outputs: tuple[str | None, ...] = ()
         self._weights: dict[str, dict[str, Weight]] = {}
         self._plan: Plan | None = None
+        self._read: tuple[object, FreeShape | None] | None = (
+            None  # what the first convolution says, and of which weights
+        )
         self._repeats = True  # until the model goes two ways at the same sizes
 
     @classmethod
@@ -67,14 +71,22 @@ class TorchEngine:
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """The parameters of ``forward``; their shapes only where ``input_shape`` or an exported program says them."""
-        return self._stated_inputs(Structure.of(self._model))
+        """The parameters of ``forward``; their shapes where ``input_shape`` or an exported program says them.
 
-    def _stated_inputs(self, structure: Structure) -> tuple[Input, ...]:
+        Of a model with one input the first convolution says the number of channels and axes, if it reads the input.
+        """
+        structure = Structure.of(self._model)
+        if self._program.inputs or self._input_shape is not None:
+            return self._stated_inputs(structure, self._input_shape)
+        weights = [(id(tensor), tensor.shape) for tensor in structure.tensors]
+        if self._read is None or self._read[0] != weights:
+            self._read = weights, shape_read(self._model, self._signature, structure)
+        return self._stated_inputs(structure, self._read[1])
+
+    def _stated_inputs(self, structure: Structure, given: FreeShape | None) -> tuple[Input, ...]:
         if self._program.inputs:
             return self._program.inputs
         dtype = str(structure.dtype).removeprefix("torch.")
-        given = self._input_shape
         return tuple(
             Input(name, given, dtype) if given is not None and place == 0 else Input(name, (), dtype, rank_known=False)
             for place, name in enumerate(self._signature.required)
@@ -95,6 +107,7 @@ class TorchEngine:
             InputError: an input is missing, or the model can't take such a shape.
         """
         self._signature.check(shapes)
+        shapes = filled_shapes(self._program.inputs, shapes)
         self._check_sizes(shapes)
         structure = Structure.of(self._model)
         kinds = [structure.dtype, torch.int64] if asked_for_integers(self._model) else [structure.dtype]
@@ -124,6 +137,8 @@ class TorchEngine:
             ModelError: the model's own code failed.
         """
         self._signature.check(feed)
+        feed, copied = filled(self._program.inputs, feed)
+        sink = _only_the_first(sink) if copied else sink
         structure = Structure.of(self._model)
         circumstances, tensors = self._circumstances(structure, feed)
         plan = self._plan
@@ -242,7 +257,7 @@ class TorchEngine:
                 )
 
     def _actual_inputs(self, structure: Structure, tensors: Mapping[str, torch.Tensor]) -> tuple[Input, ...]:
-        stated = {given.name: given for given in self._stated_inputs(structure)}
+        stated = {given.name: given for given in self._stated_inputs(structure, None)}
         return tuple(
             replace(
                 stated.get(name, Input(name, ())),
@@ -260,6 +275,7 @@ class TorchEngine:
             InputError: an input is missing, or the model can't take such a shape.
         """
         self._signature.check(feed)
+        feed, copied = filled(self._program.inputs, feed)
         structure = Structure.of(self._model)
         tensors = prepared(feed, structure.device, structure.dtype)
         self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
@@ -276,7 +292,7 @@ class TorchEngine:
             for name, tensor in zip(names, made, strict=True):
                 if name is not None:
                     array = as_array(kept(tensor))
-                    batched = tensor.ndim > 0 and tensor.shape[0] == batch == 1
+                    batched = tensor.ndim > 0 and tensor.shape[0] == batch and (batch == 1 or copied)
                     arrays[name] = array[0] if batched else array
         return arrays
 
@@ -306,6 +322,7 @@ class TorchEngine:
             LayerNotFoundError: this run makes no such layer.
         """
         self._signature.check(feed)
+        given, (feed, _) = feed, filled(self._program.inputs, feed)
         structure = Structure.of(self._model)
         tensors = prepared(feed, structure.device, structure.dtype)
         self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
@@ -329,7 +346,8 @@ class TorchEngine:
                 raise refusal(error, capture.failed, inputs) from error
         if not capture.found:
             raise LayerNotFoundError.among(layer, [one.name for one in capture.layers])
-        return capture.gradient(index)
+        found = capture.gradient(index)
+        return found if found is None else {name: part[: len(given[name])] for name, part in found.items()}
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer of the last network, by role: float32, read-only, as they are now.
@@ -349,6 +367,15 @@ class TorchEngine:
         if self._network is None or layer not in [one.name for one in known]:
             raise LayerNotFoundError.among(layer, [one.name for one in known])
         return by_role(self._network[layer], self._weights.get(layer, {}))
+
+
+def _only_the_first(sink: Sink) -> Sink:
+    """The sink for a batch of copies: it gets one of them."""
+
+    def first(layer: Layer, array: Array) -> None:
+        sink(layer, array[0] if array.ndim > len(layer.output_shape) else array)
+
+    return first
 
 
 def _ignore(layer: object, array: object) -> None:

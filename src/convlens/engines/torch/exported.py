@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
+from convlens.engines.base import Feed
 from convlens.engines.torch.feeding import Signature
 from convlens.engines.torch.naming import Frame, Namer
-from convlens.network import Input
+from convlens.network import Input, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,29 @@ def program_of(exported: torch.export.ExportedProgram, name: str | None) -> Prog
         inputs=tuple(inputs),
         signature=Signature(tuple(given.name for given in inputs)),
     )
+
+
+def filled_shapes(inputs: tuple[Input, ...], shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes to run with: a batch of one is filled up to the batch that the program was exported for."""
+    insisted = {given.name: given.batch for given in inputs}
+    return {
+        name: (insisted.get(name) or 1, *shape[1:]) if shape[:1] == (1,) else tuple(shape)
+        for name, shape in shapes.items()
+    }
+
+
+def filled(inputs: tuple[Input, ...], feed: Feed) -> tuple[Feed, bool]:
+    """The feed with copies of a single picture where the program insists on several, and whether there are copies."""
+    given = {name: tuple(int(n) for n in np.shape(value)) for name, value in feed.items()}
+    wanted = filled_shapes(inputs, given)
+    if wanted == given:
+        return feed, False
+    return {
+        name: _copies(value, wanted[name][0]) if wanted[name] != given[name] else value for name, value in feed.items()
+    }, True
+
+
+def _copies(value: Any, count: int) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().repeat(count, *(1 for _ in value.shape[1:]))
+    return np.repeat(np.asarray(value), count, axis=0)

@@ -40,6 +40,11 @@ class Namer:
         self._queue: deque[Node] = deque()
         self._taken: dict[str, int] = {}
 
+    @property
+    def path(self) -> str:
+        """The module that runs at the moment."""
+        return self._frames[-1].path
+
     def entered(self, frame: Frame) -> None:
         """A module's forward begins."""
         self._frames.append(frame)

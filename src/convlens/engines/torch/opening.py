@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from convlens.errors import ConvlensError, ModelError, UntrustedModelError
 
 # How the safe unpickler says that there is more than tensors in numbers, lists and dicts.
 _NEEDS_TRUST = re.compile("GLOBAL|global:|unrecognized function|Can only (build|create)|Trying to instantiate")
+_WANTED = "a model or weights, as torch.save writes them"
 _BUILD_IT = "Build the model's class in Python, call load_state_dict, and pass the live model: convlens.open(model)."
 _EXPORT_IT = "Or save it with torch.export.save(torch.export.export(model, (example,)), 'model.pt2')."
 
@@ -76,11 +78,13 @@ def _from_file(path: Path, trust: bool) -> object:
         return _from_torchscript(path)
     if any("archive_format" in member for member in members):
         return _from_exported_file(path, trust)
+    if not _could_be_pickled(path):
+        raise _broken(path, _WANTED, _what_it_is(path))
     try:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         if not _NEEDS_TRUST.search(str(error)):
-            raise _broken(path, "a model or weights, as PyTorch writes them", _first_line(error)) from error
+            raise _broken(path, _WANTED, _what_it_is(path)) from error
         if not trust:
             raise UntrustedModelError(
                 f"Opening {path.name} would run code that it carries, since it is a pickled Python object",
@@ -134,6 +138,25 @@ def _members(path: Path) -> list[str]:
             return archive.namelist()
     except zipfile.BadZipFile:
         return []
+
+
+def _could_be_pickled(path: Path) -> bool:
+    """Whether the file begins as all that ``torch.save`` wrote at any time: an archive, a tar file, a pickle."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    return start == b"PK" or start[:1] == b"\x80" or tarfile.is_tarfile(path)
+
+
+def _what_it_is(path: Path) -> str:
+    size = path.stat().st_size
+    if size == 0:
+        return "an empty file"
+    if zipfile.is_zipfile(path):
+        return "an archive without a model that can be read"
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return f"an archive that is cut off after {size} bytes"
+    return f"{size} bytes that are neither an archive nor a pickle of weights"
 
 
 def _described(content: object) -> str:

@@ -2,10 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
+from convlens.engines.torch.operators import Operator, described
 from convlens.errors import ConvlensError, InputError, ModelError
-from convlens.network import Input, Shape
+from convlens.network import Convolution, Input, Pooling, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The operator that refused its arguments: its word, their shapes, and the module that it ran in.
+
+    ``least`` is the size that its kernel needs, where what it reads is smaller.
+    """
+
+    word: str
+    shapes: tuple[Shape, ...]
+    place: str = ""
+    least: Shape = ()
+
+    @classmethod
+    def of(
+        cls, made_by: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], tensors: list[torch.Tensor], place: str
+    ) -> Failure:
+        """What is known of a call that failed."""
+        shapes = tuple(tuple(tensor.shape) for tensor in tensors)
+        return cls(made_by.word, shapes, place, _least(made_by, args, kwargs, tensors[0]))
+
+
+def _least(made_by: Operator, args: Sequence[Any], kwargs: Mapping[str, Any], read: torch.Tensor) -> Shape:
+    try:
+        _, (operation, *_) = described(made_by, args, kwargs, {id(read)}, (tuple(read.shape),), int(read.shape[0]))
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return ()  # arguments that are wrong in another way
+    if not isinstance(operation, (Convolution, Pooling)) or len(operation.padding) != len(operation.kernel_size):
+        return ()
+    spans = [d * (k - 1) + 1 for k, d in zip(operation.kernel_size, operation.dilation, strict=True)]
+    least = tuple(max(span - sum(pads), 1) for span, pads in zip(spans, operation.padding, strict=True))
+    sizes = tuple(read.shape)[-len(least) :]
+    return least if any(size < needed for size, needed in zip(sizes, least, strict=False)) else ()
 
 
 def unready(module: torch.nn.Module) -> ModelError | None:
@@ -33,10 +72,10 @@ def asked_for_integers(module: torch.nn.Module) -> bool:
     return any(isinstance(inner, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for inner in module.modules())
 
 
-def refusal(error: Exception, failed: tuple[str, tuple[Shape, ...]] | None, inputs: tuple[Input, ...]) -> ConvlensError:
+def refusal(error: Exception, failed: Failure | None, inputs: tuple[Input, ...]) -> ConvlensError:
     """The error to raise for what the model's forward raised.
 
-    ``failed`` is the operator that refused its arguments, with their shapes; without it the model's own code failed.
+    ``failed`` is the operator that refused its arguments; without it the model's own code failed.
     """
     if isinstance(error, ConvlensError):
         return error
@@ -48,14 +87,23 @@ def refusal(error: Exception, failed: tuple[str, tuple[Shape, ...]] | None, inpu
             received=given,
             hint="Give a smaller picture or fewer pictures at once.",
         )
+    if failed is not None and failed.least:
+        return InputError(
+            f"The picture is too small: the kernel of {failed.place or failed.word} doesn't fit into what it reads",
+            expected=f"at least {_sized(failed.least)} there",
+            received=_sized(failed.shapes[0][-len(failed.least) :]),
+            hint="Take a larger picture, or enlarge it: Recipe(resize='stretch', size=(rows, columns)), "
+            "--resize stretch --size ROWSxCOLUMNS.",
+        )
     if failed is not None or isinstance(error, (RuntimeError, AssertionError)):
-        operator = f"The model's {failed[0]} can't take what it gets" if failed else "The model can't take this input"
-        shapes = f"; tensors of shapes {' and '.join(str(shape) for shape in failed[1][:3])}" if failed else ""
+        operator = f"The model's {failed.word} can't take what it gets" if failed else "The model can't take this input"
+        shapes = f"; tensors of shapes {' and '.join(str(shape) for shape in failed.shapes[:3])}" if failed else ""
         return InputError(
             f"{operator} ({said})",
             expected="an input that the model was made for",
             received=given + shapes,
-            hint="Give a picture with the size and the number of channels that the model was made for.",
+            hint="Give a picture with the size and the number of channels that the model was made for, or say them: "
+            "convlens.open(model, input_shape=(3, 224, 224)), --input-shape 3,224,224.",
         )
     return ModelError(
         f"The model's forward failed with {type(error).__name__} ({said})",
@@ -63,3 +111,7 @@ def refusal(error: Exception, failed: tuple[str, tuple[Shape, ...]] | None, inpu
         received=given,
         hint="Call the model yourself on the same input to see where.",
     )
+
+
+def _sized(sizes: Shape) -> str:
+    return " x ".join(str(size) for size in sizes)

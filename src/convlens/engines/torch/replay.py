@@ -21,6 +21,7 @@ from convlens.engines.torch.graph import MARK, Constant, Given, Node, Origin
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.operators import Operator
 from convlens.engines.torch.performing import Plainly, perform, plainly
+from convlens.engines.torch.refusals import Failure
 from convlens.network import Network, Shape
 
 
@@ -83,7 +84,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, plan: Plan, keep: frozenset[str] | None, sink: Sink) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.stopped: BaseException | None = None
-        self.failed: tuple[str, tuple[Shape, ...]] | None = None
+        self.failed: Failure | None = None
         self.told = 0
         self._plan = plan
         self._steps = plan.steps
@@ -123,7 +124,7 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
             result, aside = perform(func, step.made_by, args, kwargs, self._settings)
         except Exception:
             shapes = tuple(tuple(value.shape) for value in args if isinstance(value, torch.Tensor))
-            self.failed = (step.made_by.word, shapes)
+            self.failed = Failure(step.made_by.word, shapes)
             raise
         if step.alias:
             result = result.detach()
