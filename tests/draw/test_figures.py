@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from matplotlib.text import Text
 
 from convlens.draw import figures
 from convlens.draw.colours import colour_map, index, scale_for
-from convlens.draw.figures import plot_kernels, plot_map, plot_maps
+from convlens.draw.figures import paper_figure, plot_kernels, plot_map, plot_maps
 from convlens.errors import DrawingError, MissingDependencyError
 
 rng = np.random.default_rng(0)
@@ -167,3 +169,59 @@ def test_drawing_imports_neither_matplotlib_nor_pillow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+CAPTION = "central crop to 224 rows x 224 columns (bicubic); value = pixel (0..255) / $x$"
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in axes"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda **options: plot_map(np.eye(4), **options),
+        lambda **options: plot_maps(np.ones((3, 4, 4)), **options),
+        lambda **options: plot_maps(np.ones((3, 9)), **options),
+        lambda **options: plot_maps(np.ones(5), **options),
+        lambda **options: plot_kernels(np.ones((2, 3, 3, 3)), **options),
+    ],
+    ids=["map", "maps", "rows", "vector", "kernels"],
+)
+def test_the_caption_is_in_the_figure(draw: Callable[..., Figure], inside: bool) -> None:
+    options = {"ax": paper_figure(5, 4).add_subplot()} if inside else {}
+    assert CAPTION.replace("$", r"\$") in " ".join(words_of(draw(caption=CAPTION, **options)).split())
+
+
+def test_other_filters_and_channels_than_the_first_can_be_chosen() -> None:
+    kernels = rng.normal(size=(20, 12, 3, 3)).astype(np.float32)
+    figure = plot_kernels(kernels, filters=[19, 9], channels=[11, 2, 3])
+    tiles = figure.axes[:6]
+    assert [ax.get_title(loc="left") for ax in tiles] == ["19, 11", "19, 2", "19, 3", "9, 11", "9, 2", "9, 3"]
+    assert (np.asarray(tiles[4].get_images()[0].get_array()) == kernels[9, 2]).all()
+    assert "shown" not in words_of(figure)
+    assert "The first 8 of 12 channels are shown." in words_of(plot_kernels(kernels, filters=[19]))
+    assert len(plot_kernels(kernels, filters=range(20), channels=[0]).axes) == 21
+    with pytest.raises(DrawingError, match="filters 0 to 19"):
+        plot_kernels(kernels, filters=[20])
+    with pytest.raises(DrawingError, match="channels 0 to 11"):
+        plot_kernels(kernels, channels=[])
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+@pytest.mark.parametrize("size", [(6.4, 4.8), (4, 8), (12, 3)])
+def test_side_by_side_nothing_lies_on_anything_else(layout: Any, size: tuple[float, float]) -> None:
+    figure = Figure(figsize=size, layout=layout)
+    left, right = figure.subplots(1, 2)
+    plot_maps(rng.normal(size=(32, 9, 12)), ax=left, title="stage1.block2.conv1 · Conv · 32 x 9 x 12", caption=CAPTION)
+    plot_kernels(rng.normal(size=(16, 3, 3, 3)), ax=right, title="stage1.block2.conv1  16 x 3 kernels of 3 x 3")
+    figure.canvas.draw()
+    texts = [found for found in figure.findobj(Text) if isinstance(found, Text) and found.get_text().strip()]
+    tiles = [one for ax in (left, right) for one in ax.child_axes]
+    assert len(tiles) == 32 + 24
+    for tile in tiles:  # matplotlib asks the locator anew at each drawing, and forgets the answer
+        tile.apply_aspect(tile.get_axes_locator()(tile, None))
+    ours = [found for found in texts if found.axes in (left, right, *tiles)]
+    assert len(ours) == len(tiles) + 4  # a number each; two titles, the caption, what is shown
+    boxes = [found.get_window_extent() for found in ours]
+    for place, box in enumerate(boxes):
+        for other in (*boxes[place + 1 :], *(tile.get_window_extent() for tile in tiles)):
+            assert not box.padded(-0.5).overlaps(other.padded(-0.5)), ours[place].get_text()

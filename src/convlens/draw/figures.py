@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure as Figure
     from matplotlib.figure import SubFigure
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
 
 MOST_MAPS = 64
 
 _WIDTH, _HEIGHT = 7.0, 8.5  # inches: a page's text area
 _LARGEST_CELL, _LABEL_INCHES = 2.6, 0.2
 _TITLE_POINTS, _TEXT_POINTS, _LABEL_POINTS = 11, 8, 7
+_LETTER_WIDTH = 0.55  # of a letter's height, on average
 _DIAGONAL = ([0, 1], [0, 1])  # through a constant map, as in every other picture
 _INK, _FRAME = theme.hexadecimal(theme.INK), theme.hexadecimal(theme.FRAME)
 
@@ -41,11 +45,13 @@ def plot_map(
     scale: Scale | None = None,
     mode: Mode = "auto",
     title: str | None = None,
+    caption: str = "",
     colour_bar: bool = True,
 ) -> Figure:
     """Return a figure of one map (rows, columns) with its rows, columns and a colour bar with values.
 
-    ``ax`` draws into axes of your own and returns their figure. Raises ``MissingDependencyError`` without matplotlib.
+    ``caption`` is a small line below, such as how the picture became the input. ``ax`` draws into axes of your own and
+    returns their figure. Raises ``MissingDependencyError`` without matplotlib.
 
     >>> plot_map(np.eye(3)).axes[0].get_images()[0].get_interpolation()
     'nearest'
@@ -62,11 +68,10 @@ def plot_map(
     ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
     ax.set_xlabel("column", fontsize=_TEXT_POINTS, color=_INK)
     ax.set_ylabel("row", fontsize=_TEXT_POINTS, color=_INK)
-    if title:
-        ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left")
     if colour_bar and image is not None:
         _colour_bar(ax.figure, image, [ax], shown, found)
-    _remark(ax, _sentence(found, "map"))
+    _title(ax, title)
+    _remark(ax, _sentence(found, "map"), caption)
     return _whole_figure(ax)
 
 
@@ -78,13 +83,15 @@ def plot_maps(
     scale: ScaleChoice = "layer",
     mode: Mode = "auto",
     title: str | None = None,
+    caption: str = "",
     columns: int | None = None,
 ) -> Figure:
     """Return a figure of maps (channels, rows, columns), each numbered, with a colour bar.
 
     1-D maps (channels, length) are rows of one picture, a vector (features,) is bars, and of (channels, depth, rows,
     columns) the middle slice is shown, in words. Of more than 64 maps the first 64 are shown, and the figure says so;
-    ``channels`` chooses. ``ax`` draws inside axes of your own. The scale is that of all maps, shown or not.
+    ``channels`` chooses. ``ax`` draws inside axes of your own. The scale is that of all maps, shown or not. ``caption``
+    is a small line below, such as how the picture became the input.
 
     >>> len(plot_maps(np.ones((3, 4, 4))).axes)
     4
@@ -92,7 +99,7 @@ def plot_maps(
     check_scale(scale)
     array = np.asarray(maps)
     if array.ndim < 3:
-        return _plot_flat(array, channels, ax, scale, mode, title)
+        return _plot_flat(array, channels, ax, scale, mode, title, caption)
     slices = []
     while array.ndim > 3 and array.shape[1]:
         slices.append(f"Slice {array.shape[1] // 2} of depth 0 to {array.shape[1] - 1} is shown.")
@@ -106,44 +113,61 @@ def plot_maps(
         labels = [f"{label}: {text}" for label, text in zip(labels, range_texts(scales, found), strict=True)]
     note = " ".join([*slices, _shown_note(len(chosen), len(values), "map", channels is not None)]).strip()
     size = (values.shape[1], values.shape[2])
-    return _grid(values[chosen], scales, labels, found, size, ax, title, note, columns, "map")
+    return _grid(values[chosen], scales, labels, found, size, ax, title, (note, caption), columns, "map")
 
 
 def plot_kernels(
     kernels: npt.ArrayLike,
     *,
+    filters: Sequence[int] | None = None,
+    channels: Sequence[int] | None = None,
     ax: Axes | None = None,
     scale: ScaleChoice = "layer",
     mode: Mode = "diverging",
     title: str | None = None,
+    caption: str = "",
 ) -> Figure:
     """Return a figure of kernels (filters, channels, rows, columns), a row a filter, labelled filter, channel.
 
-    At most the first 8 filters x 8 channels are shown (64 filters of one channel), and the figure says so.
+    The first 8 filters x 8 channels are shown (64 filters of one channel), and the figure says so; ``filters`` and
+    ``channels`` choose others. The scale is that of all kernels, shown or not.
+
+    Raises:
+        DrawingError: no such filter or channel.
 
     >>> plot_kernels(np.ones((2, 3, 3, 3))).axes[0].get_title(loc="left")
     '0, 0'
+    >>> len(plot_kernels(np.ones((20, 3, 3, 3)), filters=[9, 19], channels=[2], mode="auto").axes)
+    3
     """
     check_scale(scale)
     values, slice_note = two_dimensional(kernels)
-    filters, channels, rows, columns = values.shape
-    across = min(channels, 8)
-    down = min(filters, 8 if channels > 1 else MOST_MAPS)
-    shown = values[:down, :across]
-    flat = shown.reshape(down * across, rows, columns)
+    all_filters, all_channels, rows, columns = values.shape
+    across = _chosen(all_channels, channels, "channel", most=8)
+    down = _chosen(all_filters, filters, "filter", most=8 if len(across) > 1 else MOST_MAPS)
+    shown = values[np.ix_(down, across)]
+    flat = shown.reshape(len(down) * len(across), rows, columns)
     found = survey(flat)
     if scale == "map":
         own = [scale_for(one, mode="diverging") for one in shown]
-        scales = [one for one in own for _ in range(across)]
+        scales = [one for one in own for _ in across]
     else:
         scales = [scale if isinstance(scale, Scale) else scale_for(values, mode=mode)]
-    labels = [f"{one}, {channel}" if channels > 1 else str(one) for one in range(down) for channel in range(across)]
-    note = f"Shown: {slice_note}." if slice_note else ""
-    if (down, across) != (filters, channels):
-        note += f" The first {down} of {filters:,} filters and {across} of {channels:,} channels are shown."
-    return _grid(
-        flat, scales, labels, found, (rows, columns), ax, title, note, across if channels > 1 else None, "kernel"
-    )
+    labels = [f"{one}, {channel}" if all_channels > 1 else str(one) for one in down for channel in across]
+    notes = [f"Shown: {slice_note}."] if slice_note else []
+    first = [
+        (f"{len(shown_ones)} of {count:,} {noun}", len(shown_ones) < count)
+        for asked, shown_ones, count, noun in (
+            (filters, down, all_filters, "filters"),
+            (channels, across, all_channels, "channels"),
+        )
+        if asked is None
+    ]
+    if any(cut for _, cut in first):
+        notes.append(f"The first {' and '.join(part for part, _ in first)} are shown.")
+    grid = len(across) if len(across) > 1 else None
+    note = " ".join(notes)
+    return _grid(flat, scales, labels, found, (rows, columns), ax, title, (note, caption), grid, "kernel")
 
 
 def _plot_flat(
@@ -153,6 +177,7 @@ def _plot_flat(
     scale: ScaleChoice,
     mode: Mode,
     title: str | None,
+    caption: str,
 ) -> Figure:
     """Plot 1-D maps (channels, length) as the rows of one picture, a vector (features,) as bars."""
     if array.ndim == 2:
@@ -161,7 +186,7 @@ def _plot_flat(
         shared = scale if isinstance(scale, Scale) else scale_for(values, mode=mode)
         if ax is None:
             ax = paper_figure(_WIDTH, min(_HEIGHT, 1.4 + 0.16 * len(chosen))).add_subplot()
-        figure = plot_map(values[chosen], ax=ax, scale=shared, title=title)
+        figure = plot_map(values[chosen], ax=ax, scale=shared, title=title, caption=caption)
         ax.set_aspect("auto")
         ax.set_xlabel("position", fontsize=_TEXT_POINTS, color=_INK)
         ax.set_ylabel("channel", fontsize=_TEXT_POINTS, color=_INK)
@@ -179,17 +204,38 @@ def _plot_flat(
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(_FRAME)
-    if title:
-        ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left")
-    _remark(ax, _sentence(survey(values[None]), "vector"))
+    _title(ax, title)
+    _remark(ax, _sentence(survey(values[None]), "vector"), caption)
     return _whole_figure(ax)
 
 
-def _remark(ax: Axes, words: str) -> None:
-    """Write ``words`` below axes that have ticks and a label."""
-    if words:
+def _title(ax: Axes, title: str | None) -> None:
+    if title:
+        words = _wrapped(title, _inches(ax), _TITLE_POINTS)
+        ax.set_title(_plain(words), fontsize=_TITLE_POINTS, color=_INK, loc="left")
+
+
+def _remark(ax: Axes, words: str, caption: str, below: int = 34) -> None:
+    """Write ``words`` and the caption so many points below axes, under their ticks and label."""
+    text = _lines(words, caption, _inches(ax))
+    if text:
         at: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        ax.annotate(words, (0, 0), (0, -34), fontsize=_LABEL_POINTS, color=_INK, va="top", **at)
+        ax.annotate(text, (0, 0), (0, -below), fontsize=_LABEL_POINTS, color=_INK, va="top", **at)
+
+
+def _inches(ax: Axes, *, upwards: bool = False) -> float:
+    """How wide the axes are, or how high."""
+    box, (width, height) = ax.get_position(), _whole_figure(ax).get_size_inches()
+    return float(box.height * height if upwards else box.width * width)
+
+
+def _lines(words: str, caption: str, inches: float) -> str:
+    return _plain("\n".join(_wrapped(text, inches, _LABEL_POINTS) for text in (words, caption) if text))
+
+
+def _wrapped(text: str, inches: float, points: float) -> str:
+    """Break the text where it would grow wider than what it belongs to, and into the neighbour."""
+    return textwrap.fill(text, max(12, int(inches * 72 / (_LETTER_WIDTH * points))))
 
 
 def _matplotlib() -> Any:
@@ -276,13 +322,13 @@ def _colour_bar(figure: Any, image: ScalarMappable, axes: list[Axes], scale: Sca
         bar.set_ticks([scale.maximum], labels=[f"{scale.maximum:.3g}"])
 
 
-def _chosen(count: int, channels: Sequence[int] | None) -> list[int]:
-    if channels is None:
-        return list(range(min(count, MOST_MAPS)))
-    chosen = [int(channel) for channel in channels]
-    wrong = [channel for channel in chosen if not 0 <= channel < count]
+def _chosen(count: int, asked: Sequence[int] | None, noun: str = "channel", *, most: int = MOST_MAPS) -> list[int]:
+    if asked is None:
+        return list(range(min(count, most)))
+    chosen = [int(number) for number in asked]
+    wrong = [number for number in chosen if not 0 <= number < count]
     if wrong or not chosen:
-        raise DrawingError("No such channel", expected=f"channels 0 to {count - 1}", received=str(wrong or "none"))
+        raise DrawingError(f"No such {noun}", expected=f"{noun}s 0 to {count - 1}", received=str(wrong or "none"))
     return chosen
 
 
@@ -315,14 +361,20 @@ def _grid(
     size: tuple[int, int],
     ax: Axes | None,
     title: str | None,
-    note: str,
+    below: tuple[str, str],
     columns: int | None,
     noun: str,
 ) -> Figure:
-    """Draw numbered maps in a grid, in a figure of their own or inside ``ax``, whose frame gives way to them."""
+    """Draw numbered maps in a grid, in a figure of their own or inside ``ax``, whose frame gives way to them.
+
+    ``below`` are a note on what is shown, and the caption.
+    """
     rows, map_columns = size
     count = len(maps)
-    across = max(1, min(columns or grid_columns(count, map_columns or 1, rows or 1), max(count, 1)))
+    wide, high = map_columns or 1, rows or 1
+    if ax is not None:  # as if the axes were square and the maps pressed with them
+        wide, high = (max(1, round(100 * size)) for size in (wide / _inches(ax), high / _inches(ax, upwards=True)))
+    across = max(1, min(columns or grid_columns(count, wide, high), max(count, 1)))
     down = max(1, math.ceil(count / across))
     if ax is None:
         tall = (rows or 1) / (map_columns or 1)
@@ -333,49 +385,69 @@ def _grid(
         if title:
             figure.suptitle(_plain(title), fontsize=_TITLE_POINTS, color=_INK, x=0.01, ha="left")
     else:
-        axes = _inside(ax, across, down, count)
+        axes = _inside(ax, across, down, labels)
         around = ax.figure
-        if title:
-            ax.set_title(_plain(title), fontsize=_TITLE_POINTS, color=_INK, loc="left", pad=16)
     image = None
     for position, (one, own) in enumerate(zip(axes, maps, strict=True)):
         image = _show(one, own, scales[position % len(scales)]) or image
         one.set_xticks([])
         one.set_yticks([])
-        one.set_title(labels[position], fontsize=_LABEL_POINTS, color=_INK, loc="left", pad=2)
+        if ax is None:
+            one.set_title(labels[position], fontsize=_LABEL_POINTS, color=_INK, loc="left", pad=2)
         if found.strange[position]:
             for spine in one.spines.values():
                 spine.set_color(theme.hexadecimal(theme.NOT_A_NUMBER))
                 spine.set_linewidth(1.2)
+    note, caption = below
     remarks = [note, _sentence(found, noun)]
     if len(scales) > 1:
         remarks.insert(1, f"Each {noun} on its own scale.")
     elif image is not None:
         _colour_bar(around, image, axes if ax is None else [ax], scales[0], found)
     words = " ".join(filter(None, remarks))
-    if words and ax is None:
-        around.supxlabel(words, fontsize=_LABEL_POINTS, color=_INK, x=0.01, ha="left", wrap=True)
-    elif words and ax is not None:
-        ax.annotate(
-            words, (0, 0), (0, -6), "axes fraction", "offset points", fontsize=_LABEL_POINTS, color=_INK, va="top"
-        )
-    return around if ax is None else _whole_figure(ax)
+    if ax is not None:
+        _title(ax, title)
+        _remark(ax, words, caption, below=6)
+        return _whole_figure(ax)
+    if words or caption:
+        text = _lines(words, caption, around.get_figwidth() - 0.2)
+        around.supxlabel(text, fontsize=_LABEL_POINTS, color=_INK, x=0.01, ha="left", multialignment="left")
+    return figure
 
 
-def _inside(ax: Axes, across: int, down: int, count: int) -> list[Axes]:
+def _inside(ax: Axes, across: int, down: int, labels: list[str]) -> list[Axes]:
+    """Numbered axes in a grid inside ``ax``; each has room for its number, however large ``ax`` is in the end."""
     ax.set_axis_off()
-    width, height = 1 / across, 1 / down
-    return [
-        ax.inset_axes(
-            (
-                position % across * width,
-                1 - (position // across + 1) * height,
-                width * 0.92,
-                height * 0.84,
-            )
-        )
-        for position in range(count)
-    ]
+    axes = []
+    for position, label in enumerate(labels):
+        one = ax.inset_axes((0, 0, 1, 1))
+        number = one.set_title(label, fontsize=_LABEL_POINTS, color=_INK, loc="left", pad=2)
+        one.set_axes_locator(_Cell(ax, number, (position // across, position % across), (down, across)))
+        one.set_anchor("NW")
+        axes.append(one)
+    return axes
+
+
+class _Cell:
+    """Where a tile of a grid stands, found out when it is drawn: only then is it known how large the whole is."""
+
+    def __init__(self, whole: Axes, number: Text, place: tuple[int, int], count: tuple[int, int]) -> None:
+        self._whole, self._number, self._place, self._count = whole, number, place, count
+
+    def __call__(self, ax: Any, renderer: Any) -> Bbox:  # noqa: ARG002
+        """The tile's box in figure coordinates; the number grows smaller where the tile is too small for it."""
+        from matplotlib.transforms import Bbox
+
+        figure = _whole_figure(self._whole)
+        box = self._whole.get_position()
+        width, height = box.width / self._count[1], box.height / self._count[0]
+        points_wide, points_high = width * figure.get_figwidth() * 72, height * figure.get_figheight() * 72
+        letters = max(1, len(self._number.get_text()))
+        size = min(_LABEL_POINTS, 0.2 * points_high, 0.9 * points_wide / (_LETTER_WIDTH * letters))
+        self._number.set_fontsize(size)
+        label = (1.3 * size + 2) / points_high * height
+        left, top = box.x0 + self._place[1] * width, box.y1 - self._place[0] * height
+        return Bbox.from_extents(left, top - 0.96 * height, left + 0.92 * width, top - label)
 
 
 def _whole_figure(ax: Axes) -> Figure:

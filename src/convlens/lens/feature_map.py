@@ -231,7 +231,8 @@ class FeatureMap:
         """
         for number in channels or ():
             self.channel(number)
-        return draw.plot_maps(self.array, channels=channels, ax=ax, scale=scale, mode=mode, title=self.title)
+        options: dict[str, Any] = {"ax": ax, "scale": scale, "mode": mode, "title": self.title}
+        return draw.plot_maps(self.array, channels=channels, caption=self.caption, **options)
 
     def explain(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -85,13 +85,24 @@ class Kernels:
                 return picture
         raise ChannelError(f"{self.name} has no page {page}", expected=f"pages 0 to {number}", received=str(page))
 
-    def plot(self, *, ax: Axes | None = None, scale: ScaleChoice = "layer", mode: Mode = "auto") -> Figure:
-        """A matplotlib Figure for papers; needs the extra ``plot``.
+    def plot(
+        self,
+        filters: Sequence[int] | None = None,
+        channels: Sequence[int] | None = None,
+        *,
+        ax: Axes | None = None,
+        scale: ScaleChoice = "layer",
+        mode: Mode = "auto",
+    ) -> Figure:
+        """A matplotlib Figure of the first kernels, or of those of ``filters`` and ``channels``, for papers; needs the
+        extra ``plot``.
 
         Raises:
             MissingDependencyError
+            DrawingError: no such filter or channel.
         """
-        return draw.plot_kernels(self.array, ax=ax, scale=scale, mode=mode, title=self.title)
+        options: dict[str, Any] = {"ax": ax, "scale": scale, "mode": mode, "title": self.title}
+        return draw.plot_kernels(self.array, filters=filters, channels=channels, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """The kernels' facts and statistics as plain data."""
