@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from convlens.engines.base import Engine
-from convlens.errors import MissingDependencyError, ModelError
+from convlens.errors import MissingDependencyError, ModelError, UntrustedModelError
 from convlens.network import Shape
 
 
@@ -85,6 +85,8 @@ def open_engine(model: object, *, trust: bool = False, input_shape: Shape | None
         MissingDependencyError: the framework isn't installed; the message has the command that installs it.
     """
     row = find(model)
+    if row.name == "onnx" and isinstance(model, (str, Path)):
+        _refuse_pickle(Path(model))
     if find_spec(row.package) is None:
         raise MissingDependencyError(
             f"Opening this model needs {row.package}, which isn't installed",
@@ -98,12 +100,18 @@ def _find_by_suffix(path: Path) -> Row:
     known = _listed(s for row in ROWS for s in row.suffixes)
     row = next((row for row in ROWS if path.suffix.lower() in row.suffixes), None)
     if path.is_dir():
-        raise ModelError("A folder is not a model", expected=f"a file ending in {known}", received=f"the folder {path}")
+        raise ModelError(
+            "A folder is not a model",
+            expected=f"a file ending in {known}",
+            received=f"the folder {path}",
+            hint=_inside(path),
+        )
     if not path.exists():
         raise ModelError(
             "No such model file", expected=f"a file ending in {known}", received=str(path), hint=_neighbour(path)
         )
     if row is None:
+        _refuse_pickle(path)
         raise ModelError(
             "convlens can't tell what kind of model this is",
             expected=f"a file ending in {known}",
@@ -111,6 +119,34 @@ def _find_by_suffix(path: Path) -> Row:
             hint="Rename the file if its ending is wrong, or open the model in Python and pass the live object.",
         )
     return row
+
+
+_PICKLE = b"\x80"
+"""The first byte of a pickle of protocol 2 and later (PEP 307); no ONNX file begins with it."""
+
+
+def _refuse_pickle(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            is_pickle = file.read(1) == _PICKLE
+    except OSError:
+        return  # the engine says what is wrong with it
+    if is_pickle:
+        raise UntrustedModelError(
+            "This file is a pickle, which can run any code when it is opened, and is refused",
+            expected="a model file",
+            received=str(path),
+            hint="Export the model to ONNX or with torch.export, or open it yourself and pass the live model.",
+        )
+
+
+def _inside(folder: Path) -> str:
+    endings = [suffix for row in ROWS for suffix in row.suffixes]
+    try:
+        models = sorted(str(place) for place in folder.iterdir() if place.suffix.lower() in endings)
+    except OSError:
+        models = []
+    return f"Did you mean {models[0]}?" if models else "Type the path of a model file."
 
 
 def _neighbour(path: Path) -> str:

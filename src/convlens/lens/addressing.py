@@ -65,7 +65,10 @@ def check_channel(layer: str, shape: Shape, number: int) -> None:
     count = shape[0] if shape else 0
     if not 0 <= number < count:
         raise ChannelError(
-            f"{layer} has no channel {number}", expected=f"a channel from 0 to {count - 1}", received=str(number)
+            f"{layer} has no channel {number}",
+            expected=f"a channel from 0 to {count - 1}",
+            received=str(number),
+            hint=f"Type --channel {count - 1}, for example." if count else "",
         )
 
 

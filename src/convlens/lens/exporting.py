@@ -53,7 +53,10 @@ def check(path: str | Path) -> Path:
     target = Path(path)
     if target.suffix not in SUFFIXES:
         raise OutputError(
-            "convlens can't tell the format", expected="a path ending in " + ", ".join(SUFFIXES), received=str(target)
+            "convlens can't tell the format",
+            expected="a path ending in " + ", ".join(SUFFIXES),
+            received=str(target),
+            hint=f"Type -o {target.with_suffix('.npz')}" if target.name else "Type -o maps.npz",
         )
     if target.suffix == ".zarr" and find_spec("zarr") is None:
         raise MissingDependencyError(

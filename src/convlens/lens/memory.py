@@ -68,12 +68,15 @@ def parse(budget: str | int | None) -> int:
     """
     if budget is None:
         return available() // 2
-    if isinstance(budget, int):
+    if isinstance(budget, int) and budget > 0:
         return budget
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", budget.lower())
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(budget).lower())
     if not match or match[2] == "i":
         raise ConvlensError(
-            "This is not an amount of memory", expected="for example 4GB or 512MiB", received=repr(budget)
+            "This is not an amount of memory",
+            expected="for example 4GB or 512MiB",
+            received=repr(budget),
+            hint="Type --memory 4GB (memory='4GB'), for example.",
         )
     return int(float(match[1]) * _UNITS[match[2]])
 

@@ -174,7 +174,10 @@ class Lens:
         network = self.network
         with_kernels = [found for found in network if found.has_kernels]
         if layer is None and not with_kernels:
-            raise ConvlensError("This network has no convolution, so there are no kernels to show")
+            raise ConvlensError(
+                "This network has no convolution, so there are no kernels to show",
+                hint="Type convlens summary MODEL for its layers, or convlens maps MODEL PICTURE for its maps.",
+            )
         found = with_kernels[0] if layer is None else network[layer]
         if not isinstance(found.operation, Convolution):
             names = [other.name for other in with_kernels]

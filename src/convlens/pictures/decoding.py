@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import warnings
@@ -40,10 +41,16 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
             raise
         except UnidentifiedImageError:
             raise PictureError(
-                "This file is not a picture that convlens can read", expected=KNOWN, received=name
+                "This file is not a picture that convlens can read",
+                expected=KNOWN,
+                received=name,
+                hint="Choose another file, or save this one as PNG.",
             ) from None
-        except Image.DecompressionBombError:
-            raise _too_large(name, max_pixels, f"more than {2 * max_pixels:,} pixels") from None
+        except Image.DecompressionBombError as error:
+            stated = re.search(r"\((\d+) pixels\)", str(error))
+            pixels = int(stated[1]) if stated else 4 * max_pixels
+            told = f"{pixels:,} pixels" if stated else f"more than {2 * max_pixels:,} pixels"
+            raise _too_large(name, max_pixels, told, pixels) from None
         except MemoryError:
             raise PictureError(
                 "The picture doesn't fit into memory", received=name, hint="Scale it down first."
@@ -52,7 +59,7 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
             raise PictureError(
                 "The picture is broken or incomplete",
                 received=name,
-                hint=f"Pillow says: {str(error) or type(error).__name__}.",
+                hint=f"Copy or save the file again. Pillow says: {str(error) or type(error).__name__}.",
             ) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
@@ -60,12 +67,13 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
         notes.extend(f"Pillow warns: {' '.join(str(w.message).split())}" for w in told)
 
 
-def _too_large(name: str, max_pixels: int, received: str) -> PictureError:
+def _too_large(name: str, max_pixels: int, received: str, pixels: int) -> PictureError:
     return PictureError(
         "The picture is too large",
         expected=f"up to {max_pixels:,} pixels",
         received=f"{name} with {received}",
-        hint="Scale it down, or raise max_pixels if you trust the file.",
+        hint=f"Scale it down; or, if you trust the file, type --max-pixels {pixels} "
+        f"(in Python, convlens.pictures.read(path, max_pixels={pixels})).",
     )
 
 
@@ -79,7 +87,7 @@ def decode(image: Image.Image, name: str, max_pixels: int, notes: list[str], pat
     """
     columns, rows = image.size
     if rows * columns > max_pixels:
-        raise _too_large(name, max_pixels, f"{rows} x {columns} = {rows * columns:,} pixels")
+        raise _too_large(name, max_pixels, f"{rows} x {columns} = {rows * columns:,} pixels", rows * columns)
     if rows * columns == 0:
         raise PictureError(
             "The picture has no pixels", expected="at least 1 row and 1 column", received=f"{rows} x {columns}"

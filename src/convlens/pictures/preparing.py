@@ -198,6 +198,9 @@ def _size(picture: Picture, recipe: Recipe, model: tuple[int | None, ...], input
                 f"The recipe's size is not the size of the network's input {input.name!r}",
                 expected=_shown(model),
                 received=_shown((rows, columns)),
+                hint="Leave --size out: the picture is brought to the model's own size."
+                if None in model
+                else f"Type --size {model[0]}x{model[1]}, or leave it out.",
             )
     if rows is None and columns is None and recipe.crop != 1:
         raise PictureError(
@@ -224,7 +227,7 @@ def _check_unresized(picture: Picture, resize: str, size: tuple[int, int]) -> No
             "The picture has another size than the network's input, and the recipe doesn't resize",
             expected=_shown(size),
             received=f"{picture.name} with {_shown((picture.rows, picture.columns))}",
-            hint="Say how to resize it: crop, pad or stretch.",
+            hint="Type --resize crop, --resize pad or --resize stretch.",
         )
 
 

@@ -31,6 +31,10 @@ class Picture:
 
     ``pixels`` is (rows, columns, channels) with 1 or 3 channels; uint8 (0..255), or uint16 (0..65535) where the
     source has 16 bits. ``notes`` tell what reading did to it.
+
+    >>> picture = Picture(np.zeros((300, 451, 3), np.uint8), "cat.png")
+    >>> picture, picture.columns
+    (Picture('cat.png', 300 rows x 451 columns x 3 channels), 451)
     """
 
     pixels: Pixels

@@ -37,6 +37,8 @@ def _checked_number(what: str, value: object) -> float:
 
 
 def _checked_per_channel(what: str, values: object) -> tuple[float, ...]:
+    if isinstance(values, (int, float)):
+        return (_checked_number(what, values),)
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise PictureError(f"The {what} is not a list of numbers", expected="1 or 3 numbers", received=repr(values))
     numbers = tuple(_checked_number(what, value) for value in values)
@@ -45,6 +47,7 @@ def _checked_per_channel(what: str, values: object) -> tuple[float, ...]:
             f"The {what} has {len(numbers)} numbers",
             expected="1 number, or 3 (one a channel)",
             received=_listed(numbers) if numbers else "none",
+            hint=f"Type --{what} 0.5 or --{what} 0.5,0.5,0.5, for example.",
         )
     return numbers
 
@@ -58,7 +61,10 @@ def _checked_size(size: object) -> tuple[int, int]:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise PictureError(
-            "The size is not a picture's size", expected="rows x columns, such as 1440x1080", received=_listed(size)
+            "The size is not a picture's size",
+            expected="rows x columns, such as 1440x1080",
+            received=_listed(size),
+            hint="Type --size 224x224, for example.",
         ) from None
     if rows * columns > LARGEST_SIZE:
         raise PictureError(
@@ -81,7 +87,7 @@ class Recipe:
     """How the picture became the input: geometry, channel order, and ``value = (pixel * scale - mean) / std``.
 
     ``pixel`` runs from 0 to 255, also for 16-bit pictures (divided by 257). ``mean`` and ``std`` have one number, or
-    one a channel in the network's own channel order: blue first for ``channels="bgr"``.
+    one a channel in the network's own channel order: blue first for ``channels="bgr"``. A number alone will do.
 
     ``resize`` brings the picture to ``size`` (rows, columns): ``stretch`` changes its proportions; ``crop`` takes the
     central part of the right proportions, ``crop`` of its largest possible side; ``pad`` keeps all of the picture and
@@ -117,7 +123,10 @@ class Recipe:
         object.__setattr__(self, "crop", _checked_number("crop", self.crop))
         if not 0 < self.crop <= 1:
             raise PictureError(
-                "The crop is not a part of the picture", expected="above 0, up to 1", received=f"{self.crop:g}"
+                "The crop is not a part of the picture",
+                expected="above 0, up to 1",
+                received=f"{self.crop:g}",
+                hint="Type --crop 0.875, for example.",
             )
         if self.crop != 1 and self.resize != "crop":
             raise PictureError(

@@ -38,7 +38,11 @@ def read_options(reader: Reader, *allowed: str, hint: str = "") -> Options:
             raise reader.mistake(word, "This doesn't belong here", expected=listed(allowed), hint=meant or hint)
         setting = "padding" if word.text in ("same", "valid", "pad") else word.text
         if setting in given:
-            raise reader.mistake(word, f"The {setting} is given twice", expected=f"'{given[setting]}' alone")
+            raise reader.mistake(
+                word,
+                f"The {setting} is given twice",
+                expected=f"'{setting}' once" if word.text == given[setting] else f"'{given[setting]}' alone",
+            )
         given[setting] = word.text
         match word.text:
             case "stride":

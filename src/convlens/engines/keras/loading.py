@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,9 +28,18 @@ def choose_backend() -> None:
     if not installed or (chosen is not None and find_spec(chosen) is None):
         raise MissingDependencyError(
             "Keras needs a backend that isn't installed",
-            expected=chosen or "tensorflow, jax or torch",
-            hint=f"Type: pip install {chosen or 'tensorflow-cpu'}",
+            expected="tensorflow, jax or torch",
+            received=f"KERAS_BACKEND={chosen}" if chosen is not None else "none of them",
+            hint=_remedy(chosen),
         )
+
+
+def _remedy(chosen: str | None) -> str:
+    packages = {"tensorflow": "tensorflow-cpu", "jax": "jax", "torch": "torch"}
+    if chosen is None or chosen in packages:
+        return f"Type: pip install {packages[chosen or 'tensorflow']}"
+    close = get_close_matches(chosen, packages, n=1)
+    return f"Did you mean KERAS_BACKEND={close[0]}?" if close else "Type KERAS_BACKEND=tensorflow, jax or torch."
 
 
 @contextmanager

@@ -111,7 +111,9 @@ def _fitted(slot: Slot, shape: Shape) -> Shape:
             f"The network's input {slot.name!r} doesn't fit",
             expected=f"the shape ({', '.join('any' if n is None else str(n) for n in slot.sizes)})",
             received=f"({', '.join(map(str, shape))})",
-            hint="The first axis is the batch." if len(shape) != len(slot.sizes) else "",
+            hint="The first axis is the batch."
+            if len(shape) != len(slot.sizes)
+            else "Feed that shape, and leave out --input-shape (input_shape=...).",
         )
     return (batch, *shape[1:]) if batch is not None and shape else shape
 

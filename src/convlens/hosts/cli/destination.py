@@ -59,7 +59,10 @@ class Destination:
                 "convlens doesn't write this format",
                 expected="a path ending in " + ", ".join(FORMATS) + ", or a folder",
                 received=str(output),
-                hint=f"Type -o {output.with_suffix('.png')}",
+                hint=f"Type -o {output.with_suffix('')}{os.sep} for a folder, or "
+                f"-o {output.with_suffix('.png')} for one layer."
+                if ending in _NO_PICTURES
+                else f"Type -o {output.with_suffix('.png')}",
             )
         if ending not in FORMATS:
             return cls(files.check_folder(output), False, format or "png")
