@@ -26,6 +26,7 @@ import pytest
 from convlens import geometry
 from convlens.engines.base import Array, Engine
 from convlens.errors import ConvlensError
+from convlens.lens import Lens
 from convlens.network import Convolution, Kind, Layer, Network, Shape
 
 
@@ -228,6 +229,18 @@ class EngineTests:
             assert maps[layer.name].shape == (2, *layer.output_shape), layer.name
             for item, alone in enumerate(singles):
                 self.assert_close(maps[layer.name][item], alone.maps[layer.name], case.tolerance, layer.name)
+
+    def test_the_batch_axis_is_optional(self, case: EngineCase) -> None:
+        lens = Lens(self.opened(case), case.model)
+        if len(lens.inputs) != 1 or not lens.inputs[0].rank_known or (lens.inputs[0].batch or 1) != 1:
+            return  # nobody but the model knows how many axes an item has
+        whole = np.asarray(next(iter(case.feed.values())))[:1]
+        if whole.dtype.kind != "f":
+            return  # integers may be a picture's pixels, which are read in another way
+        batched, alone = lens.feature_maps(whole), lens.feature_maps(whole[0])
+        assert [layer.name for layer in alone.network] == [layer.name for layer in batched.network]
+        for layer in batched.network:
+            self.assert_close(alone[layer.name].array, batched[layer.name].array, case.tolerance, layer.name)
 
     def test_the_gradient_is_what_a_small_step_shows(self, case: EngineCase) -> None:
         captured, engine, before = self.capture(case), self.opened(case), case.fingerprint()

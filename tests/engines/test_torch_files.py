@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from convlens.errors import ConvlensError, InputError, ModelError, UntrustedMode
 from convlens.network import Kind, Network
 
 
-def captured(engine: TorchEngine, feed: dict[str, Tensor]) -> tuple[Network, dict[str, Array]]:
+def captured(engine: TorchEngine, feed: Mapping[str, Tensor | Array]) -> tuple[Network, dict[str, Array]]:
     maps: dict[str, Array] = {}
     network = engine.run(feed, None, lambda layer, array: maps.update({layer.name: array}))
     return network, maps
