@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    import convlens
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,3 +22,19 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("usual", shared, max_examples=100)
     settings.register_profile("thorough", shared, max_examples=1000)
     settings.load_profile("thorough" if config.getoption("--thorough", default=False) else "usual")
+
+
+@pytest.fixture(scope="session")
+def efficientnets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, convlens.FeatureMaps]:
+    """EfficientNet-Lite0 run on the cat in each engine; exporting and opening it takes seconds, so all share it."""
+    from tests.engines import efficientnet
+
+    import convlens
+    from convlens import pictures
+
+    path = efficientnet.in_onnx(tmp_path_factory.mktemp("onnx") / "efficientnet_lite0.onnx")
+    models = {"torch": efficientnet.in_torch(), "onnx": path, "keras": efficientnet.in_keras()}
+    return {
+        engine: convlens.open(model, input_shape=(3, 224, 224), recipe=efficientnet.RECIPE).feature_maps(pictures.cat())
+        for engine, model in models.items()
+    }

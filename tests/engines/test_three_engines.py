@@ -7,7 +7,6 @@ import pytest
 from tests.engines import efficientnet
 
 import convlens
-from convlens import pictures
 from convlens.network import Kind
 
 COMPARED = (Kind.NORMALISATION, Kind.ACTIVATION, Kind.ADD, Kind.POOLING, Kind.DENSE)
@@ -32,14 +31,9 @@ def stages(maps: convlens.FeatureMaps) -> list[tuple[str, str, np.ndarray]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, convlens.FeatureMaps]:
-    path = efficientnet.in_onnx(tmp_path_factory.mktemp("onnx") / "efficientnet_lite0.onnx")
-    models = {"torch": efficientnet.in_torch(), "onnx": path, "keras": efficientnet.in_keras()}
-    return {
-        engine: convlens.open(model, input_shape=(3, 224, 224), recipe=efficientnet.RECIPE).feature_maps(pictures.cat())
-        for engine, model in models.items()
-    }
+@pytest.fixture
+def runs(efficientnets: dict[str, convlens.FeatureMaps]) -> dict[str, convlens.FeatureMaps]:
+    return efficientnets
 
 
 def test_matching_layers_have_the_same_maps(runs: dict[str, convlens.FeatureMaps]) -> None:
