@@ -36,27 +36,67 @@ class ConvlensError(Exception):
 
 
 class ModelError(ConvlensError):
-    """A model that can't be opened or run."""
+    """A model that can't be opened or run.
+
+    >>> import convlens
+    >>> try:
+    ...     convlens.open("no_such_file.onnx")
+    ... except ModelError as error:
+    ...     print(error.problem, "|", error.received)
+    No such model file | no_such_file.onnx
+    """
 
 
 class UntrustedModelError(ModelError):
-    """Opening this file could run code that it carries; the user has to say ``trust=True``."""
+    """Opening this file could run code that it carries; the user has to say ``trust=True``.
+
+    >>> issubclass(UntrustedModelError, ModelError)  # whoever catches a bad model catches this too
+    True
+    """
 
 
 class MissingDependencyError(ConvlensError):
-    """A package that an engine or an output format needs isn't installed."""
+    """A package that an engine or an output format needs isn't installed.
+
+    >>> print(MissingDependencyError("Figures need matplotlib", hint="Type: pip install 'convlens[plot]'"))
+    Figures need matplotlib. Type: pip install 'convlens[plot]'
+    """
 
 
 class PictureError(ConvlensError):
-    """A picture that can't be read, or that the network can't take."""
+    """A picture that can't be read, or that the network can't take.
+
+    >>> import convlens
+    >>> try:
+    ...     convlens.sketch("conv 3 3x3").feature_maps("no_such_picture.png")
+    ... except PictureError as error:
+    ...     print(error.problem, "|", error.received)
+    No such picture | no_such_picture.png
+    """
 
 
 class InputError(ConvlensError):
-    """The network's inputs don't fit what was given: a missing second input, a wrong shape, an unknown input shape."""
+    """The network's inputs don't fit what was given: a missing second input, a wrong shape, an unknown input shape.
+
+    >>> import convlens
+    >>> try:
+    ...     convlens.open(convlens.sketch("conv 3 3x3").model, input_shape=(3, -8, 8))
+    ... except InputError as error:
+    ...     print(error.problem, "|", error.received)
+    This is not an input shape | (3, -8, 8)
+    """
 
 
 class LayerNotFoundError(ConvlensError, KeyError):
-    """A layer name that the network doesn't have. Also a ``KeyError``, since maps are a mapping."""
+    """A layer name that the network doesn't have. Also a ``KeyError``, since maps are a mapping.
+
+    >>> import convlens
+    >>> try:
+    ...     convlens.sketch("conv 3 3x3").network["cnv"]
+    ... except KeyError as error:
+    ...     print(error)
+    No layer 'cnv': expected one of 1 layer names, received 'cnv'. Did you mean 'conv'?
+    """
 
     __str__ = Exception.__str__  # KeyError would print the repr of the text
 
@@ -86,17 +126,39 @@ class LayerNotFoundError(ConvlensError, KeyError):
 
 
 class ChannelError(ConvlensError, IndexError):
-    """A channel that the layer doesn't have."""
+    """A channel that the layer doesn't have. Also an ``IndexError``.
+
+    >>> import convlens, numpy as np
+    >>> maps = convlens.sketch("conv 3 3x3").feature_maps(np.zeros((8, 8, 3), np.uint8))
+    >>> try:
+    ...     maps["conv"].channel(3)
+    ... except IndexError as error:
+    ...     print(type(error).__name__, error.expected)
+    ChannelError a channel from 0 to 2
+    """
 
 
 class MemoryBudgetError(ConvlensError, MemoryError):
-    """What was asked for needs more memory than the budget allows."""
+    """What was asked for needs more memory than the budget allows. Also a ``MemoryError``.
+
+    >>> import convlens, numpy as np
+    >>> try:
+    ...     convlens.sketch("conv 3 3x3").feature_maps(np.zeros((99, 99, 3), np.uint8), memory="1kB")
+    ... except MemoryError as error:
+    ...     print(type(error).__name__, error.expected)
+    MemoryBudgetError at most 1.0 kB
+    """
 
 
 class SketchError(ConvlensError, ValueError):
     """A mistake in a sketch, shown with a caret under the wrong word.
 
     ``sketch`` is the user's own line, ``column`` and ``width`` say where the wrong word stands.
+
+    >>> print(SketchError("No such block", sketch="conv 3 3x3 | rulo", column=13, width=4, hint="Did you mean relu?"))
+    No such block. Did you mean relu?
+      conv 3 3x3 | rulo
+                   ^^^^
     """
 
     def __init__(
@@ -120,10 +182,18 @@ class SketchError(ConvlensError, ValueError):
 
 
 class DrawingError(ConvlensError, ValueError):
-    """A picture that can't be drawn as it was asked for."""
+    """A picture that can't be drawn as it was asked for. Also a ``ValueError``.
+
+    >>> print(DrawingError("No such channel", expected="channels 0 to 2", received="[3]"))
+    No such channel: expected channels 0 to 2, received [3]
+    """
 
 
 class OutputError(ConvlensError, OSError):
-    """A file or folder that can't be written; nothing half-written remains."""
+    """A file or folder that can't be written; nothing half-written remains. Also an ``OSError``.
+
+    >>> print(OutputError("This ending is unknown", expected=".npz, .safetensors or .zarr", received="maps.txt"))
+    This ending is unknown: expected .npz, .safetensors or .zarr, received maps.txt
+    """
 
     __str__ = Exception.__str__  # OSError would print an errno

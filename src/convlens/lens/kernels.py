@@ -28,6 +28,13 @@ class Kernels:
     ``array`` is float32, (filters, channels per group, rows, columns); ``bias`` is (filters,) or ``None``.
     ``reads_colour`` tells whether the layer reads the picture's three colours, so that a filter can be drawn as one
     coloured tile.
+
+    >>> import convlens
+    >>> kernels = convlens.sketch("conv 4 3x3 | relu", input_shape=(3, 8, 8)).kernels("conv")
+    >>> kernels
+    Kernels('conv': 4 x 3 x 3 x 3, bias of 4)
+    >>> kernels.array.dtype.name, kernels.array[0].shape, kernels.reads_colour
+    ('float32', (3, 3, 3), True)
     """
 
     def __init__(self, layer: Layer, array: NDArray[Any], bias: NDArray[Any] | None, *, reads_colour: bool) -> None:

@@ -33,6 +33,14 @@ class FeatureMaps(Mapping[str, FeatureMap]):
     ``network`` is the path that this picture took; ``picture`` and ``recipe`` tell what it was fed with (``None`` where
     the input was fed untouched), ``recipe_source`` who chose the recipe; ``prediction`` is the network's own answer, if
     it ends in class scores.
+
+    >>> import convlens, numpy as np
+    >>> lens = convlens.sketch("conv 2 3x3 | relu", input_shape=(3, 8, 8), seed=0)
+    >>> maps = lens.feature_maps(np.full((8, 8, 3), 100, np.uint8))
+    >>> [(name, found.shape) for name, found in maps.items()]
+    [('conv', (2, 6, 6)), ('relu', (2, 6, 6))]
+    >>> list(maps.verify())  # the outputs that were held against the untouched model's
+    ['relu']
     """
 
     def __init__(
@@ -81,15 +89,27 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         return len(self._arrays)
 
     @overload
-    def explain(self, layer: str, index: Shape) -> Explanation: ...
+    def explain(self, layer: str, index: Shape) -> Explanation:
+        """How the value at ``index`` of a layer came about."""
 
     @overload
-    def explain(self, layer: str, index: Shape, *, anywhere: Literal[True]) -> Explanation | PictureValue: ...
+    def explain(self, layer: str, index: Shape, *, anywhere: Literal[True]) -> Explanation | PictureValue:
+        """The same, or the value of a network input where ``layer`` names one."""
 
     def explain(self, layer: str, index: Shape, *, anywhere: bool = False) -> Explanation | PictureValue:
         """How the value at ``index`` (channels first, batchless) of a layer came about.
 
         With ``anywhere`` the name may be that of a network input, where every trace ends.
+
+        Raises:
+            LayerNotFoundError: no such layer.
+
+        >>> import convlens, numpy as np
+        >>> maps = convlens.sketch("conv 1 3x3", input_shape=(3, 8, 8)).feature_maps(np.full((8, 8, 3), 9, np.uint8))
+        >>> maps.explain("conv", (0, 2, 3)).agrees
+        True
+        >>> maps.explain("picture", (0, 2, 3), anywhere=True).value
+        9.0
         """
         if layer in self.network:
             found = self.network[layer]

@@ -20,6 +20,12 @@ class Prediction:
 
     ``layer`` is the output that holds the scores. ``softmax`` tells whether they were logits that a softmax turned into
     probabilities here, or probabilities already.
+
+    >>> answer = Prediction("fc", ((2, 0.75, "tabby"), (0, 0.25, "tiger cat")), softmax=True)
+    >>> print(answer)
+    tabby 0.750, tiger cat 0.250 (softmax of the scores)
+    >>> answer.to_dict()["top"][0]
+    {'index': 2, 'probability': 0.75, 'label': 'tabby'}
     """
 
     layer: str

@@ -31,6 +31,13 @@ class Summary:
 
     Prints as a table, shows itself as one in a notebook, and gives the same facts as :meth:`to_dict`. Pure shape
     plumbing is left out unless ``plumbing`` asks for it; the totals count it all the same.
+
+    >>> import convlens
+    >>> summary = convlens.sketch("conv 3 3x3 | relu", input_shape=(3, 1440, 1080)).summary()
+    >>> summary.totals()
+    '2 layers, 84 parameters, 125,563,284 MACs'
+    >>> [row.cells[2] for row in summary.rows()]
+    ['3 x 1438 x 1078', '3 x 1438 x 1078']
     """
 
     def __init__(self, network: Network, *, plumbing: bool = False, derive: Derive = derive_all) -> None:
