@@ -501,6 +501,26 @@ def test_only_what_is_kept_is_computed() -> None:
     assert len(piece.nodes) == 5, "conv0 relu0 add0 conv1 relu1"
 
 
+def test_a_layer_without_a_name_of_its_own_stands_beside_what_it_reads() -> None:
+    """Names stay as they are; a layer that the file does name stays where its name puts it."""
+    weights = {f"block.{n}.conv.weight": numbers(3, 3, 1, 1, seed=n) for n in range(2)}
+    nodes = [
+        models.node("Conv", "image block.0.conv.weight", "1", name="node_Conv_1"),
+        models.node("Clip", "1", "2", name="node_clip_2"),
+        models.node("Conv", "2 block.1.conv.weight", "3", name="node_Conv_3"),
+        models.node("Add", "2 3", "4", name="node_add_4"),
+        models.node("Relu", "4", "last"),
+    ]
+    seen = see(models.model(nodes, {"image": (1, 3, 4, 4)}, ["last"], weights), image(1, 3, 4, 4))
+    assert {layer.name: layer.scope for layer in seen.network} == {
+        "block.0.conv": ("block", "0"),
+        "clip": ("block", "0"),
+        "block.1.conv": ("block", "1"),
+        "add": ("block", "1"),
+        "last": (),
+    }
+
+
 # ONNX's own operator cases
 
 OPERATORS = frozenset(

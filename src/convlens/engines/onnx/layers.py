@@ -16,7 +16,7 @@ from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.feeding import dtype_name
 from convlens.engines.onnx.graph import Graph
 from convlens.engines.onnx.layouts import KEEPING, order_of, to_last
-from convlens.engines.onnx.naming import scope_of
+from convlens.engines.onnx.naming import nameless, scope_of
 from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.parameters import Parameters
 from convlens.engines.onnx.shapes import Value
@@ -80,6 +80,7 @@ class LayerBuilder:
         self._parameters = Parameters(graph, constants)
         self._last: set[str] = set(graph.channels_last_inputs)
         self._scale_notes: dict[str, str] = {}
+        self._scopes: dict[str, tuple[int, tuple[str, ...]]] = {}  # with the place in the file
         self.presentations: dict[str, Presentation] = {}
         self.calls: dict[str, Call] = {}
 
@@ -113,17 +114,23 @@ class LayerBuilder:
         if not plumbing:
             self.calls[output] = call = self._call(node, place, value, batched)
             kind, operation = describe(call)
+        inputs = graph.sources(index, self._values)
+        scope = scope_of(name)
+        if not scope and nameless(node, name):
+            # where the file has no path for it, it stands beside what it reads
+            scope = max((self._scopes[i] for i in inputs if i in self._scopes), default=(0, ()))[1]
+        self._scopes[name] = (len(self._scopes), scope)
         parameters, shares = self._parameters.first_used_by(index, name) if first else (0, None)
         return Layer(
             name=name,
             op=node.op_type,
             kind=kind,
-            inputs=graph.sources(index, self._values),
+            inputs=inputs,
             output_shape=presentation.shape(value.shape),
             operation=operation,
             parameters=parameters,
             dtype=dtype_name(value.element),
-            scope=scope_of(name),
+            scope=scope,
             shares=shares,
             notes=self._notes(node, output, batched or plumbing),
         )

@@ -107,6 +107,18 @@ def scope_of(name: str) -> tuple[str, ...]:
     return tuple(part for part in parts[:-1] if part)
 
 
+def nameless(node: onnx.NodeProto, layer: str) -> bool:
+    """Whether a layer is called after its operator, since the file has no name for it.
+
+    >>> nameless(onnx.helper.make_node("Clip", ["x"], ["y_1"], name="node_clip_3"), "clip:2")
+    True
+    >>> nameless(onnx.helper.make_node("Clip", ["x"], ["y"], name="clip"), "clip")
+    False
+    """
+    given = (node.name or node.output[0]).strip("/")
+    return layer.partition(":")[0] == node.op_type.lower() != given
+
+
 def _module_path(node: onnx.NodeProto) -> str:
     """The path that PyTorch's exporter wrote down: the module, if it is one operator, else module.function."""
     properties = {p.key: p.value for p in node.metadata_props}
