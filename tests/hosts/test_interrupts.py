@@ -88,6 +88,17 @@ def test_while_the_demo_runs(tmp_path: Path, after: float) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_before_a_command_begins(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer keeps silent there, and says 130."""
+
+    def interrupt(_text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("convlens.hosts.cli.terminal.say", interrupt)
+    result = run("--version")
+    assert (result.code, result.out, result.err.lstrip()) == (2, "", LINE)
+
+
 def test_in_somebody_elses_process(run: Run, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process goes on."""
 

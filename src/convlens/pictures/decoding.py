@@ -49,8 +49,8 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
         except Image.DecompressionBombError as error:
             stated = re.search(r"\((\d+) pixels\)", str(error))
             pixels = int(stated[1]) if stated else 4 * max_pixels
-            told = f"{pixels:,} pixels" if stated else f"more than {2 * max_pixels:,} pixels"
-            raise _too_large(name, max_pixels, told, pixels) from None
+            size = f"{pixels:,} pixels" if stated else f"more than {2 * max_pixels:,} pixels"
+            raise _too_large(name, max_pixels, size, pixels) from None
         except MemoryError:
             raise PictureError(
                 "The picture doesn't fit into memory", received=name, hint="Scale it down first."

@@ -16,6 +16,7 @@ from convlens.hosts.cli.command import PipeClosedError, StoppedError
 from convlens.hosts.cli.options import examples
 
 _WRONG, _BUG, _SUCCESS = 2, 1, 0
+_TYPER_INTERRUPTED = 130  # what Typer makes of Ctrl-C before a command begins
 _PIPE_CLOSED = 141  # 128 + SIGPIPE, as a shell reports it for every other tool
 
 
@@ -62,6 +63,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="convlens", standalone_mode=False)
+        if code == _TYPER_INTERRUPTED:
+            raise KeyboardInterrupt
         sys.stdout.flush()
         return code if isinstance(code, int) else _SUCCESS
     except StoppedError:

@@ -19,6 +19,8 @@ _LINE = "convlens: Interrupted. Nothing half-written remains.\n"
 _AGAIN = 0.02  # seconds
 
 _seen: list[int] = []
+_stderr: list[int] = []
+"""Another handle on stderr, since a framework's output may be on its way through a pipe at that moment."""
 
 
 def watch() -> None:
@@ -31,6 +33,8 @@ def watch() -> None:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us wants it ignored
             signal.signal(signal.SIGINT, _remember)
             sys.unraisablehook = _send_again
+    with suppress(OSError):
+        _stderr.append(os.dup(2))
 
 
 def seen() -> bool:
@@ -48,9 +52,13 @@ def leave(*, alone: bool) -> int:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(_LINE)
-        sys.stderr.flush()
+    if alone and _stderr:
+        with suppress(OSError):
+            os.write(_stderr[-1], _LINE.encode())
+    else:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(_LINE)
+            sys.stderr.flush()
     if alone:
         os._exit(CODE)
     return CODE
