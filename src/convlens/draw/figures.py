@@ -13,6 +13,7 @@ import numpy.typing as npt
 from convlens.draw import colours, theme
 from convlens.draw.colours import Floats, Mode, Scale, scale_for
 from convlens.draw.grid import grid_columns
+from convlens.draw.inset import LABEL_POINTS, LETTER_WIDTH, inside, whole_figure
 from convlens.draw.kernels import two_dimensional
 from convlens.draw.page import swatches
 from convlens.draw.scaling import ScaleChoice, check_scale, own_scales, range_texts
@@ -24,16 +25,12 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure as Figure
-    from matplotlib.figure import SubFigure
-    from matplotlib.text import Text
-    from matplotlib.transforms import Bbox
 
 MOST_MAPS = 64
 
 _WIDTH, _HEIGHT = 7.0, 8.5  # inches: a page's text area
 _LARGEST_CELL, _LABEL_INCHES = 2.6, 0.2
-_TITLE_POINTS, _TEXT_POINTS, _LABEL_POINTS = 11, 8, 7
-_LETTER_WIDTH = 0.55  # of a letter's height, on average
+_TITLE_POINTS, _TEXT_POINTS = 11, 8
 _DIAGONAL = ([0, 1], [0, 1])  # through a constant map, as in every other picture
 _INK, _FRAME = theme.hexadecimal(theme.INK), theme.hexadecimal(theme.FRAME)
 
@@ -65,14 +62,14 @@ def plot_map(
         figure = paper_figure(5.0 * height / max(height, 5.0 * rows / max(columns, 1)) + 1.4, height + 0.7)
         ax = figure.add_subplot()
     image = _show(ax, values, shown)
-    ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
+    ax.tick_params(labelsize=LABEL_POINTS, colors=_INK, length=2)
     ax.set_xlabel("column", fontsize=_TEXT_POINTS, color=_INK)
     ax.set_ylabel("row", fontsize=_TEXT_POINTS, color=_INK)
     if colour_bar and image is not None:
         _colour_bar(ax.figure, image, [ax], shown, found)
     _title(ax, title)
     _remark(ax, _sentence(found, "map"), caption)
-    return _whole_figure(ax)
+    return whole_figure(ax)
 
 
 def plot_maps(
@@ -199,14 +196,14 @@ def _plot_flat(
     positions = np.arange(len(values)) if channels is None else np.array(_chosen(len(values), channels))
     ax.bar(positions, values[positions], width=1.0, color=theme.hexadecimal(theme.MARK))
     ax.axhline(0, color=_FRAME, linewidth=0.5)
-    ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
+    ax.tick_params(labelsize=LABEL_POINTS, colors=_INK, length=2)
     ax.set_xlabel("feature", fontsize=_TEXT_POINTS, color=_INK)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(_FRAME)
     _title(ax, title)
     _remark(ax, _sentence(survey(values[None]), "vector"), caption)
-    return _whole_figure(ax)
+    return whole_figure(ax)
 
 
 def _title(ax: Axes, title: str | None) -> None:
@@ -220,22 +217,22 @@ def _remark(ax: Axes, words: str, caption: str, below: int = 34) -> None:
     text = _lines(words, caption, _inches(ax))
     if text:
         at: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        ax.annotate(text, (0, 0), (0, -below), fontsize=_LABEL_POINTS, color=_INK, va="top", **at)
+        ax.annotate(text, (0, 0), (0, -below), fontsize=LABEL_POINTS, color=_INK, va="top", **at)
 
 
 def _inches(ax: Axes, *, upwards: bool = False) -> float:
     """How wide the axes are, or how high."""
-    box, (width, height) = ax.get_position(), _whole_figure(ax).get_size_inches()
+    box, (width, height) = ax.get_position(), whole_figure(ax).get_size_inches()
     return float(box.height * height if upwards else box.width * width)
 
 
 def _lines(words: str, caption: str, inches: float) -> str:
-    return _plain("\n".join(_wrapped(text, inches, _LABEL_POINTS) for text in (words, caption) if text))
+    return _plain("\n".join(_wrapped(text, inches, LABEL_POINTS) for text in (words, caption) if text))
 
 
 def _wrapped(text: str, inches: float, points: float) -> str:
     """Break the text where it would grow wider than what it belongs to, and into the neighbour."""
-    return textwrap.fill(text, max(12, int(inches * 72 / (_LETTER_WIDTH * points))))
+    return textwrap.fill(text, max(12, int(inches * 72 / (LETTER_WIDTH * points))))
 
 
 def _matplotlib() -> Any:
@@ -314,7 +311,7 @@ def _colour_bar(figure: Any, image: ScalarMappable, axes: list[Axes], scale: Sca
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=28, extend=extend)
     bar.outline.set_edgecolor(_FRAME)
     bar.outline.set_linewidth(0.5)
-    bar.ax.tick_params(labelsize=_LABEL_POINTS, colors=_INK, length=2)
+    bar.ax.tick_params(labelsize=LABEL_POINTS, colors=_INK, length=2)
     if scale.minimum < scale.maximum:
         ticks = np.linspace(scale.minimum, scale.maximum, 5)
         bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
@@ -385,7 +382,7 @@ def _grid(
         if title:
             figure.suptitle(_plain(title), fontsize=_TITLE_POINTS, color=_INK, x=0.01, ha="left")
     else:
-        axes = _inside(ax, across, down, labels)
+        axes = inside(ax, across, down, labels)
         around = ax.figure
     image = None
     for position, (one, own) in enumerate(zip(axes, maps, strict=True)):
@@ -393,7 +390,7 @@ def _grid(
         one.set_xticks([])
         one.set_yticks([])
         if ax is None:
-            one.set_title(labels[position], fontsize=_LABEL_POINTS, color=_INK, loc="left", pad=2)
+            one.set_title(labels[position], fontsize=LABEL_POINTS, color=_INK, loc="left", pad=2)
         if found.strange[position]:
             for spine in one.spines.values():
                 spine.set_color(theme.hexadecimal(theme.NOT_A_NUMBER))
@@ -408,53 +405,10 @@ def _grid(
     if ax is not None:
         _title(ax, title)
         _remark(ax, words, caption, below=6)
-        return _whole_figure(ax)
+        return whole_figure(ax)
     if words or caption:
         text = _lines(words, caption, around.get_figwidth() - 0.2)
-        around.supxlabel(text, fontsize=_LABEL_POINTS, color=_INK, x=0.01, ha="left", multialignment="left")
-    return figure
-
-
-def _inside(ax: Axes, across: int, down: int, labels: list[str]) -> list[Axes]:
-    """Numbered axes in a grid inside ``ax``; each has room for its number, however large ``ax`` is in the end."""
-    ax.set_axis_off()
-    axes = []
-    for position, label in enumerate(labels):
-        one = ax.inset_axes((0, 0, 1, 1))
-        number = one.set_title(label, fontsize=_LABEL_POINTS, color=_INK, loc="left", pad=2)
-        one.set_axes_locator(_Cell(ax, number, (position // across, position % across), (down, across)))
-        one.set_anchor("NW")
-        axes.append(one)
-    return axes
-
-
-class _Cell:
-    """Where a tile of a grid stands, found out when it is drawn: only then is it known how large the whole is."""
-
-    def __init__(self, whole: Axes, number: Text, place: tuple[int, int], count: tuple[int, int]) -> None:
-        self._whole, self._number, self._place, self._count = whole, number, place, count
-
-    def __call__(self, ax: Any, renderer: Any) -> Bbox:  # noqa: ARG002
-        """The tile's box in figure coordinates; the number grows smaller where the tile is too small for it."""
-        from matplotlib.transforms import Bbox
-
-        figure = _whole_figure(self._whole)
-        box = self._whole.get_position()
-        width, height = box.width / self._count[1], box.height / self._count[0]
-        points_wide, points_high = width * figure.get_figwidth() * 72, height * figure.get_figheight() * 72
-        letters = max(1, len(self._number.get_text()))
-        size = min(_LABEL_POINTS, 0.2 * points_high, 0.9 * points_wide / (_LETTER_WIDTH * letters))
-        self._number.set_fontsize(size)
-        label = (1.3 * size + 2) / points_high * height
-        left, top = box.x0 + self._place[1] * width, box.y1 - self._place[0] * height
-        return Bbox.from_extents(left, top - 0.96 * height, left + 0.92 * width, top - label)
-
-
-def _whole_figure(ax: Axes) -> Figure:
-    figure: Figure | SubFigure | None = ax.figure
-    while figure is not None and figure is not figure.figure:
-        figure = figure.figure  # a sub-figure knows the figure that it is part of
-    assert figure is not None  # axes that are drawn into have a figure
+        around.supxlabel(text, fontsize=LABEL_POINTS, color=_INK, x=0.01, ha="left", multialignment="left")
     return figure
 
 
