@@ -50,7 +50,7 @@ class _Cell:
 def whole_figure(ax: Axes) -> Figure:
     """The figure that the axes are part of, through all sub-figures."""
     figure: Any = ax.figure
-    while figure is not None and figure is not figure.figure:
+    while figure is not figure.figure:
         figure = figure.figure  # a sub-figure knows the figure that it is part of
-    assert figure is not None  # axes that are drawn into have a figure
-    return figure
+    whole: Figure = figure
+    return whole
