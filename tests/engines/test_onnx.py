@@ -493,6 +493,32 @@ def test_ctrl_c_stops_the_runtime_and_leaves_the_engine_usable() -> None:
     assert seen == ["relu0"]
 
 
+def test_ctrl_c_stops_the_loading_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large models take seconds to load; the runtime is told to give up."""
+    engine = OnnxEngine.open(models.chain(3))
+    picture = {"image": numbers(1, 8, 32, 32)}
+    real, refused = ort.InferenceSession, []
+
+    def load(*arguments: Any, **options: Any) -> ort.InferenceSession:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)  # until the signal has been taken
+        try:
+            return real(*arguments, **options)
+        except Exception as error:
+            refused.append(str(error))
+            raise
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ort, "InferenceSession", load)
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(picture, None, lambda layer, array: None)
+    assert len(refused) == 1
+    assert "cancel" in refused[0].lower()
+    seen: list[str] = []
+    engine.run(picture, frozenset({"relu2"}), lambda layer, array: seen.append(layer.name))
+    assert seen == ["relu2"]
+
+
 def test_only_what_is_kept_is_computed() -> None:
     engine = OnnxEngine.open(models.chain(6))
     engine.run({"image": numbers(1, 8, 32, 32)}, frozenset({"relu1"}), lambda layer, array: None)

@@ -9,9 +9,9 @@ size of all maps; large arrays that NumPy allots come in huge pages, which spare
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -26,6 +26,8 @@ from convlens.engines.onnx.shapes import Value
 from convlens.errors import ModelError
 
 ort.set_default_logger_severity(4)  # what goes wrong is said once, by our own error
+
+Result = TypeVar("Result")
 
 _BLOCK = 16
 """Filters that ONNX Runtime's blocked layout computes at a time; fewer are filled up with zeros."""
@@ -149,8 +151,13 @@ def serialised(model: onnx.ModelProto) -> bytes:
 
 
 def _session(model: bytes | str, options: ort.SessionOptions) -> ort.InferenceSession:
-    try:
+    """Load a model; large ones take seconds, in which Ctrl-C stops the runtime too."""
+
+    def load() -> ort.InferenceSession:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    try:
+        return _stoppable(load, lambda: options.set_load_cancellation_flag(True))
     except Exception as error:
         text = reason(error)
         lacking = type(error).__name__ in ("NotImplemented", "RuntimeException")
@@ -172,29 +179,36 @@ def _evaluator(model: onnx.ModelProto | str, source: Source) -> ReferenceEvaluat
 
 
 def _interruptible(session: ort.InferenceSession, binding: ort.IOBinding) -> None:
-    """Run in a second thread, so that Ctrl-C stops the runtime at its next node and not after the last one."""
-    if threading.current_thread() is not threading.main_thread():
-        session.run_with_iobinding(binding)
-        return
+    """Run so that Ctrl-C stops the runtime at its next node and not after the last one."""
     options = ort.RunOptions()
+    _stoppable(lambda: session.run_with_iobinding(binding, options), lambda: setattr(options, "terminate", True))
+
+
+def _stoppable(work: Callable[[], Result], stop: Callable[[], None]) -> Result:
+    """Work in a second thread, so that Ctrl-C in the first reaches the runtime."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    made: list[Result] = []
     failure: list[BaseException] = []
 
-    def work() -> None:
+    def worker() -> None:
         try:
-            session.run_with_iobinding(binding, options)
+            made.append(work())
         except BaseException as error:
             failure.append(error)
 
-    thread = threading.Thread(target=work, name="convlens-onnx")
-    thread.start()
+    thread = threading.Thread(target=worker, name="convlens-onnx")
     try:
+        thread.start()
         thread.join()
     except BaseException:
-        options.terminate = True
-        thread.join()
+        stop()
+        if thread.is_alive():
+            thread.join()
         raise
     if failure:
         raise failure[0]
+    return made[0]
 
 
 def _level(proto: onnx.ModelProto, model: onnx.ModelProto | str) -> int:
