@@ -13,6 +13,7 @@ from convlens.engines.keras.layout import channels, our_axis, spatial
 from convlens.network import Kind, Operation, Shape
 
 _KERNEL_FUNCTIONS = {"Conv": "kernel", "DepthwiseConv": "kernel", "ConvTranspose": "kernel", "Matmul": "x2"}
+_OF_TWO = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Power")
 
 
 class Source(Protocol):
@@ -123,8 +124,10 @@ class Call:
         """What a function of ``keras.ops`` was given beside the values of the network, by role."""
         if isinstance(self.op, keras.layers.Layer):
             return {}
-        if self.word not in _KERNEL_FUNCTIONS:
+        if self.word in _OF_TWO:
             return {**self.constant}
+        if self.word not in _KERNEL_FUNCTIONS:
+            return {}
         kernel = self.argument(1, _KERNEL_FUNCTIONS[self.word])
         return {"kernel": kernel} if isinstance(kernel, keras.Variable) else {}
 

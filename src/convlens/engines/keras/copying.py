@@ -34,7 +34,8 @@ class Copying:
     @classmethod
     def of(cls, call: Call) -> Copying | None:
         """The call, unless it reads more than one value or mixes the items of a batch."""
-        arguments = (call.args, dict(call.kwargs))
+        layer = isinstance(call.op, keras.layers.Layer)  # whose other arguments say in which mode it runs
+        arguments = (call.args, {} if layer else dict(call.kwargs))
         values = [value for value in keras.tree.flatten(arguments) if backend.is_tensor(value)]
         if len(values) != 1 or len(call.inputs) != 1 or not has_batch(call.output, call.batch):
             return None

@@ -9,10 +9,17 @@ from typing import Any
 
 import keras  # noqa: TID251
 from keras.src.backend.common import global_state  # noqa: TID251
+from keras.src.layers.preprocessing.data_layer import DataLayer  # noqa: TID251
 
 from convlens.engines.keras.watching import Watch, any_watched, layer_call, operation_call
 
-_symbolic_call = keras.Operation.symbolic_call
+_ENTRIES = (
+    (keras.layers.Layer, "__call__"),
+    (DataLayer, "__call__"),  # preprocessing, which takes any TensorFlow graph for a pipeline of pictures
+    (keras.Operation, "__call__"),
+    (keras.Operation, "symbolic_call"),
+)
+_symbolic_call, _data_layer_call = keras.Operation.symbolic_call, DataLayer.__call__
 _active = threading.local()
 _lock = threading.Lock()
 _watchers = 0
@@ -49,8 +56,8 @@ def _install() -> None:
     with _lock:
         _watchers += 1
         if _watchers == 1:
-            _found[:] = keras.layers.Layer.__call__, keras.Operation.__call__, keras.Operation.symbolic_call
-            keras.layers.Layer.__call__ = _on_layer
+            _found[:] = [getattr(owner, name) for owner, name in _ENTRIES]
+            keras.layers.Layer.__call__, DataLayer.__call__ = _on_layer, _on_data_layer
             keras.Operation.__call__ = _on_operation
             keras.Operation.symbolic_call = _on_symbolic
 
@@ -60,7 +67,8 @@ def _uninstall() -> None:
     with _lock:
         _watchers -= 1
         if _watchers == 0:
-            keras.layers.Layer.__call__, keras.Operation.__call__, keras.Operation.symbolic_call = _found
+            for (owner, name), entry in zip(_ENTRIES, _found, strict=True):
+                setattr(owner, name, entry)
 
 
 def _watch() -> Watch | None:
@@ -71,6 +79,11 @@ def _watch() -> Watch | None:
 def _on_layer(layer: Any, *args: Any, **kwargs: Any) -> Any:
     watch = _watch()
     return layer_call(layer, *args, **kwargs) if watch is None else watch.layer(layer, args, kwargs)
+
+
+def _on_data_layer(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    watch = _watch()
+    return _data_layer_call(layer, *args, **kwargs) if watch is None else watch.layer(layer, args, kwargs)
 
 
 def _on_operation(op: Any, *args: Any, **kwargs: Any) -> Any:

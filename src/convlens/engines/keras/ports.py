@@ -9,6 +9,7 @@ from typing import Any
 
 import keras  # noqa: TID251
 import numpy as np
+from keras.src.models.functional import Functional  # noqa: TID251
 
 from convlens.engines.base import Feed
 from convlens.engines.keras.backend import is_tensor
@@ -68,9 +69,11 @@ def ports_of(model: Any, input_shape: Shape | None) -> tuple[Port, ...]:
     layout = _layout(model)
     tensors = _symbolic_inputs(model)
     if tensors is not None:
+        several = len(tensors) > 1 and isinstance(model, Functional)
+        layouts = [_layout_behind(model, t) if several else layout for t in tensors]
         known = tuple(
-            Port(t.name, tuple(t.shape), keras.backend.standardize_dtype(t.dtype), layout if len(t.shape) > 2 else LAST)
-            for t in tensors
+            Port(t.name, tuple(t.shape), keras.backend.standardize_dtype(t.dtype), own if len(t.shape) > 2 else LAST)
+            for t, own in zip(tensors, layouts, strict=True)
         )
     else:
         known = _ports_by_signature(model, layout)
@@ -125,6 +128,23 @@ def _layout(model: Any) -> str:
         if getattr(layer, "data_format", None) in (LAST, FIRST):
             return str(layer.data_format)
     return default
+
+
+def _layout_behind(model: Any, tensor: Any) -> str:
+    """How a model of several inputs wants one of them: as the first layer with an opinion behind it says."""
+    reached = {id(tensor)}
+    for operation in model.operations:
+        for node in operation._inbound_nodes:
+            if not reached.isdisjoint(id(source) for source in node.input_tensors):
+                stated = getattr(operation, "data_format", None)
+                if stated in (LAST, FIRST):
+                    return str(stated)
+                if isinstance(operation, keras.Model):
+                    return _layout(operation)
+                if isinstance(operation, (keras.layers.Permute, keras.layers.Reshape)):
+                    return str(keras.config.image_data_format())
+                reached.update(id(made) for made in node.output_tensors)
+    return str(keras.config.image_data_format())
 
 
 def tensors(ports: tuple[Port, ...], feed: Feed) -> dict[str, Any]:

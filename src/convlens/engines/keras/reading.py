@@ -9,7 +9,19 @@ import keras  # noqa: TID251
 from convlens.engines.keras import activations, shapes, sums, windows
 from convlens.engines.keras.calls import Call, Reader, Reading, always, snake_case
 from convlens.engines.keras.layout import FIRST, moved_layout
-from convlens.network import Activation, Convolution, Kind, Merge, Normalisation, Pointwise, Pooling, Shape, Whole
+from convlens.network import (
+    Activation,
+    Convolution,
+    Kind,
+    Merge,
+    Normalisation,
+    Pad,
+    Pointwise,
+    Pooling,
+    Resize,
+    Shape,
+    Whole,
+)
 
 
 def read(call: Call) -> Reading:
@@ -19,6 +31,10 @@ def read(call: Call) -> Reading:
     """
     reading = _read(call)
     notes = reading.notes
+    turned = bool(call.inputs) and len(call.input) > 2 and call.layout != call.inputs[0].layout
+    if turned and isinstance(reading.operation, (Convolution, Pooling, Pad, Resize)):
+        reading = replace(reading, operation=Whole(snake_case(call.word)))
+        notes = (*notes, "it reads its input in another layout than the one it was made in")
     if not call.output or call.output[0] != call.batch:
         notes = (*notes, "its first axis is not the batch: all of it is shown")
     return replace(reading, op=reading.op or call.word, notes=notes)

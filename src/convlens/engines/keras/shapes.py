@@ -111,10 +111,8 @@ def _resize(call: Call) -> Reading:
 def _resized(mode: str, by: tuple[Fraction, ...]) -> Resize:
     """How each backend's ``image.resize`` finds its pixels."""
     if mode == "nearest":
-        if backend.NAME == "torch":
-            return Resize(mode, by, coordinates="asymmetric", rounding="floor", coordinate_arithmetic="step")
-        step = "step" if backend.NAME == "tensorflow" else "exact"
-        return Resize(mode, by, rounding="round_prefer_ceil", coordinate_arithmetic=step)
+        arithmetic = "exact" if backend.NAME == "jax" else "step"
+        return Resize(mode, by, rounding="round_prefer_ceil", coordinate_arithmetic=arithmetic)
     if mode == "cubic" and backend.NAME == "tensorflow":
         return Resize(mode, by, cubic_coefficient=-0.5, exclude_outside=True, cubic_steps=1024)
     if mode == "cubic" and backend.NAME == "jax":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras  # noqa: TID251
 
+from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading, snake_case
 from convlens.engines.keras.layout import LAST, framework_axis, our_axis
 from convlens.engines.keras.windows import whole_pooling
@@ -30,13 +33,27 @@ def _matmul(call: Call) -> Reading:
     return Reading(Kind.DENSE, _product(call, rows, columns, bias=False))
 
 
+def normalised_axes(layer: Any, rank: int) -> tuple[int, ...]:
+    """Keras's own axes that a normalisation goes over, of a value of ``rank`` axes.
+
+    On PyTorch Keras hands axes that follow each other on as if they were the last ones, which goes unnoticed where they
+    are as long.
+    """
+    given = getattr(layer, "axis", -1)
+    axes = sorted(int(axis) % rank for axis in ([given] if isinstance(given, int) else given))
+    follow = axes == list(range(axes[0], axes[0] + len(axes)))
+    native = isinstance(layer, (keras.layers.LayerNormalization, keras.layers.RMSNormalization))
+    if backend.NAME == "torch" and native and follow and not getattr(layer, "rms_scaling", False):
+        return tuple(range(rank - len(axes), rank))
+    return tuple(axes)
+
+
 def _normalisation(mode: str) -> Reader:
     def reading(call: Call) -> Reading:
         op = call.op
-        axis = getattr(op, "axis", -1)
-        axes = tuple(sorted(call.axis(int(a)) for a in ([axis] if isinstance(axis, int) else axis)))
+        axes = tuple(sorted(call.axis(axis) for axis in normalised_axes(op, call.rank)))
         epsilon = float(getattr(op, "epsilon", 0.0) or 0.0)
-        if -1 in axes:
+        if -1 in axes or call.output != call.input:
             return Reading(Kind.NORMALISATION, Whole("normalisation"))
         if getattr(op, "rms_scaling", False):  # divided by the deviation from a mean that isn't taken off
             return Reading(Kind.NORMALISATION, Normalisation("scaled_only", epsilon, axes=axes))
@@ -49,6 +66,8 @@ def _normalisation(mode: str) -> Reader:
                 return Reading(Kind.NORMALISATION, Whole("group_normalization"))
             return Reading(Kind.NORMALISATION, Normalisation("group", epsilon, groups, everything))
         if mode == "unit":
+            if op.compute_dtype == "float16":  # too small for the squares of ordinary numbers, and for 1 / epsilon
+                return Reading(Kind.NORMALISATION, Whole("unit_normalization"))
             epsilon = 1e-12  # Keras's own; the layer has none to set
         return Reading(Kind.NORMALISATION, Normalisation(mode, epsilon, axes=axes))
 

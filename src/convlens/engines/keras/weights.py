@@ -15,6 +15,7 @@ from convlens.engines.keras import backend
 from convlens.engines.keras.copying import Copying
 from convlens.engines.keras.layout import FIRST, aligned_with, constant_aligned, framework_axis
 from convlens.engines.keras.recording import Step
+from convlens.engines.keras.sums import normalised_axes
 from convlens.network import Activation, Convolution, Dense
 
 
@@ -22,7 +23,7 @@ def weights(step: Step) -> dict[str, Array]:
     """The weights of one step, in the type that they are used in: its layer's own attributes, or what a function was
     given."""
     owner, part, operation = step.owner, step.part, step.operation
-    if not isinstance(owner, keras.layers.Layer):
+    if step.variables or not isinstance(owner, keras.layers.Layer):
         return _given(step)
     if getattr(owner, "quantization_mode", None) is not None:
         return {}  # integers, multiplied in an arithmetic of their own
@@ -88,7 +89,7 @@ _ROLES = {
 
 def _normalisation(layer: Any, step: Step) -> dict[str, Array]:
     """Mean and variance, scale and shift, of layers that have them."""
-    if not isinstance(layer, (*_PER_AXIS, keras.layers.Normalization, keras.layers.Rescaling)):
+    if not isinstance(layer, (*_PER_AXIS, *_BROADCAST)):
         return {}
     found: dict[str, Array] = {}
     for role, names in _ROLES.items():
@@ -102,9 +103,11 @@ def _normalisation(layer: Any, step: Step) -> dict[str, Array]:
 def _role(layer: Any, value: Any, step: Step) -> Array | None:
     """A weight for each channel, or an array that broadcasts to the layer's output where it has other axes."""
     rank = len(step.shape)
+    if isinstance(layer, keras.layers.RMSNormalization):  # whatever its axes, Keras lines its scale up with the last
+        return constant_aligned(_numbers(value), rank, step.layout)
     if isinstance(layer, _PER_AXIS):
-        axes = sorted(n % rank for n in ([layer.axis] if isinstance(layer.axis, int) else layer.axis))
-        own = axes == [framework_axis(0, rank, step.layout)]
+        axes = normalised_axes(layer, rank)
+        own = axes == (framework_axis(0, rank, step.layout),)
         return _numbers(value) if own else _along(value, axes, step)
     array = _numbers(value)
     if isinstance(layer, keras.layers.Rescaling):
@@ -118,8 +121,10 @@ _PER_AXIS = (
     keras.layers.BatchNormalization,
     keras.layers.GroupNormalization,
     keras.layers.LayerNormalization,
-    keras.layers.RMSNormalization,
 )
+
+
+_BROADCAST = (keras.layers.RMSNormalization, keras.layers.Normalization, keras.layers.Rescaling)
 
 
 def _along(value: Any, axes: Iterable[int], step: Step) -> Array:
