@@ -383,8 +383,12 @@ def paddings(draw: Draw) -> Drawn:
     rank, mode = draw(st.integers(1, 4)), draw(st.sampled_from(["constant", "constant", "reflect", "edge", "wrap"]))
     shape = per_axis(draw, rank, 1, 5)
     least = -1 if mode == "constant" else 0
-    most = {"constant": lambda n: 3, "edge": lambda n: 3, "reflect": lambda n: n - 1, "wrap": lambda n: n}[mode]
-    pads = [tuple(draw(st.integers(max(least, 1 - n), min(3, most(n)))) for n in shape) for _ in range(2)]
+    beyond = {"constant": 3, "edge": 3, "reflect": -1, "wrap": 0}[mode]  # of wrapping modes: than the size
+    most = [beyond if beyond > 0 else n + beyond for n in shape]
+    pads = [
+        tuple(draw(st.integers(max(least, 1 - n), min(3, top))) for n, top in zip(shape, most, strict=True))
+        for _ in range(2)
+    ]
     if mode == "constant":
         pads[1] = tuple(max(after, 1 - n - before) for n, before, after in zip(shape, *pads, strict=True))
     constants = {"pads": np.array([0, *pads[0], 0, *pads[1]], np.int64)}

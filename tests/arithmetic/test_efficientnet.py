@@ -57,7 +57,7 @@ def test_values_lead_back_to_the_pixels_of_the_picture(
     pixels = np.asarray(picture)[0]
     pixels = np.moveaxis(pixels, -1, 0) if maps.network.inputs[0].layout == "channels_last" else pixels
     names = [*maps, *maps.network.outputs * 5]
-    lengths = []
+    lengths: list[int] = []
     while len(lengths) < TRACES:
         name = names[int(random.integers(len(names)))]
         at: Explanation | PictureValue = maps.explain(name, drawn(maps[name].layer.output_shape, random))

@@ -364,6 +364,14 @@ def test_row_31_newer_than_the_runtime_goes_to_the_reference_evaluator(opset: in
     np.testing.assert_allclose(seen.maps["relu"], old.maps["relu"], atol=1e-5)
 
 
+def test_row_31_what_neither_can_run_is_told_in_one_line() -> None:
+    newer = onnx.defs.onnx_opset_version() + 1
+    model = models.model([models.node("Foresee", "image", "later")], {"image": (1, 3, 6, 6)}, ["later"], opset=newer)
+    with pytest.raises(ModelError, match="Foresee") as caught:
+        see(model, image(1, 3, 6, 6))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("weight", "place"), [((2, 3, 5), (4,)), ((2, 3, 2, 3, 3), (1, 2, 3))], ids=["1-D", "3-D"])
 def test_row_32_the_same_arithmetic_in_one_and_three_dimensions(
     weight: tuple[int, ...], place: tuple[int, ...]

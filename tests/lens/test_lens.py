@@ -341,6 +341,7 @@ class TestHowALensShowsItself:
     def test_before_any_run_it_names_the_model_the_engine_and_what_it_reads(self, tmp_path: Path) -> None:
         lens = convlens.sketch("conv 2 3x3", input_shape=(3, None, 40))
         assert repr(lens) == "Lens('sketch', onnx, reads picture 3 x ? x 40)"
+        assert isinstance(lens.model, onnx.ModelProto)
         onnx.save(lens.model, tmp_path / "small.onnx")
         assert repr(convlens.open(tmp_path / "small.onnx")).startswith("Lens('small.onnx', onnx, reads picture 3 x ?")
 

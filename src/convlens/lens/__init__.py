@@ -5,7 +5,8 @@ from convlens.lens.feature_map import Box, FeatureMap, Statistics, SweptMap
 from convlens.lens.kernels import Kernels
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.memory import Estimate
-from convlens.lens.opened import Lens, open, sketch
+from convlens.lens.opened import Lens
+from convlens.lens.opening import open, sketch
 from convlens.lens.prediction import Prediction
 from convlens.lens.summary import Summary
 from convlens.lens.walking import Walk

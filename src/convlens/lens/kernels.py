@@ -16,7 +16,7 @@ from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.errors import ChannelError
 from convlens.lens.feature_map import Statistics
-from convlens.network import Layer
+from convlens.network import Convolution, Layer, Network
 
 if TYPE_CHECKING:
     from convlens.draw.figures import Axes, Figure
@@ -122,3 +122,14 @@ class Kernels:
 
     def _repr_png_(self) -> bytes:
         return self.png()
+
+
+def reads_colour(network: Network, layer: Layer) -> bool:
+    """Whether a convolution reads the three colours of the picture, through nothing but padding and scaling."""
+    operation = layer.operation
+    if not isinstance(operation, Convolution) or operation.in_channels != 3 or operation.groups != 1:
+        return False
+    source = layer.inputs[0]
+    while source in network and len(network[source].inputs) == 1 and not network[source].has_kernels:
+        source = network[source].inputs[0]
+    return source in {given.name for given in network.inputs}

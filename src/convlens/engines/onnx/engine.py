@@ -119,11 +119,7 @@ class OnnxEngine:
         batch = _batch_of(feed)
         arrays = feeding.arrays(self._slots, feed)
         filled = _batch_of(arrays) != batch
-        try:
-            runner = self._plain_runner()
-        except RefusedError as refused:
-            self._refuse(str(refused))
-            runner = self._plain_runner()
+        runner = self._plain_runner()
         traced = self._trace({n: a.shape for n, a in arrays.items()}, arrays)
         outputs = [o for o in self._graph.outputs if o in traced.presentations]
         found = _told(runner.run_plain(arrays, outputs), arrays)
@@ -245,14 +241,18 @@ class OnnxEngine:
             return load()
         except RefusedError as refused:
             self._refuse(str(refused))
-            return load()
+            return self._loaded(wanted, values)  # a second refusal is the last word: see _refuse
 
     def _plain_runner(self) -> Runner:
         if self._plain is None:
             live, path = self._source.live, self._source.path
             model = str(path) if path else live
             assert model is not None
-            self._plain = Runner(model, self._source, reference=bool(self._refusal), plain=True)
+            try:
+                self._plain = Runner(model, self._source, reference=bool(self._refusal), plain=True)
+            except RefusedError as refused:
+                self._refuse(str(refused))
+                return self._plain_runner()
         return self._plain
 
     def _refuse(self, text: str) -> None:
