@@ -40,7 +40,7 @@ def model_of(parts: list[Drawn], seed: int) -> Any:
     def drawn(layer: Any, *args: Any, name: str = "", **options: Any) -> Any:
         """A weight with random values from the start: Keras's initialisers would be compiled for every shape."""
         low, high = (0.1, 3.0) if "variance" in name else (-1.5, 1.5)
-        options["initializer"] = lambda shape, dtype: random.uniform(low, high, shape).astype("float32")
+        options["initializer"] = lambda shape, dtype: np.asarray(random.uniform(low, high, shape), np.float32)
         return own_weights(layer, *args, name=name, **options)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -273,6 +273,8 @@ FUNCTIONS = (
     *("hard_tanh", "hard_shrink", "soft_shrink", "log_sigmoid", "linear", "mish", "gelu"),
 )
 
+SIMPLE = ("abs", "negative", "exp", "square", "sign", "floor", "ceil", "expm1")
+
 ACTIVATIONS: tuple[Callable[[Draw], str], ...] = (
     lambda draw: written("ReLU", dtype=draw(policies)),
     lambda draw: written("ReLU", draw(amounts), 0.0, 0.0),
@@ -290,7 +292,6 @@ ACTIVATIONS: tuple[Callable[[Draw], str], ...] = (
     lambda _: "ops.relu6(x)",
     lambda draw: f"ops.{draw(st.sampled_from(SIMPLE))}(x)",
 )
-SIMPLE = ("abs", "negative", "exp", "square", "sign", "floor", "ceil", "expm1")
 
 
 @st.composite
