@@ -81,14 +81,14 @@ def channels(shape: Shape, layout: str) -> int:
 def our_axis(axis: int, rank: int, layout: str, batched: bool = True) -> int:
     """A Keras axis of a value of ``rank`` axes as a batchless, channels-first axis; -1 for the batch axis.
 
-    >>> our_axis(-1, 4, LAST), our_axis(1, 4, LAST), our_axis(1, 4, FIRST)
-    (0, 1, 0)
+    >>> our_axis(-1, 4, LAST), our_axis(1, 4, LAST), our_axis(1, 4, FIRST), our_axis(0, 4, LAST)
+    (0, 1, 0, -1)
     """
     axis %= rank
     if layout == LAST and axis == rank - 1 and rank > 1:
         return 0
     if layout == LAST:
-        return axis if batched else axis + 1
+        return (axis or -1) if batched else axis + 1
     return axis - 1 if batched else axis
 
 

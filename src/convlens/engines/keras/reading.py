@@ -12,6 +12,7 @@ from convlens.engines.keras.layout import FIRST, moved_layout
 from convlens.network import (
     Activation,
     Convolution,
+    Dense,
     Kind,
     Merge,
     Normalisation,
@@ -86,17 +87,19 @@ def _wrapped(call: Call) -> Reading:
 def _time_distributed(call: Call) -> Reading:
     """The same layer at every time step: a window of one step over time, where the layer has a window."""
     note = ("time is the first spatial axis; every step is computed by itself",)
-    if call.layout == FIRST or len(call.input) < 4:
+    inner = call.op.layer
+    if call.layout == FIRST or (len(call.input) < 4 and not isinstance(inner, keras.layers.Dense)):
         return Reading(Kind.OTHER, Whole("time_distributed"), notes=note)
     folded = replace(
         call,
-        op=call.op.layer,
+        op=inner,
         inputs=(_Folded(call.inputs[0].name, (call.input[0], *call.input[2:]), call.layout),),
         output=(call.output[0], *call.output[2:]),
     )
     reading = _read(folded)
     operation = reading.operation
-    if isinstance(operation, (Convolution, Pooling)) and len(call.output) == len(call.input):
+    whole = isinstance(operation, Pooling) and operation.whole
+    if isinstance(operation, (Convolution, Pooling)) and len(call.output) == len(call.input) and not whole:
         operation = replace(
             operation,
             kernel_size=(1, *operation.kernel_size),
@@ -108,7 +111,11 @@ def _time_distributed(call: Call) -> Reading:
             operation = replace(operation, output_padding=(0, *operation.output_padding))
         elif isinstance(operation, Pooling) and operation.adaptive:
             return Reading(reading.kind, Whole("time_distributed"), notes=note)
-    elif not isinstance(operation, (Pointwise, Activation, Merge)):
+    elif isinstance(operation, Dense):
+        operation = replace(operation, per_position=True, features_axis=0)
+    elif isinstance(operation, Activation):
+        operation = replace(operation, axis=operation.axis + 1 if operation.axis else operation.axis)
+    elif not isinstance(operation, (Pointwise, Merge)):
         return Reading(reading.kind, Whole("time_distributed"), notes=note)
     return Reading(reading.kind, operation, notes=note)
 

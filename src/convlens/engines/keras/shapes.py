@@ -158,5 +158,4 @@ READERS: dict[str, Reader] = {
     "CenterCrop": _centre_crop,
     "Pad": _pad,
     "GetItem": _item,
-    "Stack": always(Kind.RESHAPE, Whole("stack")),
 }

@@ -27,6 +27,8 @@ def _product(call: Call, features: int, out: int, bias: bool) -> Dense:
 
 def _matmul(call: Call) -> Reading:
     second = call.argument(1, "x2")
+    if len(call.inputs) == 2 and all(len(source.shape) == 3 for source in call.inputs) and _line_up(call):
+        return Reading(Kind.ARITHMETIC, Whole("matrix_product"))
     if call.merges or len(getattr(second, "shape", ())) != 2:
         return Reading(Kind.ARITHMETIC, Whole("matmul"))
     rows, columns = (int(n) for n in second.shape)
@@ -96,6 +98,12 @@ def _merge(function: str, kind: Kind) -> Reader:
 def _concat(call: Call) -> Reading:
     axis = call.axis(int(getattr(call.op, "axis", -1)))
     return Reading(Kind.CONCAT, Merge("concat", axis) if axis >= 0 and _line_up(call) else Whole("concat"))
+
+
+def _stack(call: Call) -> Reading:
+    axis = call.axis(int(call.op.axis))
+    moved = axis == 0 and len(call.input) > 2  # what were channels are none any more
+    return Reading(Kind.CONCAT, Merge("stack", axis) if axis >= 0 and _line_up(call) and not moved else Whole("stack"))
 
 
 def _einsum_dense(call: Call) -> Reading:
@@ -201,6 +209,7 @@ READERS: dict[str, Reader] = {
     "Average": _average,
     "Power": _merge("power", Kind.ARITHMETIC),
     "Concatenate": _concat,
+    "Stack": _stack,
     "Mean": _reduction("mean"),
     "Max": _reduction("max"),
     "Amax": _reduction("max"),

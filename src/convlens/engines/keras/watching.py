@@ -21,7 +21,7 @@ from keras.src.ops.numpy import ExpandDims  # noqa: TID251
 
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, snake_case
-from convlens.engines.keras.fused import observed_activation
+from convlens.engines.keras.fused import activated, name_of, observed_activation, without_activation
 from convlens.engines.keras.recording import Recorder, Step
 
 layer_call = keras.layers.Layer.__call__
@@ -248,19 +248,33 @@ class Watch:
         if getattr(layer, "_reshape_required", False):
             args = (self._expanded(layer, args[0]), *args[1:])
         sources = tuple(self._sources((args, kwargs)))
-        with self._silence(), observed_activation(layer) as observed:
+        inner = activated(layer)
+        if inner is not None and isinstance(layer, keras.layers.TimeDistributed):
+            return self._in_time(Call(layer, sources, args, kwargs, weights=_weights_of(layer)), inner)
+        with self._silence(), observed_activation(inner) as observed:
             output = layer_call(layer, *args, **kwargs)
         call = Call(layer, sources, args, kwargs, weights=_weights_of(layer))
         if getattr(layer, "depthwise_kernel", None) is not None:
             with self._silence():
                 call = self._depthwise_step(call)
-        if observed is None or not observed:
+        if inner is None or not observed:
             return self._record(call, layer.name, output)
-        before, function = observed
-        step, _ = self.recorder.record(call, layer.name, self.scope, before)
-        weights = tuple(layer.activation.weights) if isinstance(layer.activation, keras.layers.Layer) else ()
-        activation = Call(layer.activation, (step,), (), {}, weights, part="activation")
-        return self._record(activation, f"{layer.name}/{function}", output)
+        return self._activation_step(call, inner.activation, observed[0], output)
+
+    def _in_time(self, call: Call, inner: Any) -> Any:
+        """A layer with a built-in activation at every time step. Keras maps over the steps, where nothing is seen: the
+        values before the activation are computed by themselves."""
+        with self._silence():
+            with without_activation(inner):
+                before = layer_call(call.op, *call.args, **call.kwargs)
+            output = layer_call(call.op, *call.args, **call.kwargs)
+        return self._activation_step(call, inner.activation, before, output)
+
+    def _activation_step(self, call: Call, function: Any, before: Any, output: Any) -> Any:
+        step, _ = self.recorder.record(call, call.op.name, self.scope, before)
+        weights = tuple(function.weights) if isinstance(function, keras.layers.Layer) else ()
+        activation = Call(function, (step,), (), {}, weights, part="activation")
+        return self._record(activation, f"{call.op.name}/{name_of(function)}", output)
 
     def _depthwise_step(self, call: Call) -> Call:
         """The first half of a separable convolution, which Keras computes in one go with the second."""
@@ -314,6 +328,8 @@ class Watch:
             return None
         frame, shape = self.frames[-1], tuple(value.shape)
         if is_keras_own(frame.layer):
+            if id(value) in _constants_of(frame.layer):
+                return None
             alike = [step for step in frame.entering if step.shape == shape] or frame.entering[:1]
             return alike[0] if alike else None
         made_here = frame.plain or frame.converted or frame.loose
@@ -391,8 +407,15 @@ def is_composite(layer: Any) -> bool:
     return isinstance(layer, keras.Model) or not is_keras_own(layer)
 
 
+def _constants_of(layer: Any) -> set[int]:
+    """The tensors that the operations of a functional model were given beside its values."""
+    graph = getattr(layer, "_functional", None) or layer
+    arguments = (node.arguments for made in getattr(graph, "operations", ()) for node in made._inbound_nodes)
+    return {id(value) for given in arguments for value in keras.tree.flatten((given.args, given.kwargs))}
+
+
 def _weights_of(layer: Any) -> tuple[Any, ...]:
-    activation = getattr(layer, "activation", None)
+    activation = getattr(activated(layer), "activation", None)
     of_activation = {id(w) for w in activation.weights} if isinstance(activation, keras.layers.Layer) else set()
     return tuple(w for w in layer.weights if id(w) not in of_activation)
 

@@ -28,7 +28,7 @@ def weights(step: Step) -> dict[str, Array]:
     if getattr(owner, "quantization_mode", None) is not None:
         return {}  # integers, multiplied in an arithmetic of their own
     wrapped = getattr(owner, "layer", None)
-    inside = wrapped is not None and isinstance(operation, (Convolution, Dense))
+    inside = wrapped is not None and isinstance(operation, (Convolution, Dense, Activation))
     layer: Any = wrapped if inside else owner  # of a wrapper such as TimeDistributed or SpectralNormalization
     with AutocastScope(layer.compute_dtype if layer.autocast else None):
         if isinstance(operation, Convolution):
@@ -37,7 +37,8 @@ def weights(step: Step) -> dict[str, Array]:
         elif isinstance(operation, Dense):
             found = {"weight": _numbers(layer.kernel).T}
         elif isinstance(operation, Activation) and operation.function == "prelu":
-            return {"slope": _along(layer.alpha, range(1, len(step.shape)), step)}
+            slope = constant_aligned(_numbers(layer.alpha), len(step.shape), step.layout)
+            return {} if slope is None else {"slope": slope}
         else:
             return _normalisation(layer, step)
         if operation.bias and part != "depthwise":
