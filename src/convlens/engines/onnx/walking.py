@@ -109,7 +109,13 @@ class Walker:
         self._casts = {w: f"{w}__float32" for w in wanted if w in values and needs_cast(values[w].element)}
         if reference:
             self._casts = {}
-        self._runners = [Runner(self._model(graph, piece), source, reference=reference) for piece in self._pieces]
+        self._runners = [
+            Runner(self._model(graph, piece), source, reference=reference, made=self._made(piece))
+            for piece in self._pieces
+        ]
+
+    def _made(self, piece: Piece) -> int:
+        return sum(_size(self._values[o]) for o in {*piece.shown, *piece.passed} if o in self._values)
 
     def _model(self, graph: Graph, piece: Piece) -> onnx.ModelProto:
         casts = {s: self._casts[s] for s in piece.shown if s in self._casts}
