@@ -123,7 +123,13 @@ class TorchEngine:
     def _traced(self, structure: Structure, shapes: Mapping[str, Shape], dtype: torch.dtype, pretend: bool) -> Network:
         fakes = Fakes() if pretend else None
         with torch.inference_mode(), fakes.mode() if fakes else nullcontext():
-            feed = {name: blank(shape, structure.device, dtype) for name, shape in shapes.items()}
+            # Pretended tensors keep channels last where real operators put them back, and then refuse a `view`.
+            feed = {
+                name: torch.zeros(shape, device=structure.device, dtype=dtype)
+                if pretend
+                else blank(shape, structure.device, dtype)
+                for name, shape in shapes.items()
+            }
         return self._watched(structure, feed, frozenset(), _ignore, fakes)
 
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
