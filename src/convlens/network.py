@@ -68,6 +68,7 @@ class Pooling:
     """Pooling over windows. ``whole`` pools each map to one value; ``adaptive`` picks the windows from the sizes.
 
     ``least``: what a maximum begins with, and is where its window holds nothing larger: padding alone, say.
+    ``ignores_nan``: whether a maximum passes over NaN, as TensorFlow's does; elsewhere NaN wins.
     """
 
     mode: str  # max | average | lp
@@ -83,6 +84,7 @@ class Pooling:
     divisor: int | None = None  # PyTorch's divisor_override
     padding_mode: str = "zeros"  # zeros, which an average leaves out | replicate, which it counts
     least: float = float("-inf")
+    ignores_nan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

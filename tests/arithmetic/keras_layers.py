@@ -323,6 +323,13 @@ def softmaxes(draw: Draw) -> Drawn:
     return Drawn(written("Softmax", axis=axis, dtype=draw(policies)), (shape,))
 
 
+def added(shape: Shape, other: Shape) -> tuple[Shape, Shape]:
+    """Keras on TensorFlow takes a value with one long axis for a bias, and may add it along another axis."""
+    if BACKEND == "tensorflow" and any(sum(size > 1 for size in each) == 1 for each in (shape, other)):
+        return shape, shape
+    return shape, other
+
+
 @st.composite
 def merges(draw: Draw) -> Drawn:
     shape = per_axis(draw, draw(st.integers(1, 3)), 1, 5)
@@ -331,13 +338,13 @@ def merges(draw: Draw) -> Drawn:
         shape, other = other, shape
     if draw(flags):
         sign = draw(st.sampled_from(["x + y", "x - y", "x * y", "x / y", "ops.maximum(x, y)", "ops.minimum(x, y)"]))
-        return Drawn(sign, (shape, other), positive=sign == "x / y")
+        return Drawn(sign, added(shape, other) if sign == "x + y" else (shape, other), positive=sign == "x / y")
     name = draw(st.sampled_from(["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]))
     if draw(flags):
         other = other[draw(st.integers(0, len(other) - 1)) :]  # of lower rank: Keras gives it new axes
     reads = "[x, y]" if name == "Subtract" else draw(st.sampled_from(["[x, y]", "[x, x]", "[x, y, x]"]))
-    shapes = (shape,) if "y" not in reads else (shape, other)
-    return Drawn(written(name, reads=reads, dtype=draw(policies)), shapes)
+    both = added(shape, other) if name in ("Add", "Average") else (shape, other)
+    return Drawn(written(name, reads=reads, dtype=draw(policies)), both if "y" in reads else both[:1])
 
 
 @st.composite
@@ -346,6 +353,7 @@ def constants(draw: Draw) -> Drawn:
     if draw(flags):
         sizes = [size if draw(flags) else 1 for size in shape][draw(st.integers(0, len(shape) - 1)) :]
         sizes = [1, *sizes] if draw(flags) and len(sizes) == len(shape) else sizes
+        sizes = [*added(shape, tuple(sizes))[1]]
         constant = f"np.linspace(0.5, 2.5, {int(np.prod(sizes))}, dtype='float32').reshape({sizes})"
         # NumPy's own operators would take the expression apart where the array stands first
         kinds = ["ops.add({c}, x)", "ops.subtract({c}, x)", "x * {c}", "x - {c}", "x / {c}", "ops.maximum(x, {c})"]

@@ -144,6 +144,15 @@ def test_row_16_a_channels_first_model_flattens_as_it_says(stated: str) -> None:
     check_every_value(KerasEngine.open(model), feed, np.random.default_rng(0))
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="the other backends add where the value lies")
+def test_on_tensorflow_a_value_that_is_added_along_another_axis_is_not_explained_as_if_it_were_not() -> None:
+    model = of_inputs(lambda x, y: x + y, (5, 5, 2), (1, 5, 1))
+    feed = {"x0": zoo.picture(5, 5, 2), "x1": zoo.picture(1, 5, 1)}
+    made = np.asarray(model([feed["x0"], feed["x1"]])[0])
+    np.testing.assert_array_equal(made, feed["x0"][0] + feed["x1"][0].reshape(5, 1, 1))
+    check_every_value(KerasEngine.open(model), feed, np.random.default_rng(0), unexplained=["Add"])
+
+
 @pytest.mark.skipif(BACKEND != "torch", reason="the other backends leave the padding out")
 def test_row_12_on_pytorch_the_edge_is_repeated_into_unequal_padding_and_counts() -> None:
     model = zoo.sequential(layers.AveragePooling1D(2, 1, padding="same", name="pool"), shape=(3, 1))

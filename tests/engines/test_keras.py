@@ -20,6 +20,7 @@ from keras import layers, ops
 from keras.src.backend.common import global_state
 from tests.engines import keras_models as zoo
 
+import convlens
 from convlens import geometry
 from convlens.errors import ConvlensError, InputError, LayerNotFoundError, ModelError
 from convlens.network import (
@@ -58,6 +59,7 @@ def fingerprint(model: Any) -> Callable[[], tuple[object, ...]]:
             keras.layers.Layer.__call__,
             keras.Operation.__call__,
             keras.Operation.symbolic_call,
+            layers.Rescaling.__call__,
             dict(global_state.get_global_attribute("object_name_uids") or {}),
         )
 
@@ -624,6 +626,45 @@ def test_row_20_an_error_inside_the_model_leaves_everything_as_it_was() -> None:
     assert fingerprint(model)() == before
 
 
+@pytest.mark.parametrize("shape", [(ROWS, COLUMNS, 3), (1, ROWS, COLUMNS, 3)])
+def test_row_35_arrays_of_pixels_are_prepared_by_the_recipe_and_floats_are_fed_as_they_are(
+    shape: tuple[int, ...],
+) -> None:
+    lens = convlens.open(zoo.plain())
+    pixels = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
+    told = lens.feature_maps(pixels, recipe=convlens.Recipe(scale=1 / 255))
+    scaled = (pixels.reshape(1, ROWS, COLUMNS, 3) / 255).astype("float32")
+    fed = lens.feature_maps(scaled)
+    for name in ("conv", "classes/softmax"):
+        close(told[name].array, fed[name].array)
+    assert told.recipe is not None
+    assert told.recipe.scale == 1 / 255
+    close(fed["classes/softmax"].array, first(zoo.plain()(scaled, training=False)))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float32"])
+def test_row_07_18_19_values_of_any_type_and_kind_are_explained(policy: str) -> None:
+    with _policy(policy):
+        model = zoo.plain()
+    feed = zoo.picture(ROWS, COLUMNS, 3)
+    feed[0, 2, 3, 0] = np.nan
+    maps = convlens.open(model).feature_maps(feed)
+    assert [name for name in maps if name.endswith("/cast")] == (["conv/cast"] if "mixed" in policy else [])
+    for name in maps:
+        for index in np.ndindex(*(min(n, 2) for n in maps[name].array.shape)):
+            assert maps[name].explain(*index).agrees
+
+
+def test_a_live_keras_model_is_opened_by_the_keras_engine_whatever_else_it_is() -> None:
+    """On the PyTorch backend it is a ``torch.nn.Module`` too."""
+    for model in (zoo.plain(), zoo.subclassed(), keras.Sequential([keras.Input((4,)), layers.Dense(2)])):
+        assert convlens.open(model).engine == "keras"
+        if BACKEND == "torch":
+            import torch
+
+            assert isinstance(model, torch.nn.Module)
+
+
 # --- values that code makes by itself ---------------------------------------------------------------------------------
 
 
@@ -920,7 +961,11 @@ FUNCTIONS: list[tuple[str, Callable[[Any], Any], object]] = [
     (
         "pool",
         lambda x: ops.max_pool(x, 3, 2, "same"),
-        Pooling("max", (3, 3), (2, 2), (1, 1), ((1, 1), (0, 1))),
+        Pooling(
+            *("max", (3, 3), (2, 2), (1, 1), ((1, 1), (0, 1))),
+            least=float(np.finfo(np.float32).min) if BACKEND == "tensorflow" else -np.inf,
+            ignores_nan=BACKEND == "tensorflow",
+        ),
     ),
 ]
 

@@ -26,8 +26,10 @@ def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> 
     window, places = values[0], tuple(np.broadcast_to(axis, values.shape)[0] for axis in places)
     inputs = np.zeros((1,) * window.ndim, np.intp)
     if operation.mode == "max":
-        found = maximum(window, inputs, places)
-        return found if not found.total < operation.least else _nothing_larger(found, operation.least)
+        compared = _without_nan(window) if operation.ignores_nan else window
+        found = replace(maximum(compared, inputs, places), window=window)
+        nothing = found.total < operation.least or (operation.ignores_nan and np.isnan(window[found.winners]).any())
+        return _nothing_larger(found, operation.least) if nothing else found
     if operation.mode == "lp":
         return _norm(operation.power, window, places, inputs)
     counts = _divisors(operation, outputs, source.shape[1:], index[1:])
@@ -70,6 +72,10 @@ def maximum(window: Floats, inputs: Integers, places: tuple[Integers, ...], *, s
     )
 
 
+def _without_nan(values: Floats) -> Floats:
+    return np.where(np.isnan(values), -np.inf, values)
+
+
 def _nothing_larger(found: Working, least: float) -> Working:
     return replace(found, total=least, winners=None, steps=(Step("nothing larger than what it begins with", least),))
 
@@ -105,6 +111,7 @@ def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> S
         ]
     with np.errstate(all="ignore"):
         if operation.mode == "max":
+            windows = [_without_nan(part) for part in windows] if operation.ignores_nan else windows
             return Swept(np.maximum(np.max([part.max(axis=0) for part in windows], axis=0), operation.least), 0)
         power = operation.power
         terms = [np.abs(part) ** power for part in windows] if operation.mode == "lp" else windows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras  # noqa: TID251
+import numpy as np
 
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading, snake_case
@@ -90,9 +91,37 @@ def _line_up(call: Call) -> bool:
 
 def _merge(function: str, kind: Kind) -> Reader:
     def reading(call: Call) -> Reading:
-        return Reading(kind if call.merges else Kind.ARITHMETIC, _merge_or_pointwise(call, function))
+        own = kind if call.merges else Kind.ARITHMETIC
+        if function == "add" and _added_elsewhere(call):
+            return Reading(own, Whole(function), notes=(ELSEWHERE,))
+        return Reading(own, _merge_or_pointwise(call, function))
 
     return reading
+
+
+ELSEWHERE = "Keras on TensorFlow takes the value for a bias and adds it along another axis than the one it lies on"
+
+
+def _added_elsewhere(call: Call) -> bool:
+    """Whether Keras on TensorFlow adds along another axis than broadcasting does.
+
+    Its ``add`` hands a second operand with one long axis to ``tf.nn.bias_add`` where that is as long as the last or the
+    second axis of the first, wherever it lies.
+    """
+    if backend.NAME != "tensorflow":
+        return False
+    shapes = [tuple(source.shape) for source in call.inputs]
+    for side, value in call.constant.items():
+        shapes.insert(0 if side == "left" else len(shapes), tuple(np.shape(value)))
+    total, *others = shapes
+    for shape in others:
+        long = [(axis - len(shape), size) for axis, size in enumerate(shape) if size > 1]
+        if len(long) == 1 and len(total) > 1 and long[0][1] in (total[1], total[-1]):
+            axis, size = long[0]
+            if axis != (-1 if total[-1] == size else 1 - len(total)):
+                return True
+        total = np.broadcast_shapes(total, shape)
+    return False
 
 
 def _concat(call: Call) -> Reading:
@@ -120,6 +149,8 @@ def _einsum_dense(call: Call) -> Reading:
 
 
 def _average(call: Call) -> Reading:
+    if _added_elsewhere(call):
+        return Reading(Kind.ARITHMETIC, Whole("mean"), notes=(ELSEWHERE,))
     return Reading(Kind.ARITHMETIC, Merge("mean") if call.merges and _line_up(call) else Whole("mean"))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
-from math import prod
+from math import inf, prod
+
+import numpy as np
 
 from convlens import geometry
 from convlens.engines.keras import backend
@@ -121,10 +124,19 @@ def pooling(mode: str) -> Reader:
         padding = pads(op.padding, call.before, size, stride, ones)
         repeats = backend.NAME == "torch" and mode == "average" and any(before != after for before, after in padding)
         notes = ("the edge is repeated into the padding and counts in the average",) if repeats else ()
-        filled = "replicate" if repeats else "zeros"
-        return Reading(Kind.POOLING, Pooling(mode, size, stride, ones, padding, padding_mode=filled), notes=notes)
+        operation = Pooling(mode, size, stride, ones, padding, padding_mode="replicate" if repeats else "zeros")
+        return Reading(Kind.POOLING, _as_compared(operation, call), notes=notes)
 
     return reading
+
+
+def _as_compared(operation: Pooling, call: Call) -> Pooling:
+    """TensorFlow's maxima begin with the lowest number of float32, and NaN is never larger."""
+    if backend.NAME != "tensorflow" or operation.mode != "max":
+        return operation
+    single = getattr(call.inputs[0], "dtype", "float32") == "float32"
+    least = float(np.finfo(np.float32).min) if single else -inf
+    return replace(operation, least=least, ignores_nan=True)
 
 
 def whole_pooling(mode: str) -> Reader:
@@ -145,7 +157,7 @@ def adaptive_pooling(mode: str) -> Reader:
         pairs = list(zip(call.before, call.after, strict=True))
         size, stride = tuple(-(-n // m) for n, m in pairs), tuple(n // m for n, m in pairs)
         ones, none = (1,) * len(pairs), ((0, 0),) * len(pairs)
-        return Reading(Kind.POOLING, Pooling(mode, size, stride, ones, none, adaptive=True))
+        return Reading(Kind.POOLING, _as_compared(Pooling(mode, size, stride, ones, none, adaptive=True), call))
 
     return reading
 
