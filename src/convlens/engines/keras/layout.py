@@ -60,8 +60,10 @@ def to_channels_first(array: Array, batch: int | None, layout: str) -> Array:
     batched = has_batch(array.shape, batch)
     if batched and array.shape[0] == 1:
         array, batched = array[0], False
-    channels = int(batched)
-    return np.moveaxis(array, -1, channels) if layout == LAST and array.ndim > 1 + channels else array
+    channels, last = int(batched), array.ndim - 1
+    if layout != LAST or last < 1 + channels:
+        return array
+    return array.transpose(*range(channels), last, *range(channels, last))
 
 
 def spatial(shape: Shape, layout: str) -> Shape:

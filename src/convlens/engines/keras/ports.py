@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import keras  # noqa: TID251
@@ -169,7 +170,12 @@ def specs(ports: tuple[Port, ...], shapes: Mapping[str, Shape]) -> Specs:
 
 def effective(dtype: Any) -> str:
     """The type that the backend really gives: JAX makes float32 of float64 unless told otherwise."""
-    return str(keras.backend.standardize_dtype(keras.ops.zeros((), dtype=keras.backend.standardize_dtype(dtype)).dtype))
+    return _given(keras.backend.standardize_dtype(dtype))
+
+
+@cache
+def _given(dtype: str) -> str:
+    return str(keras.backend.standardize_dtype(keras.ops.zeros((), dtype=dtype).dtype))
 
 
 def _tensor(port: Port, value: Any) -> Any:
