@@ -92,7 +92,7 @@ MODELS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "parts of one": (lambda: of_inputs(lambda x: ops.split(x, 3, axis=-1), (5, 4, 6)), ()),
     "stacked": (lambda: of_inputs(lambda x, y: ops.stack([x, y], axis=2), (5, 4), (5, 4)), ()),
     "a constant tensor": (lambda: of_inputs(lambda x: x * ranges() - 1, (3, 4)), ()),
-    "a constant array in a call": (lambda: in_call(lambda x: 2 - x * np.float32([1, 2, 3, 4]), 3, 3, 4), ()),
+    "a constant array in a call": (lambda: in_call(lambda x: 2 - x * np.array([1, 2, 3, 4], np.float32), 3, 3, 4), ()),
     "normalised over rows": (lambda: zoo.sequential(layers.BatchNormalization(axis=1)), ()),
     "another scale than axis": (lambda: zoo.sequential(layers.RMSNormalization(axis=1), shape=(4, 4)), ()),
     "axes as long as the last": (lambda: zoo.sequential(layers.LayerNormalization(axis=1), shape=(4, 4)), ()),
@@ -157,5 +157,5 @@ def test_on_tensorflow_a_value_that_is_added_along_another_axis_is_not_explained
 def test_row_12_on_pytorch_the_edge_is_repeated_into_unequal_padding_and_counts() -> None:
     model = zoo.sequential(layers.AveragePooling1D(2, 1, padding="same", name="pool"), shape=(3, 1))
     engine = KerasEngine.open(model)
-    checked = check_every_value(engine, {"picture": np.float32([[[1], [2], [4]]])}, np.random.default_rng(0))
+    checked = check_every_value(engine, {"picture": np.array([[[1], [2], [4]]], np.float32)}, np.random.default_rng(0))
     assert checked.values == 3
