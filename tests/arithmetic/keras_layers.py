@@ -356,7 +356,8 @@ def constants(draw: Draw) -> Drawn:
         sizes = [*added(shape, tuple(sizes))[1]]
         constant = f"np.linspace(0.5, 2.5, {int(np.prod(sizes))}, dtype='float32').reshape({sizes})"
         # NumPy's own operators would take the expression apart where the array stands first
-        kinds = ["ops.add({c}, x)", "ops.subtract({c}, x)", "x * {c}", "x - {c}", "x / {c}", "ops.maximum(x, {c})"]
+        sum_of_both = "x + {c}" if BACKEND == "tensorflow" else "ops.add({c}, x)"  # there it may lose an axis
+        kinds = [sum_of_both, "ops.subtract({c}, x)", "x * {c}", "x - {c}", "x / {c}", "ops.maximum(x, {c})"]
         return Drawn(draw(st.sampled_from(kinds)).format(c=constant), (shape,))
     number = draw(st.sampled_from([0.1, 0.5, 1, 2, 3, 2.5, 0.1307]))
     of_positive = ("{c} / x", "x ** {c}", "{c} ** x")

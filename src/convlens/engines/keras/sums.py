@@ -103,10 +103,10 @@ ELSEWHERE = "Keras on TensorFlow takes the value for a bias and adds it along an
 
 
 def _added_elsewhere(call: Call) -> bool:
-    """Whether Keras on TensorFlow adds along another axis than broadcasting does.
+    """Whether Keras on TensorFlow adds along another axis than broadcasting does, or to a value of another shape.
 
     Its ``add`` hands a second operand with one long axis to ``tf.nn.bias_add`` where that is as long as the last or the
-    second axis of the first, wherever it lies.
+    second axis of the first, wherever it lies; the result has the shape of the first.
     """
     if backend.NAME != "tensorflow":
         return False
@@ -118,7 +118,8 @@ def _added_elsewhere(call: Call) -> bool:
         long = [(axis - len(shape), size) for axis, size in enumerate(shape) if size > 1]
         if len(long) == 1 and len(total) > 1 and long[0][1] in (total[1], total[-1]):
             axis, size = long[0]
-            if axis != (-1 if total[-1] == size else 1 - len(total)):
+            elsewhere = axis != (-1 if total[-1] == size else 1 - len(total))
+            if elsewhere or len(shape) > len(total):
                 return True
         total = np.broadcast_shapes(total, shape)
     return False
