@@ -11,7 +11,8 @@ import keras  # noqa: TID251
 from keras.src.backend.common import global_state  # noqa: TID251
 from keras.src.layers.preprocessing.data_layer import DataLayer  # noqa: TID251
 
-from convlens.engines.keras.watching import Watch, any_watched, layer_call, operation_call
+from convlens.engines.keras.watched import any_watched
+from convlens.engines.keras.watching import Watch, layer_call, operation_call
 
 _ENTRIES = (
     (keras.layers.Layer, "__call__"),

@@ -22,52 +22,12 @@ from keras.src.ops.numpy import ExpandDims  # noqa: TID251
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, snake_case
 from convlens.engines.keras.fused import activated, name_of, observed_activation, without_activation
+from convlens.engines.keras.natures import autocast, constants_of, is_composite, is_keras_own, weights_of
 from convlens.engines.keras.recording import Recorder, Step
+from convlens.engines.keras.watched import Watched, any_watched, mapped, unwatched
 
 layer_call = keras.layers.Layer.__call__
 operation_call = keras.Operation.__call__
-
-
-class Watched(keras.KerasTensor):  # type: ignore[misc]
-    """A value that looks symbolic and is real; ``source`` is the step that made it."""
-
-    def __init__(self, value: Any, source: Step, watch: Watch) -> None:
-        super().__init__(tuple(value.shape), keras.backend.standardize_dtype(value.dtype), name="watched")
-        self.value, self.source, self._watch = value, source, watch
-
-    @property
-    def _keras_mask(self) -> Any:
-        return getattr(self.value, "_keras_mask", None)
-
-    @_keras_mask.setter
-    def _keras_mask(self, mask: Any) -> None:
-        self.value._keras_mask = mask
-
-    def _native(self) -> Any:
-        """The plain value, for code that knows nothing of Keras; remembered, so that the graph stays connected."""
-        self._watch.frames[-1].converted.append(self.source)
-        return self.value
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    def __int__(self) -> int:
-        return int(self.value)
-
-    def __float__(self) -> float:
-        return float(self.value)
-
-    def __index__(self) -> int:
-        return int(self.value)
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return backend.to_numpy(self._native())
-
-    def __jax_array__(self) -> Any:
-        return self._native()
-
-    def __tf_tensor__(self, dtype: Any = None, name: Any = None) -> Any:
-        return self._native()
 
 
 @dataclass
@@ -103,9 +63,9 @@ class Watch:
     def layer(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A layer is called: run it, and write down what it makes."""
         watched = any_watched((args, kwargs))
-        args, kwargs = _plain((args, kwargs), self._sourced)
+        args, kwargs = unwatched((args, kwargs), self._sourced)
         if not isinstance(layer, keras.Model) or not is_keras_own(layer):
-            args, kwargs = _map((args, kwargs), lambda value: self._narrowed(layer, value))
+            args, kwargs = mapped((args, kwargs), lambda value: self._narrowed(layer, value))
         if is_composite(layer):
             frame = Frame(layer, (args, kwargs))
             frame.entering = self._sources((args, kwargs))
@@ -141,13 +101,13 @@ class Watch:
             frame.plain = False
             try:
                 output = layer.call(*self._watched(args), **self._watched(kwargs))
-                return _plain(output, self._sourced)
+                return unwatched(output, self._sourced)
             except Exception:  # whatever it was, the plain run below meets it again if it is the model's own fault
                 del self.frames[depth:]
                 self.recorder.rewind(mark)
                 self._unwatchable.add(id(layer))
                 frame.converted, frame.loose, frame.plain = [], [], True
-        args, kwargs = _map((args, kwargs), self._guarded)
+        args, kwargs = mapped((args, kwargs), self._guarded)
         return operation_call(layer, *args, **kwargs)
 
     def _guarded(self, value: Any) -> Any:
@@ -191,13 +151,13 @@ class Watch:
                 self._unseen(frame, value)
             return value
 
-        return _map(output, claim)
+        return mapped(output, claim)
 
     def operation(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, named: bool) -> Any:
         """A function of ``keras.ops`` is called."""
         watched = any_watched((args, kwargs))
         sources = self._sources((args, kwargs))
-        plain_args, plain_kwargs = _plain((args, kwargs), self._sourced)
+        plain_args, plain_kwargs = unwatched((args, kwargs), self._sourced)
         with self._silence():
             output = operation_call(op, *plain_args, **plain_kwargs)
         variables = tuple(v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.Variable))
@@ -250,10 +210,10 @@ class Watch:
         sources = tuple(self._sources((args, kwargs)))
         inner = activated(layer)
         if inner is not None and isinstance(layer, keras.layers.TimeDistributed):
-            return self._in_time(Call(layer, sources, args, kwargs, weights=_weights_of(layer)), inner)
+            return self._in_time(Call(layer, sources, args, kwargs, weights=weights_of(layer)), inner)
         with self._silence(), observed_activation(inner) as observed:
             output = layer_call(layer, *args, **kwargs)
-        call = Call(layer, sources, args, kwargs, weights=_weights_of(layer))
+        call = Call(layer, sources, args, kwargs, weights=weights_of(layer))
         if getattr(layer, "depthwise_kernel", None) is not None:
             with self._silence():
                 call = self._depthwise_step(call)
@@ -282,7 +242,7 @@ class Watch:
         if not hasattr(layer, "pointwise_kernel"):
             return call
         inputs = layer.dtype_policy.convert_input(call.args[0], layer.autocast, layer.input_dtype)
-        with _autocast(layer):
+        with autocast(layer):
             value = keras.ops.depthwise_conv(
                 inputs,
                 layer.depthwise_kernel,
@@ -308,7 +268,7 @@ class Watch:
             own = name if count == 1 else f"{name}.{count}"
             return self.recorder.record(call.number(count - 1, len(tensors)), own, self.scope, value)[1]
 
-        return _map(output, write)
+        return mapped(output, write)
 
     def _sources(self, arguments: Any) -> list[Step]:
         """The steps that the tensors among ``arguments`` come from, in order."""
@@ -328,7 +288,7 @@ class Watch:
             return None
         frame, shape = self.frames[-1], tuple(value.shape)
         if is_keras_own(frame.layer):
-            if id(value) in _constants_of(frame.layer):
+            if id(value) in constants_of(frame.layer):
                 return None
             alike = [step for step in frame.entering if step.shape == shape] or frame.entering[:1]
             return alike[0] if alike else None
@@ -370,7 +330,7 @@ class Watch:
             source = self.recorder.source(value) if backend.is_tensor(value) else None
             return value if source is None else Watched(value, source, self)
 
-        return _map(structure, watch)
+        return mapped(structure, watch)
 
     def _handed(self, output: Any, watched: bool) -> Any:
         """What a call gives back to the code around it: watched values for watched ones, else plain ones."""
@@ -379,7 +339,7 @@ class Watch:
         if self.frames and not is_keras_own(self.frames[-1].layer):
             sources = (self.recorder.source(v) for v in keras.tree.flatten(output) if backend.is_tensor(v))
             self.frames[-1].loose += [source for source in sources if source is not None]
-            return _map(output, self._guarded)
+            return mapped(output, self._guarded)
         return output
 
     def _sourced(self, watched: Watched) -> Any:
@@ -394,48 +354,3 @@ class Watch:
             yield
         finally:
             self.quiet = before
-
-
-def is_keras_own(layer: Any) -> bool:
-    """Whether the layer's ``call`` and convolution are Keras's own."""
-    methods = (getattr(type(layer), name, None) for name in ("call", "convolution_op"))
-    return all(str(getattr(m, "__module__", "keras.")).startswith("keras.") for m in methods if m is not None)
-
-
-def is_composite(layer: Any) -> bool:
-    """Whether the calls inside the layer are shown, not the layer itself."""
-    return isinstance(layer, keras.Model) or not is_keras_own(layer)
-
-
-def _constants_of(layer: Any) -> set[int]:
-    """The tensors that the operations of a functional model were given beside its values."""
-    graph = getattr(layer, "_functional", None) or layer
-    arguments = (node.arguments for made in getattr(graph, "operations", ()) for node in made._inbound_nodes)
-    return {id(value) for given in arguments for value in keras.tree.flatten((given.args, given.kwargs))}
-
-
-def _weights_of(layer: Any) -> tuple[Any, ...]:
-    activation = getattr(activated(layer), "activation", None)
-    of_activation = {id(w) for w in activation.weights} if isinstance(activation, keras.layers.Layer) else set()
-    return tuple(w for w in layer.weights if id(w) not in of_activation)
-
-
-@contextmanager
-def _autocast(layer: Any) -> Iterator[None]:
-    from keras.src.backend import AutocastScope  # noqa: TID251
-
-    with AutocastScope(layer.compute_dtype if layer.autocast else None):
-        yield
-
-
-def any_watched(structure: Any) -> bool:
-    """Whether a watched value is among the arguments."""
-    return any(isinstance(value, Watched) for value in keras.tree.flatten(structure))
-
-
-def _plain(structure: Any, plain: Any) -> Any:
-    return _map(structure, lambda value: plain(value) if isinstance(value, Watched) else value)
-
-
-def _map(structure: Any, function: Any) -> Any:
-    return keras.tree.map_structure(function, structure, none_is_leaf=True)
