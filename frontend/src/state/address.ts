@@ -1,0 +1,91 @@
+/** The view as an address: what stands behind the `#` of the page's URL, so that a link reopens the same view. */
+
+export const MODES = ["auto", "diverging", "sequential"] as const;
+export const SCALES = ["map", "layer", "network"] as const;
+export const SORTS = ["number", "mean", "maximum", "variance", "sparsity"] as const;
+export type Mode = (typeof MODES)[number];
+export type ScaleOf = (typeof SCALES)[number];
+export type Sort = (typeof SORTS)[number];
+
+export interface Address {
+  model: string | null;
+  picture: string | null;
+  layer: string | null;
+  channel: number;
+  slice: number;
+  /** Row and column of the chosen pixel. */
+  at: [number, number] | null;
+  mode: Mode;
+  scale: ScaleOf;
+  sort: Sort;
+  /** The recipe, where it isn't the model's own. */
+  recipe: Record<string, unknown> | null;
+}
+
+export const START: Address = {
+  model: null,
+  picture: null,
+  layer: null,
+  channel: 0,
+  slice: 0,
+  at: null,
+  mode: "auto",
+  scale: "layer",
+  sort: "number",
+  recipe: null,
+};
+
+const ROOM = "#/see";
+
+export function format(address: Address): string {
+  const query = new URLSearchParams();
+  if (address.model !== null) query.set("model", address.model);
+  if (address.picture !== null) query.set("picture", address.picture);
+  if (address.layer !== null) query.set("layer", address.layer);
+  if (address.channel) query.set("channel", String(address.channel));
+  if (address.slice) query.set("slice", String(address.slice));
+  if (address.at) query.set("at", address.at.join(","));
+  if (address.mode !== START.mode) query.set("colours", address.mode);
+  if (address.scale !== START.scale) query.set("scale", address.scale);
+  if (address.sort !== START.sort) query.set("sort", address.sort);
+  if (address.recipe !== null) query.set("recipe", JSON.stringify(address.recipe));
+  const text = query.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
+  return text ? `${ROOM}?${text}` : ROOM;
+}
+
+/** Reads an address; what it can't read keeps its start value, so that an old or mistyped link still opens. */
+export function parse(hash: string): Address {
+  const query = new URLSearchParams(hash.split("?").slice(1).join("?"));
+  const whole = (name: string) => {
+    const value = Number(query.get(name));
+    return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+  };
+  const one = <T extends string>(name: string, allowed: readonly T[], otherwise: T): T => {
+    const value = query.get(name) as T;
+    return allowed.includes(value) ? value : otherwise;
+  };
+  const at = /^(\d{1,9}),(\d{1,9})$/.exec(query.get("at") ?? "");
+  return {
+    model: query.get("model"),
+    picture: query.get("picture"),
+    layer: query.get("layer"),
+    channel: whole("channel"),
+    slice: whole("slice"),
+    at: at ? [Number(at[1]), Number(at[2])] : null,
+    mode: one("colours", MODES, START.mode),
+    scale: one("scale", SCALES, START.scale),
+    sort: one("sort", SORTS, START.sort),
+    recipe: object(query.get("recipe")),
+  };
+}
+
+function object(text: string | null): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text ?? "null");
+    return value !== null && typeof value === "object" && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}

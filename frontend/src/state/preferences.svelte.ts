@@ -1,0 +1,40 @@
+/** What a person prefers, whatever is shown: theme and language; kept in the browser. */
+
+export type Theme = "system" | "light" | "dark";
+export type Language = "en" | "th";
+
+function kept<T extends string>(name: string, allowed: readonly T[], otherwise: T): T {
+  try {
+    const value = localStorage.getItem(`convlens.${name}`) as T;
+    return allowed.includes(value) ? value : otherwise;
+  } catch {
+    return otherwise; // storage may be forbidden, as in a sandboxed frame
+  }
+}
+
+function keep(name: string, value: string): void {
+  try {
+    localStorage.setItem(`convlens.${name}`, value);
+  } catch {
+    // forbidden: the preference holds for this page alone
+  }
+}
+
+class Preferences {
+  theme = $state<Theme>(kept("theme", ["system", "light", "dark"], "system"));
+  language = $state<Language>(
+    kept("language", ["en", "th"], typeof navigator !== "undefined" && navigator.language.startsWith("th") ? "th" : "en"),
+  );
+
+  setTheme(theme: Theme): void {
+    this.theme = theme;
+    keep("theme", theme);
+  }
+
+  setLanguage(language: Language): void {
+    this.language = language;
+    keep("language", language);
+  }
+}
+
+export const preferences = new Preferences();

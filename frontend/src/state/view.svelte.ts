@@ -1,0 +1,346 @@
+/**
+ * What the page shows right now: the one state that all panels read and change.
+ *
+ * Panels never talk to one another. They set `layer`, `channel`, `pixel`, `hover`; the others follow. What is worth a
+ * link (all but `hover` and what was loaded) is written to the address.
+ */
+import { SvelteMap } from "svelte/reactivity";
+import type { MapFact, NetworkFact, PictureFact, ProblemFact, RecipeFact, RunFact, SessionFact } from "../source/facts";
+import { Problem, type Source } from "../source/source";
+import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort } from "./address";
+import { indexOf, placeOf } from "./place";
+
+/** The pixel under the cursor, in whichever panel: the crosshair that runs through all of them. */
+export interface Hover {
+  layer: string;
+  channel: number;
+  row: number;
+  column: number;
+}
+
+export class View {
+  readonly source: Source;
+
+  session = $state.raw<SessionFact | null>(null);
+  pictures = $state.raw<PictureFact[]>([]);
+  network = $state.raw<NetworkFact | null>(null);
+  run = $state.raw<RunFact | null>(null);
+  /** The maps that have arrived, by layer. */
+  readonly maps = new SvelteMap<string, MapFact>();
+  progress = $state.raw<{ done: number; total: number } | null>(null);
+  problem = $state.raw<ProblemFact | null>(null);
+  /** Whether the source answers. */
+  there = $state(true);
+
+  layer = $state<string | null>(null);
+  channel = $state(0);
+  slice = $state(0);
+  pixel = $state.raw<[number, number] | null>(null);
+  mode = $state<Mode>("auto");
+  scale = $state<ScaleOf>("layer");
+  sort = $state<Sort>("number");
+  recipe = $state.raw<RecipeFact | null>(null);
+  hover = $state.raw<Hover | null>(null);
+  /** The values that led here, oldest first: where a walk back to the picture began, and how it went on. */
+  trail = $state.raw<{ layer: string; index: number[] }[]>([]);
+  /** Which entry of the trail is shown; the later ones can be walked forth to. */
+  step = $state(0);
+
+  #running: AbortController | null = null;
+  #model: string | null = null;
+  #picture: string | null = null;
+  #writing = false;
+
+  constructor(source: Source) {
+    this.source = source;
+  }
+
+  get model(): string | null {
+    return this.#model;
+  }
+
+  get picture(): string | null {
+    return this.#picture;
+  }
+
+  /** The facts of the chosen layer's maps, once they are there. */
+  get map(): MapFact | null {
+    return this.layer === null ? null : (this.maps.get(this.layer) ?? null);
+  }
+
+  get layerFact() {
+    return this.network?.layers.find((layer) => layer.name === this.layer) ?? null;
+  }
+
+  /** The index of the chosen pixel in the layer's array. */
+  get index(): number[] | null {
+    const map = this.map;
+    if (!map || !this.pixel) return null;
+    return indexOf(map.shape, { channel: this.channel, slice: this.slice, row: this.pixel[0], column: this.pixel[1] });
+  }
+
+  /** Opens the page at the address that it was called with. */
+  async start(hash: string): Promise<void> {
+    this.source.watch((there) => {
+      const back = there && !this.there;
+      this.there = there;
+      if (back) void this.#recover();
+    });
+    await this.#guarded(async () => {
+      const session = await this.source.session();
+      this.session = session;
+      this.pictures = session.pictures;
+      await this.#follow(parse(hash));
+    });
+  }
+
+  /** Goes where an address says: called on back, forward and a typed link. */
+  async goTo(hash: string): Promise<void> {
+    await this.#guarded(() => this.#follow(parse(hash)));
+  }
+
+  /** The address of what is shown. */
+  get address(): string {
+    return format({
+      model: this.#model,
+      picture: this.#picture,
+      layer: this.layer,
+      channel: this.channel,
+      slice: this.slice,
+      at: this.pixel,
+      mode: this.mode,
+      scale: this.scale,
+      sort: this.sort,
+      recipe: this.recipe as Record<string, unknown> | null,
+    });
+  }
+
+  chooseLayer(name: string): void {
+    if (name === this.layer) return;
+    this.layer = name;
+    this.channel = this.maps.get(name)?.strongest ?? 0;
+    this.slice = 0;
+    this.pixel = null;
+    this.hover = null;
+    this.#write(true);
+  }
+
+  chooseChannel(channel: number): void {
+    const count = this.map?.channels ?? 1;
+    this.channel = Math.min(Math.max(channel, 0), count - 1);
+    this.#write(false);
+  }
+
+  chooseSlice(slice: number): void {
+    this.slice = Math.min(Math.max(slice, 0), (this.map?.slices ?? 1) - 1);
+    this.#write(false);
+  }
+
+  /** Asks why this pixel is so; begins a new trail. */
+  choosePixel(row: number, column: number): void {
+    const map = this.map;
+    if (!map) return;
+    this.pixel = [Math.min(Math.max(row, 0), map.rows - 1), Math.min(Math.max(column, 0), map.columns - 1)];
+    this.trail = [{ layer: map.layer, index: this.index ?? [] }];
+    this.step = 0;
+    this.#write(true);
+  }
+
+  closePixel(): void {
+    this.pixel = null;
+    this.trail = [];
+    this.step = 0;
+    this.#write(true);
+  }
+
+  /** Walks back to a value that went into the one shown; a network input's value ends the walk. */
+  walkBack(layer: string, index: number[]): void {
+    this.trail = [...this.trail.slice(0, this.step + 1), { layer, index }];
+    this.walkTo(this.trail.length - 1);
+  }
+
+  /** Shows an entry of the trail. */
+  walkTo(step: number): void {
+    const entry = this.trail[step];
+    if (!entry) return;
+    this.step = step;
+    const map = this.maps.get(entry.layer);
+    if (!map) return; // the picture itself: the layer that read it stays
+    const place = placeOf(map.shape, entry.index);
+    this.layer = entry.layer;
+    this.channel = place.channel;
+    this.slice = place.slice;
+    this.pixel = [place.row, place.column];
+    this.#write(true);
+  }
+
+  setColours(change: { mode?: Mode; scale?: ScaleOf; sort?: Sort }): void {
+    Object.assign(this, change);
+    this.#write(false);
+  }
+
+  async chooseModel(model: string): Promise<void> {
+    await this.#guarded(() => this.#follow({ ...START, model, picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort }));
+    this.#write(true);
+  }
+
+  async choosePicture(picture: string): Promise<void> {
+    await this.#guarded(() => this.#follow({ ...parse(this.address), picture }));
+    this.#write(true);
+  }
+
+  async chooseRecipe(recipe: RecipeFact | null): Promise<void> {
+    await this.#guarded(() => this.#follow({ ...parse(this.address), recipe: recipe as Record<string, unknown> | null }));
+    this.#write(true);
+  }
+
+  /** Reads a picture that was opened, dropped or pasted, and shows it. */
+  async addPicture(file: Blob, name: string): Promise<void> {
+    await this.#guarded(async () => {
+      const picture = await this.source.addPicture(file, name);
+      this.pictures = [...this.pictures.filter((known) => known.id !== picture.id), picture];
+      await this.choosePicture(picture.id);
+    });
+  }
+
+  async addModel(file: Blob, name: string): Promise<void> {
+    await this.#guarded(async () => {
+      const model = await this.source.addModel(file, name);
+      if (this.session) this.session = { ...this.session, models: [...this.session.models, model] };
+      await this.chooseModel(model.id);
+    });
+  }
+
+  dismissProblem(): void {
+    this.problem = null;
+  }
+
+  async #follow(address: Address): Promise<void> {
+    const session = this.session;
+    if (!session) return;
+    const model = address.model ?? session.model;
+    const picture = address.picture ?? session.picture;
+    const recipe = address.recipe as RecipeFact | null;
+    const again = model !== this.#model || picture !== this.#picture || JSON.stringify(recipe) !== JSON.stringify(this.recipe);
+    if (model !== this.#model || this.network === null) {
+      const network = await this.source.network(model);
+      this.#running?.abort();
+      this.maps.clear();
+      this.run = null;
+      this.network = network;
+      this.#model = model;
+      this.layer = null;
+    }
+    this.#picture = picture;
+    this.recipe = recipe;
+    this.mode = address.mode;
+    this.scale = address.scale;
+    this.sort = address.sort;
+    const names = new Set(this.network.layers.map((layer) => layer.name));
+    this.layer = address.layer !== null && names.has(address.layer) ? address.layer : (this.layer ?? this.#firstLayer());
+    this.channel = address.channel;
+    this.slice = address.slice;
+    this.pixel = address.at;
+    if ((again || this.run === null) && picture !== null) {
+      void this.#runAgain();
+    }
+    if (this.pixel && this.map) {
+      this.trail = [{ layer: this.map.layer, index: this.index ?? [] }];
+      this.step = 0;
+    }
+  }
+
+  #firstLayer(): string | null {
+    const layers = this.network?.layers ?? [];
+    return (layers.find((layer) => layer.kind === "convolution") ?? layers[0])?.name ?? null;
+  }
+
+  async #runAgain(): Promise<void> {
+    this.#running?.abort();
+    const controller = (this.#running = new AbortController());
+    const mine = () => this.#running === controller;
+    const model = this.#model;
+    const picture = this.#picture;
+    if (model === null || picture === null) return;
+    this.maps.clear();
+    this.problem = null;
+    this.progress = { done: 0, total: this.network?.layers.length ?? 0 };
+    try {
+      const ended = await this.source.run(
+        { model, picture, recipe: this.recipe },
+        {
+          started: (run) => {
+            if (!mine()) return;
+            this.run = run;
+            for (const map of run.maps) this.#arrived(map);
+          },
+          arrived: (map, done, total) => {
+            if (!mine()) return;
+            this.#arrived(map);
+            this.progress = { done, total };
+          },
+          ended: (run) => {
+            if (mine()) this.run = run;
+          },
+        },
+        controller.signal,
+      );
+      if (!mine()) return;
+      this.run = ended;
+      for (const map of ended.maps) this.#arrived(map);
+      this.problem = ended.problem;
+    } catch (error) {
+      if (mine() && !controller.signal.aborted) this.#say(error);
+    } finally {
+      if (mine()) this.progress = null;
+    }
+  }
+
+  #arrived(map: MapFact): void {
+    if (this.maps.has(map.layer)) return;
+    this.maps.set(map.layer, map);
+    if (map.layer !== this.layer) return;
+    this.channel = Math.min(this.channel, map.channels - 1);
+    if (this.pixel && this.trail.length === 0) {
+      this.pixel = [Math.min(this.pixel[0], map.rows - 1), Math.min(this.pixel[1], map.columns - 1)];
+      this.trail = [{ layer: map.layer, index: this.index ?? [] }];
+      this.step = 0;
+    }
+  }
+
+  /** After the source was lost: what was being made is made again, what is shown stays. */
+  async #recover(): Promise<void> {
+    await this.#guarded(async () => {
+      this.session = await this.source.session();
+      this.pictures = this.session.pictures;
+      if (this.#picture !== null && !this.pictures.some((picture) => picture.id === this.#picture)) {
+        this.#picture = this.session.picture;
+      }
+      await this.#runAgain();
+    });
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#say(error);
+    }
+  }
+
+  #say(error: unknown): void {
+    this.problem =
+      error instanceof Problem
+        ? error.fact
+        : { problem: error instanceof Error ? error.message : String(error), expected: "", received: "", hint: "" };
+  }
+
+  /** Writes the address; `push` makes it a step that the back button undoes. */
+  #write(push: boolean): void {
+    if (this.#writing || typeof location === "undefined") return;
+    const address = this.address;
+    if (location.hash === address) return;
+    if (push) history.pushState(null, "", address);
+    else history.replaceState(history.state, "", address);
+  }
+}
