@@ -153,10 +153,12 @@ class Resize:
     ``coordinate_arithmetic``: frameworks compute coordinates in float32, where a position at the border of two pixels
     can fall to either side. ``step`` multiplies by the rounded 1 / scale, ``scale`` divides by the rounded scale.
     ``exclude_outside``: what lies outside has no weight, and the others are raised to a sum of 1. ``cubic_steps``: the
-    weights come from a table with so many steps between two pixels (TensorFlow), 0 without one.
+    weights come from a table with so many steps between two pixels (TensorFlow), 0 without one. ``crop``: with the
+    coordinates ``crop``, the part of each axis that is resized, 0 its first pixel and 1 its last; what lies outside the
+    input is ``outside``. The modes with ``_antialias`` widen the window by as much as the size shrinks.
     """
 
-    mode: str  # nearest | linear | cubic
+    mode: str  # nearest | linear | cubic | linear_antialias | cubic_antialias
     scale: tuple[Fraction, ...]
     align_corners: bool = False
     coordinates: str = "half_pixel"
@@ -165,6 +167,8 @@ class Resize:
     coordinate_arithmetic: str = "exact"  # exact | step | scale
     exclude_outside: bool = False
     cubic_steps: int = 0
+    crop: tuple[tuple[float, float], ...] = ()
+    outside: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -355,7 +355,7 @@ def _resized(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Ste
         centre = Fraction(0)
     if operation.mode == "nearest" and stride.denominator == centre.denominator == 1:
         return (stride, centre, centre), True
-    reach = {"nearest": 1, "linear": 1, "cubic": 2}.get(operation.mode)
+    reach = {"nearest": 1, "linear": 1, "cubic": 2}.get(operation.mode.removesuffix("_antialias"))
     if reach is None:
         return None
     shrink = max(Fraction(1), stride) if operation.mode != "nearest" else Fraction(1)

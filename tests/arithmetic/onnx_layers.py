@@ -418,7 +418,15 @@ def resizings(draw: Draw) -> Drawn:
     if mode == "cubic":
         attributes["cubic_coeff_a"] = draw(st.sampled_from([-0.75, -0.5]))
         attributes["exclude_outside"] = draw(st.integers(0, 1))
+    if mode != "nearest" and rank == 2 and draw(st.integers(0, 3)) == 0:
+        attributes["antialias"] = 1
     shape = (draw(st.integers(1, 2)), *sizes)
+    if draw(st.integers(0, 5)) == 0 and "antialias" not in attributes:
+        attributes |= {"coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": draw(amounts)}
+        corners = np.random.default_rng(sum(sizes)).uniform(-0.2, 1.2, (2, rank))
+        roi = np.concatenate([np.zeros(2), corners[0], np.ones(2), corners[1]]).astype(np.float32)
+        constants: dict[str, np.ndarray] = {"roi": roi, "sizes": np.array([1, *shape[:1], *per_axis(draw, rank, 1, 6)], np.int64)}
+        return Drawn("Resize", "x roi - sizes", (shape,), attributes, constants, draw(seeds), 19)
     if draw(flags):
         outputs = per_axis(draw, rank, 1, 9)
         constants = {"sizes": np.array([1, *shape[:1], *outputs], np.int64)}

@@ -68,7 +68,6 @@ LEFT_OUT: Mapping[str, str] = {
     r"test_convinteger_with_padding": "ONNX Runtime refuses its zero point",
     r"test_reduce_(max|min)_empty_set.*": "the largest of no values",
     r"test_reshape_allowzero_reordered": "a batch of none",
-    r"test_resize_.*(tf_crop_and_resize|antialias).*": "resizing of a part, and with a filter against aliasing",
 }
 """Name (a pattern) -> why convlens explains nothing there."""
 

@@ -11,17 +11,31 @@ from functools import lru_cache
 from math import ceil, floor, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convlens.arithmetic.rounding import Floats
 from convlens.arithmetic.windows import shifts
-from convlens.arithmetic.working import Array, Integers, Step, Swept, Working
+from convlens.arithmetic.working import PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Resize, Shape
 
-MODES = ("nearest", "linear", "cubic")
+MODES = ("nearest", "linear", "cubic", "linear_antialias", "cubic_antialias")
 
 
 def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> Working | None:
     """One value of a resize; ``None`` for modes and coordinates that aren't known here."""
+    if any(
+        beyond(operation, axis, source.shape[1 + axis], outputs[1 + axis])[place]
+        for axis, place in enumerate(index[1:])
+    ):
+        return Working(
+            rule="constant",
+            formula=f"outside the input: {operation.outside:g}",
+            window=np.array([operation.outside]),
+            inputs=np.array([0]),
+            places=tuple(np.array([PADDING]) for _ in index),
+            total=operation.outside,
+            roundings=1,
+        )
     axes: list[Integers] = [np.array([index[0]])]
     kernel = np.ones((1,) * len(index))
     for axis, place in enumerate(index[1:]):
@@ -69,9 +83,24 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
             for axis in np.ix_(*(weight[number] for weight, number in zip(weights, taps, strict=True))):
                 picked = picked * axis
             total += picked
+    outside = np.zeros(outputs[1:], np.bool_)
+    for n, count in enumerate(outputs[1:]):
+        out = beyond(operation, n, source.shape[1 + n], count)
+        if out.any():
+            outside |= out.reshape([-1 if axis == n else 1 for axis in range(total.ndim)])
+    total, magnitude = np.where(outside, operation.outside, total), np.where(outside, 0.0, magnitude)
     if prod(len(table) for table in tables) == 1:
-        return Swept(total, 0)
+        return Swept(total, outside.astype(np.intp))  # the constant is rounded, a copy isn't
     return Swept(total, _roundings(source.shape[1:]), magnitude, magnitude)
+
+
+@lru_cache(maxsize=256)
+def beyond(operation: Resize, axis: int, size: int, outputs: int) -> NDArray[np.bool_]:
+    """Which places of a cropped resize lie outside the input."""
+    if operation.coordinates != "crop":
+        return np.zeros(outputs, np.bool_)
+    at = [coordinate(operation, place, size, outputs, axis) for place in range(outputs)]
+    return np.array([x is not None and not 0 <= x <= size - 1 for x in at], np.bool_)
 
 
 def _roundings(sizes: Shape) -> int:
@@ -123,8 +152,19 @@ def coordinate(operation: Resize, place: int, size: int, outputs: int, axis: int
             return centre * (1 - adjustment) + (place + Fraction(1, 2)) / scale - Fraction(1, 2)
         case "asymmetric":
             return _over(operation, Fraction(place), scale)
+        case "crop" if len(operation.crop) > axis:
+            return _cropped(operation.crop[axis], place, size, outputs)
         case _:
             return None
+
+
+def _cropped(part: tuple[float, float], place: int, size: int, outputs: int) -> Fraction:
+    """The coordinate within a part of the axis, in float32."""
+    start, end, last = np.float32(part[0]), np.float32(part[1]), np.float32(size - 1)
+    if outputs == 1:
+        return Fraction(float(np.float32(0.5) * (start + end) * last))
+    step = (end - start) * last / np.float32(outputs - 1)
+    return Fraction(float(start * last + np.float32(place) * step))
 
 
 def _symmetric(place: int, size: int, outputs: int, scale: np.float32) -> Fraction:
@@ -150,6 +190,9 @@ def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> 
         return None
     if operation.mode == "nearest":
         return [_nearest(x, operation.rounding)], [1.0]
+    if operation.mode.endswith("_antialias"):
+        scale = operation.scale[axis] if operation.scale else Fraction(outputs, size)
+        return _widened(operation, x, min(float(scale), 1.0), size)
     if operation.mode == "linear":
         x = max(x, Fraction(0))  # as frameworks do: in front of the first pixel the second doesn't count
     first = floor(x)
@@ -159,10 +202,39 @@ def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> 
     if operation.cubic_steps:
         share = round(share * operation.cubic_steps) / operation.cubic_steps
     positions, weights = [first + n for n in range(-1, 3)], _keys(share, operation.cubic_coefficient)
+    return positions, _inside(positions, weights, size) if operation.exclude_outside else weights
+
+
+def _inside(positions: list[int], weights: list[float], size: int) -> list[float]:
+    """What lies outside has no weight, and the others are raised to a sum of 1."""
+    kept = [weight if 0 <= at < size else 0.0 for at, weight in zip(positions, weights, strict=True)]
+    return [weight / sum(kept) for weight in kept]
+
+
+def _widened(operation: Resize, x: Fraction, scale: float, size: int) -> tuple[list[int], list[float]]:
+    """The window of a filter that is stretched by ``1 / scale``: as many pixels as a reduced one stands for.
+
+    Source: the Resize operator of the ONNX specification, with ``antialias``.
+    """
+    linear = operation.mode == "linear_antialias"
+    start = floor(-(1 if linear else 2) / scale) + 1
+    first, share = floor(x), float(x - floor(x))
+    steps = range(start, 2 - start)
+    distances = [abs(scale * (n - share)) for n in steps]
+    weights = [max(0.0, 1 - d) if linear else _key(d, operation.cubic_coefficient) for d in distances]
+    positions = [first + n for n in steps]
     if operation.exclude_outside:
-        weights = [weight if 0 <= at < size else 0.0 for at, weight in zip(positions, weights, strict=True)]
-        weights = [weight / sum(weights) for weight in weights]
-    return positions, weights
+        return positions, _inside(positions, weights, size)
+    return positions, [weight / sum(weights) for weight in weights]
+
+
+def _key(distance: float, a: float) -> float:
+    """The cubic filter at a distance. Source: R. Keys, as above."""
+    if distance >= 2:
+        return 0.0
+    if distance >= 1:
+        return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    return ((a + 2) * distance - (a + 3)) * distance * distance + 1
 
 
 def _nearest(x: Fraction, rounding: str) -> int:
@@ -179,11 +251,4 @@ def _nearest(x: Fraction, rounding: str) -> int:
 
 def _keys(share: float, a: float) -> list[float]:
     """The four weights of cubic interpolation, ``share`` of the way from the second source pixel to the third."""
-
-    def inner(t: float) -> float:
-        return ((a + 2) * t - (a + 3)) * t * t + 1
-
-    def outer(t: float) -> float:
-        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-
-    return [outer(1 + share), inner(share), inner(1 - share), outer(2 - share)]
+    return [_key(distance, a) for distance in (1 + share, share, 1 - share, 2 - share)]

@@ -52,18 +52,26 @@ def resize(call: Call) -> Described:
     mode, old = call.word("mode", "nearest"), call.op == "Upsample" or call.opset < 11
     mode = {"bilinear": "linear"}.get(mode, mode)
     coordinates = call.word("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
-    special = call.attributes.get("antialias") or coordinates not in COORDINATES
-    if len(before) < 3 or before[:2] != after[:2] or special or not call.batched:
+    crop: tuple[tuple[float, float], ...] = ()
+    if coordinates == "tf_crop_and_resize":
+        coordinates, crop = "crop", _crop(call, before, after)
+    if len(before) < 3 or before[:2] != after[:2] or coordinates not in COORDINATES or not call.batched:
         return kind, Whole(call.op.lower())
     if mode != "nearest" and not call.dtype.startswith("float"):
         return kind, Whole(call.op.lower())
-    # ONNX Runtime copies where every size stays, whatever the stated scales
-    scale = (Fraction(1),) * (len(after) - 2) if before == after else _scale(call, before, after)
+    if before == after:  # ONNX Runtime copies where every size stays, whatever else is stated
+        ones = (Fraction(1),) * (len(after) - 2)
+        return kind, Resize("nearest", ones, coordinates="asymmetric", rounding="floor")
+    scale = _scale(call, before, after)
     rounding = call.word("nearest_mode", "round_prefer_floor")
     if old:  # no mode is said; ONNX Runtime takes the pixel before where it enlarges, the one behind where it reduces
         if mode == "nearest" and min(scale) < 1 < max(scale):
             return kind, Whole(call.op.lower())
         rounding = "ceil" if min(scale) < 1 else "floor"
+    if call.attributes.get("antialias") and mode != "nearest":
+        mode = f"{mode}_antialias"
+        kept = zip(scale, before[2:], after[2:], strict=True)
+        scale = tuple(Fraction(1) if n == m else factor for factor, n, m in kept)  # the filter leaves these axes out
     return kind, Resize(
         mode,
         scale,
@@ -72,11 +80,27 @@ def resize(call: Call) -> Described:
         rounding=rounding,
         cubic_coefficient=float(call.attributes.get("cubic_coeff_a", -0.75)),
         coordinate_arithmetic="scale",
-        exclude_outside=mode == "cubic" and bool(call.attributes.get("exclude_outside", 0)),
+        exclude_outside=mode.startswith("cubic") and bool(call.attributes.get("exclude_outside", 0)),
+        crop=crop,
+        outside=float(call.attributes.get("extrapolation_value", 0.0)) if crop else 0.0,
     )
 
 
-COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
+COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "crop")
+
+
+def _crop(call: Call, before: Shape, after: Shape) -> tuple[tuple[float, float], ...]:
+    """The part of each spatial axis, from start to end; ONNX Runtime takes the whole of one that keeps its size.
+
+    Raises:
+        LookupError: it is computed.
+    """
+    roi, rank = call.constant(1), len(before)
+    if roi is None:
+        raise LookupError("the part is computed")
+    axes = [call.axis(int(axis), rank) for axis in call.attributes.get("axes") or range(rank)]
+    parts = {axis: (first, last) for axis, (first, last) in zip(axes, roi.reshape(2, -1).T.tolist(), strict=True)}
+    return tuple((0.0, 1.0) if before[axis] == after[axis] else parts.get(axis, (0.0, 1.0)) for axis in range(2, rank))
 
 
 def _scale(call: Call, before: Shape, after: Shape) -> tuple[Fraction, ...]:
