@@ -153,9 +153,9 @@ def index(array: npt.ArrayLike, scale: Scale) -> Bytes:
         part = work[: chunk.size]
         finite = math.isfinite(chunk.min()) and math.isfinite(chunk.max())
         if finite:
-            np.subtract(chunk, origin, out=part) if origin else np.copyto(part, chunk)
+            np.subtract(chunk, origin, out=part, dtype=exact) if origin else np.copyto(part, chunk)
         else:
-            np.subtract(np.where(np.isfinite(chunk), chunk, origin), origin, out=part)
+            np.subtract(np.where(np.isfinite(chunk), chunk, origin), origin, out=part, dtype=exact)
         np.multiply(part, factor, out=part)
         np.rint(part, out=part)
         if offset:
