@@ -1,0 +1,87 @@
+"""A real Chromium for the page's tests, and the models that they open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from tests.page.serving import Serving, sketched
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str | None:
+    """The path of a Chromium; ``None`` for the one that Playwright itself has installed."""
+    known = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in known if name and (found := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens an address in a browser of its own; at the end no page may have had an error or asked another host."""
+    contexts, wrong = [], []
+
+    def asked(request: Request, origin: str) -> None:
+        if not request.url.startswith((origin, "data:", "blob:")):
+            wrong.append(f"a request to {request.url}")
+
+    def opened(serving: Serving, hash: str = "", *, may_fail: bool = False, **options: object) -> Page:
+        settings = {"viewport": {"width": 1400, "height": 900}, "locale": "en-GB", "reduced_motion": "reduce"} | options
+        context = browser.new_context(**settings)  # type: ignore[arg-type]
+        contexts.append(context)
+        context.on("request", lambda request: asked(request, serving.origin))
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        if not may_fail:
+            page.on("pageerror", lambda error: wrong.append(f"an error in the page: {error}"))
+            page.on("console", lambda line: wrong.append(f"{line.type}: {line.text}") if line.type == "error" else None)
+        page.goto(serving.url + hash)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture(scope="session")
+def first_start() -> Iterator[Serving]:
+    with Serving() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def wide(folder: Path) -> Iterator[Serving]:
+    """A layer of 2,048 channels."""
+    line = "conv 32 3x3 stride 2 pad 1 | relu | conv 2048 1x1 | relu | gap | dense 10"
+    with Serving(str(sketched(folder, line, "3x64x64", "wide"))) as serving:
+        yield serving
