@@ -1,0 +1,114 @@
+/** The words of an explanation: places, steps, the verdict, and the whole as text to copy. */
+import type { ExplanationFact, Num } from "../../source/facts";
+import { t, type Key } from "../../words";
+import { count, full, real, short } from "../numbers";
+import { ledgerOf, type Line } from "./ledger";
+
+/** An index as a reader says it: `channel 0, row 10, column 20`. */
+export function placeInWords(index: readonly number[]): string {
+  const [a = 0, b = 0, c = 0] = index;
+  if (index.length === 1) return t("why.atFeature", { channel: a });
+  if (index.length === 2) return t("why.atPosition", { channel: a, position: b });
+  if (index.length === 3) return t("why.atPixel", { channel: a, row: b, column: c });
+  return t("why.atIndex", { index: index.join(", ") });
+}
+
+/** The same, as short as it goes: `ch 3 (10, 20)`. */
+export function placeShort(index: readonly number[]): string {
+  const [channel = 0, ...rest] = index;
+  const number = t("why.ch", { channel });
+  return rest.length === 0 ? number : `${number} (${rest.join(", ")})`;
+}
+
+export function verdictInWords(fact: ExplanationFact): string {
+  if (!fact.explained) return t("why.unexplained", { op: fact.op });
+  if (!fact.agrees) return t("why.disagreesLong");
+  if (Number.isFinite(real(fact.framework_value))) return t("why.agreesLong");
+  return Number.isFinite(real(fact.total)) ? t("why.agreesTooLarge") : t("why.agreesSame");
+}
+
+/** The result in one sentence, for those who hear it. */
+export function resultInWords(fact: ExplanationFact): string {
+  const place = placeInWords(fact.index);
+  const framework = short(fact.framework_value, 6);
+  if (!fact.explained) return `${fact.layer}, ${place}: ${framework}. ${verdictInWords(fact)}`;
+  const total = short(fact.total, 6);
+  return t("why.result", { layer: fact.layer, place, total, framework, verdict: verdictInWords(fact) });
+}
+
+const STEPS: [RegExp, Key][] = [
+  [/^sum of window x kernel$/, "why.step.windowKernel"],
+  [/^sum of input x weight$/, "why.step.inputWeight"],
+  [/^sum of row x column$/, "why.step.rowColumn"],
+  [/^sum of window x kernel, in whole numbers$/, "why.step.wholeNumbers"],
+  [/^sum of source pixels x weights$/, "why.step.pixels"],
+  [/^sum of window$/, "why.step.window"],
+  [/^\+ bias$/, "why.step.bias"],
+  [/^the largest value$/, "why.step.largest"],
+  [/^the smallest value$/, "why.step.smallest"],
+  [/^the largest value, (\d+) times$/, "why.step.largestTimes"],
+  [/^the smallest value, (\d+) times$/, "why.step.smallestTimes"],
+  [/^x - mean \((.+)\)$/, "why.step.mean"],
+  [/^x scale \((.+)\)$/, "why.step.scale"],
+  [/^\+ shift \((.+)\)$/, "why.step.shift"],
+  [/^exp\(x - largest \((.+)\)\)$/, "why.step.exp"],
+  [/^\/ sum of all (\d+) exponentials \((.+)\)$/, "why.step.share"],
+  [/^rounded to the nearest whole number, halves to the even one$/, "why.step.rounded"],
+];
+
+/** A step in the person's language where its words are known ones; formulas stay as they are. */
+export function stepInWords(words: string): string {
+  for (const [pattern, key] of STEPS) {
+    const match = pattern.exec(words);
+    if (match) return t(key, { a: match[1] ?? "", b: match[2] ?? "" });
+  }
+  return words.replace(/ x /g, " × ").replace(/^x /, "× ").replace(/^- /, "− ");
+}
+
+/** What a line of the ledger is called. */
+export function lineInWords(line: Line, fact: ExplanationFact): string {
+  if (line.kind === "group") return t("why.channel", { channel: line.number });
+  if (line.kind === "rest") return t(fact.groups.length > 0 ? "why.restChannels" : "why.restTerms", { count: count(line.number) });
+  if (line.kind === "term") {
+    const term = fact.terms[line.number];
+    return term ? `${term.layer} ${placeShort(term.index)}` : "";
+  }
+  if (line.kind === "step") return stepInWords(line.words);
+  return t(`why.line.${line.kind}`);
+}
+
+/** The whole explanation as plain text. */
+export function asText(fact: ExplanationFact): string {
+  const lines = [`${fact.layer}: ${placeInWords(fact.index)}   (${fact.op})`];
+  if (fact.formula) lines.push(fact.formula);
+  const columns = fact.group_shape[fact.group_shape.length - 1] ?? 1;
+  for (const group of fact.groups) {
+    lines.push("", fact.groups_total > 1 ? t("why.channel", { channel: group.channel }) : group.source);
+    const grid = (title: string, values: Num[] | null) => {
+      if (values === null) return;
+      lines.push(title);
+      const cells = values.map((value) => full(value));
+      const width = Math.max(...cells.map((cell) => cell.length));
+      for (let n = 0; n < cells.length; n += columns) {
+        lines.push(`  ${cells.slice(n, n + columns).map((cell) => cell.padStart(width)).join("  ")}`);
+      }
+    };
+    grid(t("why.window"), group.window);
+    grid(t("why.kernel"), group.kernel);
+    grid(t("why.products"), group.products);
+  }
+  if (fact.groups.length === 0 && fact.terms.length > 0) {
+    lines.push("");
+    for (const term of fact.terms) {
+      const weight = term.weight === null ? "" : ` × ${full(term.weight)}`;
+      const made = term.contribution === null ? "" : ` = ${full(term.contribution)}`;
+      lines.push(`${term.layer} ${placeInWords(term.index)}: ${full(term.value)}${weight}${made}`);
+    }
+  }
+  const rows = ledgerOf(fact).lines.map((line) => [lineInWords(line, fact), line.text] as const);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const most = Math.max(...rows.map(([, text]) => text.length));
+  lines.push("", ...rows.map(([name, text]) => `${name.padEnd(width)}  ${text.padStart(most)}`));
+  lines.push("", verdictInWords(fact));
+  return lines.join("\n");
+}
