@@ -128,6 +128,10 @@ export class View {
   chooseChannel(channel: number): void {
     const count = this.map?.channels ?? 1;
     this.channel = Math.min(Math.max(channel, 0), count - 1);
+    if (this.pixel && this.map) {
+      this.trail = [{ layer: this.map.layer, index: this.index ?? [] }];
+      this.step = 0;
+    }
     this.#write(false);
   }
 
@@ -136,14 +140,14 @@ export class View {
     this.#write(false);
   }
 
-  /** Asks why this pixel is so; begins a new trail. */
-  choosePixel(row: number, column: number): void {
+  /** Asks why this pixel is so; begins a new trail. `push` is false where one choice follows another by a key. */
+  choosePixel(row: number, column: number, push = true): void {
     const map = this.map;
     if (!map) return;
     this.pixel = [Math.min(Math.max(row, 0), map.rows - 1), Math.min(Math.max(column, 0), map.columns - 1)];
     this.trail = [{ layer: map.layer, index: this.index ?? [] }];
     this.step = 0;
-    this.#write(true);
+    this.#write(push);
   }
 
   closePixel(): void {

@@ -1,0 +1,159 @@
+/**
+ * The values that were loaded, and how they were painted: whole maps at a level of detail, and tiles of large ones.
+ *
+ * One store a source, shared by the grid and the large map, bounded in bytes. Whole maps come several at a time and
+ * are kept and painted as they came.
+ */
+import type { MapFact } from "../source/facts";
+import { type Source, TILE, type TilePlace, type Values } from "../source/source";
+import { Kept } from "./kept";
+import { onRepaint, painter, type Sheet } from "./painter";
+import type { Scale } from "./scale";
+
+export const LIMIT = 64 << 20;
+
+/** Maps of one size, one after another, with what was painted of them last. */
+export interface Piece {
+  readonly values: Float32Array;
+  readonly channels: readonly number[];
+  readonly rows: number;
+  readonly columns: number;
+  readonly exact: boolean;
+  sheet: Sheet | null;
+  /** The scales that the sheet was painted with. */
+  colours: string;
+}
+
+/** Where one map lies in a piece. */
+export interface Part {
+  piece: Piece;
+  n: number;
+}
+
+/** Which whole map: of which run, layer and slice, at which level. */
+export interface Which {
+  run: string;
+  layer: string;
+  level: number;
+  slice: number;
+}
+
+export class Pieces {
+  #kept: Kept<Piece>;
+  /** Which map is in which piece; a map of a piece that was dropped is forgotten with it. */
+  #wholes = new Map<string, { key: string; n: number }>();
+  #batch = 0;
+
+  constructor(
+    private readonly source: Source,
+    limit = LIMIT,
+  ) {
+    this.#kept = new Kept<Piece>(limit, (key, piece) => {
+      free(piece);
+      if (!key.startsWith("maps ")) return;
+      for (const [map, at] of this.#wholes) if (at.key === key) this.#wholes.delete(map);
+    });
+    onRepaint(() => this.#kept.each(free));
+  }
+
+  get bytes(): number {
+    return this.#kept.bytes;
+  }
+
+  whole(which: Which, channel: number): Part | undefined {
+    const at = this.#wholes.get(wholeKey(which, channel));
+    const piece = at && this.#kept.get(at.key);
+    return at && piece ? { piece, n: at.n } : undefined;
+  }
+
+  hasWhole(which: Which, channel: number): boolean {
+    return this.#wholes.has(wholeKey(which, channel));
+  }
+
+  async loadWholes(which: Which, channels: number[], signal: AbortSignal): Promise<void> {
+    const { run, layer, level, slice } = which;
+    const values = await this.source.maps(run, layer, level, channels, slice, signal);
+    if (signal.aborted) return;
+    const key = `maps ${++this.#batch}`;
+    const piece = pieceOf(values, channels);
+    channels.forEach((channel, n) => this.#wholes.set(wholeKey(which, channel), { key, n }));
+    this.#kept.set(key, piece, bytesOf(piece));
+  }
+
+  tile(run: string, place: TilePlace): Piece | undefined {
+    return this.#kept.get(tileKey(run, place));
+  }
+
+  hasTile(run: string, place: TilePlace): boolean {
+    return this.#kept.has(tileKey(run, place));
+  }
+
+  async loadTile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Piece> {
+    const values = await this.source.tile(run, place, signal);
+    const piece = pieceOf(values, [place.channel]);
+    if (!signal?.aborted) this.#kept.set(tileKey(run, place), piece, bytesOf(piece));
+    return piece;
+  }
+
+  /** The exact value at a pixel, where it is loaded. */
+  value(run: string, map: MapFact, at: { channel: number; slice: number; row: number; column: number }): number | undefined {
+    const { channel, slice, row, column } = at;
+    const part = this.whole({ run, layer: map.layer, level: 0, slice }, channel);
+    if (part?.piece.exact) {
+      const { rows, columns, values } = part.piece;
+      return values[(part.n * rows + row) * columns + column];
+    }
+    const tile = this.tile(run, tileOf(map.layer, at));
+    return tile?.exact ? tile.values[(row % TILE) * tile.columns + (column % TILE)] : undefined;
+  }
+}
+
+/** The tile of the finest level that holds a pixel. */
+export function tileOf(layer: string, at: { channel: number; slice: number; row: number; column: number }): TilePlace {
+  const { channel, slice } = at;
+  return { layer, level: 0, channel, slice, row: Math.floor(at.row / TILE), column: Math.floor(at.column / TILE) };
+}
+
+const stores = new WeakMap<Source, Pieces>();
+
+export function piecesOf(source: Source): Pieces {
+  let pieces = stores.get(source);
+  if (!pieces) stores.set(source, (pieces = new Pieces(source)));
+  return pieces;
+}
+
+/** The piece in colours, each channel on its scale; painted again only when the scales have changed. */
+export function sheetOf(piece: Piece, scaleOf: (channel: number) => Scale): Sheet {
+  const scales = piece.channels.map(scaleOf);
+  const colours = scales.map((scale) => `${scale.minimum} ${scale.maximum} ${scale.diverging}`).join();
+  if (!piece.sheet || piece.colours !== colours) {
+    free(piece);
+    piece.sheet = painter().paint(piece.values, piece.rows, piece.columns, scales);
+    piece.colours = colours;
+  }
+  return piece.sheet;
+}
+
+function free(piece: Piece): void {
+  if (piece.sheet && "close" in piece.sheet) piece.sheet.close();
+  piece.sheet = null;
+}
+
+function pieceOf(values: Values, channels: readonly number[]): Piece {
+  const [rows = 1, columns = 1] = values.shape.slice(-2);
+  return { values: values.data, channels, rows, columns, exact: values.exact, sheet: null, colours: "" };
+}
+
+/** The values, and four bytes a pixel once they are painted. */
+function bytesOf(piece: Piece): number {
+  return piece.values.length * 8;
+}
+
+function wholeKey(which: Which, channel: number): string {
+  return `${which.run} ${which.layer} ${which.level} ${which.slice} ${channel}`;
+}
+
+function tileKey(run: string, place: TilePlace): string {
+  const { layer, level, channel, slice, row, column } = place;
+  return `tile ${run} ${layer} ${level} ${slice} ${channel} ${row} ${column}`;
+}
