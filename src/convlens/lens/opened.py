@@ -146,6 +146,7 @@ class Lens:
         layers: Iterable[str] | None = None,
         recipe: Recipe | str | None = None,
         memory: str | int | None = None,
+        each: Sink | None = None,
     ) -> FeatureMaps:
         """One forward pass: every layer's maps, or those of ``layers``, by layer name.
 
@@ -156,6 +157,7 @@ class Lens:
             layers: names of the layers to keep; all by default.
             recipe: how the picture becomes the input, for this run.
             memory: the most that the maps may take, such as ``"4GB"``; half of the free memory by default.
+            each: told of every layer and its array as soon as they are known; it may raise to stop the run.
 
         Raises:
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError
@@ -163,7 +165,7 @@ class Lens:
         prepared = self._intake.prepared(picture, recipe)
         many.check_single(prepared[2])
         chosen = None if layers is None else _listed(layers)
-        ran, arrays = self._captured(prepared[2], chosen, memory)
+        ran, arrays = self._captured(prepared[2], chosen, memory, each=each)
         return self._told(ran, arrays, chosen, prepared, self._source(recipe))
 
     def feature_maps_of(
@@ -260,16 +262,8 @@ class Lens:
         estimate = memory_budget.Estimate.walking(_kept(network, keep), AT_ONCE)
         estimate.check(budget, "Choose layers, or take a smaller picture")
         made = stream.one_by_one(lambda sink: self._run(feed, keep, sink))
-        return Walk(
-            network,
-            wanted,
-            made,
-            picture=shown,
-            recipe=used,
-            labels=self.labels,
-            budget=budget,
-            recipe_source=self._source(recipe),
-        )
+        told: dict[str, Any] = {"picture": shown, "recipe": used, "recipe_source": self._source(recipe)}
+        return Walk(network, wanted, made, labels=self.labels, budget=budget, **told)
 
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
@@ -324,7 +318,13 @@ class Lens:
         return draw.diagram_svg(self.network)
 
     def _captured(
-        self, feed: Feed, layers: list[str] | None, memory: str | int | None, *, with_scores: bool = True
+        self,
+        feed: Feed,
+        layers: list[str] | None,
+        memory: str | int | None,
+        *,
+        with_scores: bool = True,
+        each: Sink | None = None,
     ) -> tuple[Network, dict[str, Array]]:
         """One run within the memory budget: its network, and the arrays of these layers and of the class scores."""
         network = self._trace(_shapes(feed))
@@ -340,6 +340,8 @@ class Lens:
             if layer.name not in network:  # control flow took another path than the blank picture's: count as it goes
                 memory_budget.Estimate.of(kept).check(budget)
             arrays[layer.name] = array
+            if each is not None:
+                each(layer, array)
 
         return self._run(feed, keep, sink), arrays
 

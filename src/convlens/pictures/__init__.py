@@ -11,7 +11,7 @@ central crop to 224 rows x 224 columns (bicubic); rgb; value = pixel (0..255); f
 
 from convlens.pictures.options import recipe_from_options
 from convlens.pictures.preparing import as_shown, default_recipe, prepare, states_recipe
-from convlens.pictures.reading import MAX_PIXELS, Picture, cat, cat_path, is_fed, read
+from convlens.pictures.reading import MAX_PIXELS, Picture, cat, cat_path, is_fed, read, read_bytes
 from convlens.pictures.recipe import PRESETS, Recipe
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "is_fed",
     "prepare",
     "read",
+    "read_bytes",
     "recipe_from_options",
     "states_recipe",
 ]

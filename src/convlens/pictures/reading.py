@@ -116,6 +116,25 @@ def read(source: object, *, order: str = "rgb", max_pixels: int = MAX_PIXELS) ->
     )
 
 
+def read_bytes(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """A picture file that lies in memory, as it comes from a browser; ``name`` is only said.
+
+    Raises:
+        PictureError: it is no picture, is broken, or has more than ``max_pixels``.
+
+    >>> read_bytes(cat_path().read_bytes(), "cat.png")
+    Picture('cat.png', 300 rows x 451 columns x 3 channels)
+    """
+    from io import BytesIO
+
+    from PIL import Image
+
+    notes: list[str] = []
+    with pillow(name, max_pixels, notes), Image.open(BytesIO(data), formats=FORMATS) as image:
+        pixels = decode(image, name, max_pixels, notes, None)
+    return Picture(pixels, name, tuple(dict.fromkeys(notes)))
+
+
 def cat_path() -> Path:
     """Where the example picture lies: the cat Chelsea, by Stéfan van der Walt, CC0, from scikit-image."""
     return Path(__file__).parents[1] / "data" / "chelsea.png"

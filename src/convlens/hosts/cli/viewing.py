@@ -1,0 +1,127 @@
+"""The command that opens the page: ``view``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convlens.errors import ConvlensError
+from convlens.hosts.cli import options, terminal
+from convlens.hosts.cli.command import ModelCommand
+from convlens.hosts.cli.opening import open_lens, read_labels, read_recipe
+from convlens.hosts.cli.options import examples
+
+_SERVER = "The server"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(
+        cls=ModelCommand,
+        epilog=examples(
+            ("the tutorial's models on the cat, in the browser", "convlens view"),
+            ("your own model and picture", "convlens view model.onnx cat.jpg"),
+            (
+                "on a machine without a screen; open the printed address elsewhere",
+                "convlens view model.onnx --no-browser",
+            ),
+        ),
+    )(view)
+
+
+def view(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="A model file; the tutorial's models without one.", show_default=False),
+    ] = None,
+    picture: Annotated[
+        str | None, typer.Argument(metavar="[PICTURE]", help="A picture; the cat without one.", show_default=False)
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.", rich_help_panel=_SERVER)
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="N", min=0, max=65535, help="0 for any free one.", show_default="8765 or the next free",
+            rich_help_panel=_SERVER,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token", metavar="TEXT", help="What opens the page.", show_default="random", rich_help_panel=_SERVER
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.", rich_help_panel=_SERVER)
+    ] = True,
+    allow_upload_model: Annotated[
+        bool,
+        typer.Option(
+            "--allow-upload-model", help="Let the page open ONNX models from the person's disk.", show_default=False,
+            rich_help_panel=_SERVER,
+        ),
+    ] = False,
+    max_upload: Annotated[
+        str,
+        typer.Option(
+            "--max-upload", metavar="SIZE", help="The largest file that may be sent.", rich_help_panel=_SERVER
+        ),
+    ] = "50MB",
+    labels: options.Labels = None,
+    preset: options.Preset = None,
+    resize: options.Resize = None,
+    size: options.Size = None,
+    crop: options.Crop = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    scale_pixels: options.ScalePixels = None,
+    channels: options.Channels = None,
+    interpolation: options.Interpolation = None,
+    max_pixels: options.MaxPixels = None,
+    memory: options.Memory = None,
+    input_shape: options.InputShape = None,
+    trust: options.Trust = False,
+) -> None:  # fmt: skip
+    """Open the page: network, kernels, feature maps, and why every value is what it is, in one linked view."""
+    from convlens import pictures
+    from convlens.hosts import viewing
+    from convlens.hosts.server import launching
+    from convlens.hosts.server.desk import MAX_PIXELS, Desk
+    from convlens.lens.memory import parse
+
+    if token is not None and not (token.isascii() and token.replace("-", "").replace("_", "").isalnum()):
+        raise ConvlensError("This is no token", expected="letters, digits, - and _", received=repr(token))
+    given = pictures.read(picture, max_pixels=max_pixels or pictures.MAX_PIXELS) if picture is not None else None
+    lens = None
+    if model is not None:
+        if not Path(model).exists():
+            open_lens(model, input_shape=input_shape, trust=trust)  # says what is wrong
+        names = read_labels(labels) if labels is not None else None
+        lens = open_lens(model, input_shape=input_shape, trust=trust)
+        lens.labels = names
+        recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+    else:
+        recipe = None
+    desk = Desk(
+        budget=memory,
+        upload_bytes=parse(max_upload),
+        upload_pixels=max_pixels or MAX_PIXELS,
+        upload_model=allow_upload_model,
+        recipe=recipe,
+    )
+    if lens is None or model is None:
+        viewing.add_tutorial(desk)
+    else:
+        opened = lens
+        viewing.add_model(desk, model, lambda: opened)
+    viewing.add_pictures(desk, given, tutorial=lens is None)
+
+    def told(url: str) -> None:
+        terminal.say(f"convlens: {url}")
+        terminal.say("Ctrl-C stops.")
+
+    launching.serve(desk, host=host, port=port, token=token, open_browser=browser, told=told)

@@ -1,0 +1,291 @@
+"""What the server has open: models, pictures, runs. Memory stays bounded, however many pictures come."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from json import dumps
+from threading import RLock, Thread
+from typing import TYPE_CHECKING, Any
+
+from convlens import __version__, pictures
+from convlens.errors import ConvlensError, InputError, MemoryBudgetError
+from convlens.hosts.server.running import Run
+from convlens.hosts.wire import facts
+from convlens.hosts.wire.schema import LimitsFact, ModelFact, NetworkFact, PictureFact, SessionFact
+from convlens.lens import memory
+from convlens.pictures import Picture, Recipe
+from convlens.pictures.recipe import PRESETS
+
+if TYPE_CHECKING:
+    from convlens.lens import FeatureMaps, Lens
+
+MAX_UPLOAD = 50_000_000
+MAX_PIXELS = 50_000_000
+_MODELS, _PICTURES = 16, 24
+_PICTURE_BYTES = 512 * 2**20
+
+
+class NotFoundError(ConvlensError):
+    """There is nothing of this name."""
+
+
+class GoneError(ConvlensError):
+    """It was there, and was let go to keep memory bounded."""
+
+
+@dataclass
+class Model:
+    """A model, opened when it is first asked for. ``lock`` is held by whatever touches the framework."""
+
+    fact: ModelFact
+    opener: Callable[[], Lens]
+    lock: RLock = field(default_factory=RLock)
+    _lens: Lens | None = None
+
+    @property
+    def lens(self) -> Lens:
+        """The opened model."""
+        with self.lock:
+            if self._lens is None:
+                self._lens = self.opener()
+            return self._lens
+
+    def network(self) -> NetworkFact:
+        """The network as facts."""
+        with self.lock:
+            fact = ModelFact(**{**self.fact, "engine": self.lens.engine})
+            return facts.network_fact(self.lens, fact)
+
+
+@dataclass
+class Shelved:
+    """A picture, and whether it is one of ours, which stay."""
+
+    fact: PictureFact
+    picture: Picture | None
+
+
+class Desk:
+    """Everything that the routes ask for; safe to use from many threads.
+
+    ``budget`` is the most bytes that the maps of all runs may take together, a quarter of the free memory by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        budget: str | int | None = None,
+        upload_bytes: int = MAX_UPLOAD,
+        upload_pixels: int = MAX_PIXELS,
+        upload_model: bool = False,
+        recipe: Recipe | None = None,
+    ) -> None:
+        self.budget = memory.available() // 4 if budget is None else memory.parse(budget)
+        self.limits = LimitsFact(upload_bytes=upload_bytes, upload_pixels=upload_pixels, upload_model=upload_model)
+        self._recipe = recipe
+        self._lock = RLock()
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._pictures: OrderedDict[str, Shelved] = OrderedDict()
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._gone: set[str] = set()
+
+    # --- models
+
+    def add_model(
+        self,
+        name: str,
+        opener: Callable[[], Lens],
+        *,
+        engine: str = "",
+        title: str | None = None,
+        id: str | None = None,
+    ) -> Model:
+        """Put a model on the desk; it is opened when it is first asked for."""
+        with self._lock:
+            number = len(self._models) + 1
+            fact = ModelFact(id=id or f"{number}", name=name, engine=engine, title=title)
+            model = self._models[fact["id"]] = Model(fact, opener)
+            return model
+
+    def model(self, id: str) -> Model:
+        """The model of this id."""
+        with self._lock:
+            if id not in self._models:
+                known = ", ".join(list(self._models)[:8])
+                raise NotFoundError("There is no such model", expected=f"one of {known}", received=id[:80])
+            return self._models[id]
+
+    @property
+    def models_left(self) -> int:
+        """How many more models fit."""
+        return _MODELS - len(self._models)
+
+    # --- pictures
+
+    def add_picture(self, picture: Picture, *, sample: bool = False, credit: str | None = None) -> PictureFact:
+        """Put a picture on the desk; the oldest that was sent goes where there are too many."""
+        digest = sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()[:16]
+        fact = PictureFact(
+            id=digest,
+            name=picture.name,
+            rows=picture.rows,
+            columns=picture.columns,
+            channels=picture.channels,
+            sample=sample,
+            credit=credit,
+            notes=list(picture.notes),
+        )
+        with self._lock:
+            if digest in self._pictures and self._pictures[digest].fact["sample"]:
+                return self._pictures[digest].fact
+            self._pictures[digest] = Shelved(fact, picture)
+            self._pictures.move_to_end(digest)
+            sent = [id for id, one in self._pictures.items() if not one.fact["sample"] and one.picture is not None]
+            while len(sent) > 1 and (len(sent) > _PICTURES or self._picture_bytes() > _PICTURE_BYTES):
+                del self._pictures[sent.pop(0)]
+        return fact
+
+    def _picture_bytes(self) -> int:
+        return sum(one.picture.pixels.nbytes for one in self._pictures.values() if one.picture is not None)
+
+    def picture(self, id: str) -> Shelved:
+        """The picture of this id."""
+        with self._lock:
+            if id not in self._pictures:
+                raise NotFoundError(
+                    "There is no such picture",
+                    expected="a picture of this session",
+                    received=id[:80],
+                    hint="Open the picture again.",
+                )
+            return self._pictures[id]
+
+    # --- runs
+
+    def start(self, model_id: str, picture_id: str, recipe: Recipe | None, page: str) -> Run:
+        """Begin a run, or join the one that does the same; the page's own earlier run is left, and ends if nobody
+        else waits for it."""
+        model, shelved = self.model(model_id), self.picture(picture_id)
+        recipe = recipe or self._recipe
+        told = dumps(recipe.to_dict() if recipe is not None else None, sort_keys=True)
+        id = sha256("\n".join((model_id, picture_id, told)).encode()).hexdigest()[:20]
+        with self._lock:
+            for other in self._runs.values():
+                if other.id != id:
+                    other.leave(page)
+            found = self._runs.get(id)
+            if found is not None and found.usable:
+                found.join(page)
+                self._runs.move_to_end(id)
+                return found
+            if shelved.picture is None:
+                raise InputError(
+                    "This input was fed as an array, to one model alone",
+                    expected=f"the model that it was fed to, or a picture for {model_id}",
+                    received=shelved.fact["name"],
+                )
+            run = Run(id, model_id, picture_id, page)
+            self._runs[id] = run
+            self._gone.discard(id)
+        Thread(target=self._run, args=(run, model, shelved.picture, recipe), name="convlens-run", daemon=True).start()
+        return run
+
+    def _run(self, run: Run, model: Model, picture: Picture, recipe: Recipe | None) -> None:
+        try:
+            with model.lock:
+                lens = model.lens
+                needed = lens.estimate(picture, recipe=recipe).total
+                self._make_room(needed, run)
+                run.work(lens, picture, recipe, self.budget)
+        except ConvlensError as error:
+            run.fail(error)
+        except Exception as error:  # a framework's own error: the person gets its words, never a traceback
+            run.fail(ConvlensError("The network could not be run on this picture", received=f"{error}"[:500]))
+
+    def _make_room(self, needed: int, run: Run) -> None:
+        """Let old runs go until what is needed fits."""
+        if needed > self.budget:
+            raise MemoryBudgetError(
+                "The feature maps don't fit the memory budget",
+                expected=f"at most {memory.in_words(self.budget)}",
+                received=memory.in_words(needed),
+                hint="Take a smaller picture or size, or start again with --memory "
+                f"{memory.in_words(needed, round_up=True)}.",
+            )
+        with self._lock:
+            for id, other in list(self._runs.items()):
+                if sum(one.bytes for one in self._runs.values()) + needed <= self.budget:
+                    return
+                if other is not run:
+                    other.cancel()
+                    del self._runs[id]
+                    self._gone.add(id)
+
+    def keep(self, maps: FeatureMaps, model: str, picture: PictureFact) -> Run:
+        """Put a run on the desk that has been made elsewhere."""
+        run = Run.made("shown", model, picture["id"], maps)
+        with self._lock:
+            shelved = Shelved(picture, maps.picture)
+            self._pictures[picture["id"]] = shelved
+            told = dumps(None)
+            run.id = sha256("\n".join((model, picture["id"], told)).encode()).hexdigest()[:20]
+            self._runs[run.id] = run
+        return run
+
+    def run(self, id: str) -> Run:
+        """The run of this id."""
+        with self._lock:
+            found = self._runs.get(id)
+            if found is not None:
+                self._runs.move_to_end(id)
+                return found
+            if id in self._gone:
+                raise GoneError(
+                    "The maps of this run were let go, to keep memory bounded",
+                    received=id,
+                    hint="Ask for the same run again.",
+                )
+        raise NotFoundError("There is no such run", expected="the id of a run", received=id[:80])
+
+    # --- all
+
+    def session(self) -> SessionFact:
+        """What there is, and what to open first."""
+        with self._lock:
+            models = [model.fact for model in self._models.values()]
+            shelf = [one.fact for one in self._pictures.values()]
+            return SessionFact(
+                version=__version__,
+                models=models,
+                pictures=shelf,
+                presets={name: facts.recipe_fact(recipe) for name, recipe in PRESETS.items()},
+                limits=self.limits,
+                model=models[0]["id"],
+                picture=shelf[0]["id"] if shelf else None,
+            )
+
+    def close(self) -> None:
+        """Stop what runs."""
+        with self._lock:
+            for run in self._runs.values():
+                run.cancel()
+
+    def read_picture(self, data: bytes, name: str) -> PictureFact:
+        """A picture that was sent, within the limits."""
+        picture = pictures.read_bytes(data, name, max_pixels=self.limits["upload_pixels"])
+        return self.add_picture(picture)
+
+
+def shown_input(array: Any) -> Any:
+    """An input that was fed as an array, as uint8 pixels (rows, columns, 1 or 3); ``None`` where it is no picture."""
+    import numpy as np
+
+    if array.ndim != 3 or array.shape[0] not in (1, 3):
+        return None
+    finite = array[np.isfinite(array)]
+    low, high = float(finite.min(initial=0)), float(finite.max(initial=1))
+    scaled = np.nan_to_num((array - low) / (high - low if high > low else 1)) * 255
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8).transpose(1, 2, 0)

@@ -1,0 +1,54 @@
+"""Routes about pictures."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from convlens.hosts.server import answers
+from convlens.hosts.server.desk import Desk, NotFoundError
+from convlens.hosts.server.receiving import received
+from convlens.hosts.wire import schema
+
+
+def routes(desk: Desk) -> APIRouter:
+    """The routes of this module."""
+    router = APIRouter(prefix="/api/pictures", tags=["pictures"])
+
+    @router.post("", response_model=schema.PictureFact, status_code=201)
+    async def add(
+        request: Request, name: Annotated[str, Query(description="The file's name, to be shown.", max_length=300)] = ""
+    ) -> Response:
+        """Send a picture: the body is a PNG, JPEG, WebP, TIFF, BMP or GIF."""
+        data = await received(request, desk.limits["upload_bytes"])
+        return answers.fact(await run_in_threadpool(desk.read_picture, data, name or "picture"), 201)
+
+    @router.get("/{picture}.webp", response_class=Response)
+    def original(
+        request: Request,
+        picture: str,
+        width: Annotated[int, Query(ge=16, le=4096, description="At most so many pixels wide and high.")] = 1024,
+    ) -> Response:
+        """The picture as it was given, as WebP; scaled down where it is larger than ``width``."""
+        shelved = desk.picture(picture)
+        tag = f"picture-{picture}-{width}"
+        if (same := answers.unchanged(request, tag)) is not None:
+            return same
+        if shelved.picture is None:
+            raise NotFoundError("This input was fed as an array; there is no picture of it", received=picture)
+        from PIL import Image
+
+        pixels = shelved.picture.pixels
+        if pixels.dtype != "uint8":
+            pixels = (pixels >> 8).astype("uint8")
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        image.thumbnail((width, width))
+        file = BytesIO()
+        image.save(file, "WEBP", quality=85)
+        return Response(file.getvalue(), headers=answers.etag(tag), media_type="image/webp")
+
+    return router

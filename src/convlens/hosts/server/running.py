@@ -1,0 +1,227 @@
+"""One forward pass, as it goes on: what has arrived, who waits for it, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, RLock
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from convlens.errors import ConvlensError, LayerNotFoundError
+from convlens.hosts.wire import facts
+from convlens.hosts.wire.schema import ChannelsFact, MapFact, ProblemFact, RunFact
+from convlens.lens import channels, tiles
+
+if TYPE_CHECKING:
+    from convlens.engines.base import Array
+    from convlens.lens import FeatureMaps, Lens
+    from convlens.lens.channels import Channels
+    from convlens.network import Layer, Shape
+    from convlens.pictures import Picture, Recipe
+
+State = Literal["running", "done", "failed", "cancelled"]
+
+
+class _Cancelled(BaseException):  # no framework may swallow it
+    """Raised inside the run when nobody waits for it any more."""
+
+
+class Run:
+    """A run of one model on one picture. Threads ask it while it goes on; what has arrived stays.
+
+    ``version`` grows with everything that is new, so that whoever follows the run sees that there is something to tell.
+    """
+
+    def __init__(self, id: str, model: str, picture: str, page: str) -> None:
+        self.id = id
+        self.model = model
+        self.picture = picture
+        self.state: State = "running"
+        self.version = 0
+        self.maps: FeatureMaps | None = None
+        self.facts: list[MapFact] = []
+        self.ended = Event()
+        self._pages = {page}
+        self._lock = RLock()
+        self._arrays: dict[str, Array] = {}
+        self._surveys: dict[str, Channels] = {}
+        self._histograms: dict[str, ChannelsFact] = {}
+        self._total = 0
+        self._size = (0, 0)
+        self._problem: ProblemFact | None = None
+        self._measuring = RLock()
+        self._last: tuple[tuple[str, Shape], Any] | None = None
+
+    @classmethod
+    def made(cls, id: str, model: str, picture: str, maps: FeatureMaps) -> Run:
+        """A run that has ended before the server knew of it."""
+        run = cls(id, model, picture, "")
+        run._total = len(maps)
+        for name, found in maps.items():
+            run._add(name, found.array)
+        run._finish(maps)
+        return run
+
+    # --- who waits
+
+    @property
+    def usable(self) -> bool:
+        """Whether joining it is as good as running again."""
+        return self.state in ("running", "done") and not self._cancelling
+
+    @property
+    def _cancelling(self) -> bool:
+        return self.state == "running" and not self._pages
+
+    def join(self, page: str) -> None:
+        """One more page waits for this run."""
+        with self._lock:
+            self._pages.add(page)
+
+    def leave(self, page: str) -> None:
+        """A page waits no more; a run that nobody waits for stops at its next layer."""
+        with self._lock:
+            self._pages.discard(page)
+
+    def cancel(self) -> None:
+        """Stop at the next layer, whoever waits."""
+        with self._lock:
+            self._pages.clear()
+
+    # --- the run itself, in its own thread
+
+    def work(self, lens: Lens, picture: Picture, recipe: Recipe | None, budget: int) -> None:
+        """Run; every layer is there for the pages as soon as it is known."""
+        self._total = len(lens.network)
+
+        def each(layer: Layer, array: Array) -> None:
+            if not self._pages:
+                raise _Cancelled
+            self._add(layer.name, array)
+
+        try:
+            if not self._pages:
+                raise _Cancelled
+            maps = lens.feature_maps(picture, recipe=recipe, memory=budget, each=each)
+        except _Cancelled:
+            self._end("cancelled")
+            return
+        self._finish(maps)
+
+    def fail(self, error: ConvlensError) -> None:
+        """The run has ended with an error."""
+        self._problem = facts.problem_fact(error)
+        self._end("failed")
+
+    def _add(self, name: str, array: Array) -> None:
+        found = channels.survey(array)
+        with self._lock:
+            self._arrays[name] = array
+            self._surveys[name] = found
+            self.facts.append(facts.map_fact(name, array, found))
+            self._total = max(self._total, len(self.facts))
+            self.version += 1
+
+    def _finish(self, maps: FeatureMaps) -> None:
+        with self._lock:
+            self.maps = maps
+            self._arrays = {name: maps[name].array for name in maps}
+            self._total = len(self.facts)
+            self._size = _size(maps)
+        self._end("done")
+
+    def _end(self, state: State) -> None:
+        with self._lock:
+            self.state = state
+            self.version += 1
+            if state != "done":
+                self._arrays.clear()
+        self.ended.set()
+
+    # --- what it tells
+
+    @property
+    def bytes(self) -> int:
+        """What its maps take."""
+        with self._lock:
+            return sum(array.nbytes for array in self._arrays.values())
+
+    def fact(self) -> RunFact:
+        """All that is known of it now."""
+        with self._lock:
+            maps = self.maps
+            recipe = maps.recipe if maps is not None else None
+            return RunFact(
+                id=self.id,
+                model=self.model,
+                picture=self.picture,
+                recipe=None if recipe is None else facts.recipe_fact(recipe),
+                recipe_source=maps.recipe_source if maps is not None and recipe is not None else None,
+                caption="" if maps is None else ("fed untouched" if recipe is None else str(recipe)),
+                rows=self._size[0],
+                columns=self._size[1],
+                state=self.state,
+                done=len(self.facts),
+                total=self._total,
+                maps=list(self.facts),
+                prediction=facts.prediction_fact(maps.prediction) if maps is not None else None,
+                problem=self._problem,
+            )
+
+    def array(self, layer: str) -> Array:
+        """A layer's values."""
+        with self._lock:
+            if layer not in self._arrays:
+                raise LayerNotFoundError.among(layer[:200], list(self._arrays))
+            return self._arrays[layer]
+
+    def planes(self, layer: str) -> Array:
+        """The same as (channels, slices, rows, columns)."""
+        return tiles.as_planes(self.array(layer))
+
+    def channels(self, layer: str) -> ChannelsFact:
+        """Every channel's facts and the layer's histogram; made when first asked for."""
+        array = self.array(layer)
+        found = self._histograms.get(layer)
+        if found is None:
+            survey = self._surveys[layer]
+            found = facts.channels_fact(layer, survey, *channels.histogram(array, survey))
+            self._histograms[layer] = found
+        return found
+
+    @property
+    def total(self) -> int:
+        """How many layers the run will have."""
+        return self._total
+
+    def remembered(self, what: tuple[str, Shape], measure: Callable[[], Any]) -> Any:
+        """What was measured last, or is measured now: its facts and its numbers are asked for one after the other."""
+        with self._measuring:
+            if self._last is None or self._last[0] != what:
+                self._last = (what, measure())
+            return self._last[1]
+
+    def finished(self) -> FeatureMaps:
+        """The maps, once the run has ended; waits for that.
+
+        Raises:
+            ConvlensError: it didn't end well.
+        """
+        self.ended.wait(timeout=600)
+        if self.maps is None:
+            problem = self._problem
+            raise ConvlensError(
+                "This run gave no maps",
+                received=problem["problem"] if problem else self.state,
+                hint="Ask for the run again.",
+            )
+        return self.maps
+
+
+def _size(maps: FeatureMaps) -> tuple[int, int]:
+    """Rows and columns of the input, as far as it has them."""
+    shape: Any = np.shape(maps.value(maps.network.inputs[0].name))
+    if len(shape) < 2:
+        return 1, 1
+    return (int(shape[-2]) if len(shape) > 2 else 1), int(shape[-1])

@@ -1,0 +1,64 @@
+"""What ``convlens view`` and ``maps.serve()`` put on the server's desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convlens import lens, pictures
+from convlens.hosts.demo import the_cat
+from convlens.hosts.server.desk import Desk
+from convlens.hosts.wire.schema import PictureFact
+from convlens.sketches import TUTORIAL
+from convlens.sketches.tutorial import INPUT_SHAPE
+
+if TYPE_CHECKING:
+    from convlens.lens import FeatureMaps, Lens
+    from convlens.pictures import Picture
+
+CREDIT = "Chelsea the cat, by Stéfan van der Walt, CC0"
+
+
+def add_tutorial(desk: Desk) -> None:
+    """The eight small models of the tutorial, opened when they are asked for."""
+    for lesson in TUTORIAL:
+
+        def opened(text: str = lesson.sketch, seed: int = lesson.seed) -> Lens:
+            return lens.sketch(text, input_shape=INPUT_SHAPE, seed=seed)
+
+        title = f"{lesson.number}. {lesson.title}"
+        desk.add_model(lesson.sketch, opened, engine="onnx", title=title, id=f"tutorial-{lesson.number}")
+
+
+def add_model(desk: Desk, model: str, opener: Callable[[], Lens]) -> None:
+    """One model file."""
+    desk.add_model(Path(model).name, opener, id="model")
+
+
+def add_pictures(desk: Desk, given: Picture | None, *, tutorial: bool) -> None:
+    """The person's own picture first, and the cat: in a tutorial at the size that it is drawn for."""
+    if given is not None:
+        desk.add_picture(given, sample=True)
+    desk.add_picture(the_cat() if tutorial else pictures.cat(), sample=True, credit=CREDIT)
+
+
+def serve(maps: FeatureMaps, **options: Any) -> None:
+    """Show these maps in the browser; see :meth:`convlens.FeatureMaps.serve`."""
+    from convlens.hosts.server import launching
+
+    budget = options.pop("memory", None)
+    desk = Desk(budget=budget)
+    desk.add_model(maps.network.name, lambda: maps.lens, engine=maps.network.engine, id="model")
+    if maps.picture is not None:
+        shown = desk.add_picture(maps.picture, sample=True)
+    else:
+        shape = maps.value(maps.network.inputs[0].name).shape
+        rows, columns = (shape[-2] if len(shape) > 2 else 1), (shape[-1] if shape else 1)
+        channels = shape[0] if len(shape) > 2 else 1
+        shown = PictureFact(
+            id="input", name="the array that was fed", rows=rows, columns=columns, channels=channels, sample=True,
+            credit=None, notes=[],
+        )  # fmt: skip
+    desk.keep(maps, "model", shown)
+    launching.serve(desk, **options)
