@@ -41,14 +41,11 @@ export function levelOf(scene: Scene): number {
   return levelAt(scene.camera.zoom * scene.ratio, scene.map.levels);
 }
 
-/** The tiles that this scene needs, the coarsest level first: it is small, and stands in for all others. */
+/** The tiles that this scene needs. Coarser ones are there from when the whole map was shown, and stand in for these. */
 export function needed(scene: Scene): TilePlace[] {
   const { map, channel, slice } = scene;
-  const seen = seenIn(scene);
   const level = levelOf(scene);
-  const last = Math.max(map.levels - 1, 0);
-  const at = (which: number) => tilesIn(seen, which).map((tile) => ({ layer: map.layer, level: which, channel, slice, ...tile }));
-  return last > level ? [...at(last), ...at(level)] : at(level);
+  return tilesIn(seenIn(scene), level).map((tile) => ({ layer: map.layer, level, channel, slice, ...tile }));
 }
 
 /** Draws what is loaded; true when nothing that is seen is missing. */

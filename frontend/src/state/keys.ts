@@ -1,0 +1,6 @@
+/** The keyboard. */
+import type { View } from "./view.svelte";
+
+export function install(_view: View): () => void {
+  return () => undefined;
+}
