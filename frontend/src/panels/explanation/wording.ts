@@ -23,7 +23,7 @@ export function placeShort(index: readonly number[]): string {
 export function verdictInWords(fact: ExplanationFact): string {
   if (!fact.explained) return t("why.unexplained", { op: fact.op });
   if (!fact.agrees) return t("why.disagreesLong");
-  if (Number.isFinite(real(fact.framework_value))) return t("why.agreesLong");
+  if (Number.isFinite(real(fact.framework_value))) return t(fact.residual === 0 ? "why.agreesExactly" : "why.agreesLong");
   return Number.isFinite(real(fact.total)) ? t("why.agreesTooLarge") : t("why.agreesSame");
 }
 
@@ -60,9 +60,14 @@ const STEPS: [RegExp, Key][] = [
 export function stepInWords(words: string): string {
   for (const [pattern, key] of STEPS) {
     const match = pattern.exec(words);
-    if (match) return t(key, { a: match[1] ?? "", b: match[2] ?? "" });
+    if (match) return t(key, { a: minus(match[1] ?? ""), b: minus(match[2] ?? "") });
   }
   return words.replace(/ x /g, " × ").replace(/^x /, "× ").replace(/^- /, "− ");
+}
+
+/** Numbers in words from Python, with a minus of their own. */
+function minus(number: string): string {
+  return number.replaceAll("-", "−");
 }
 
 /** What a line of the ledger is called. */
