@@ -138,11 +138,7 @@ export function drawMarks(
   context.fillStyle = colour;
   context.strokeStyle = colour;
   const thick = Math.max(Math.round(ratio), 1);
-  if (at) {
-    const [column, row] = [at.across * map.columns, at.down * map.rows];
-    context.fillRect(x(0), y(row), x(map.columns) - x(0), thick);
-    context.fillRect(x(column), y(0), thick, y(map.rows) - y(0));
-  }
+  if (at) drawCrosshair(context, scene, at);
   if (!pixel) return;
   const [row, column] = pixel;
   const [wide, high] = [x(column + 1) - x(column), y(row + 1) - y(row)];
@@ -154,4 +150,25 @@ export function drawMarks(
     context.arc(x(column + 0.5), y(row + 0.5), 6 * ratio, 0, 2 * Math.PI);
     context.stroke();
   }
+}
+
+/** Lines across the whole map that leave the pixel itself free; a frame alone where numbers stand in the cells. */
+function drawCrosshair(context: CanvasRenderingContext2D, scene: Scene, at: { down: number; across: number }): void {
+  const { map, ratio, camera } = scene;
+  const [x, y] = onScreen(scene);
+  const [column, row] = [at.across * map.columns, at.down * map.rows];
+  const [left, right] = [x(Math.floor(column)), x(Math.floor(column) + 1)];
+  const [above, below] = [y(Math.floor(row)), y(Math.floor(row) + 1)];
+  const thick = Math.max(Math.round(ratio), 1);
+  if (camera.zoom >= LINES) {
+    context.lineWidth = thick;
+    context.strokeRect(left + 0.5, above + 0.5, right - left, below - above);
+  }
+  if (camera.zoom >= NUMBERS) return;
+  const free = Math.max(right - left, 8 * ratio) / 2;
+  const [middle, centre] = [Math.round((left + right) / 2), Math.round((above + below) / 2)];
+  context.fillRect(x(0), centre, middle - free - x(0), thick);
+  context.fillRect(middle + free, centre, x(map.columns) - middle - free, thick);
+  context.fillRect(middle, y(0), thick, centre - free - y(0));
+  context.fillRect(middle, centre + free, thick, y(map.rows) - centre - free);
 }

@@ -86,14 +86,19 @@ export function drawCrosshairs(context: CanvasRenderingContext2D, marks: Marks):
   context.fillStyle = colour;
   context.strokeStyle = colour;
   const thick = Math.max(Math.round(ratio), 1);
+  const free = Math.round(4 * ratio);
   context.lineWidth = 2 * thick;
   for (const cell of band) {
     const left = Math.round(cell.x * ratio);
     const above = Math.round((cell.y - top) * ratio);
     const [wide, high] = [grid.wide * ratio, grid.tall * ratio];
     if (at) {
-      context.fillRect(left, above + Math.floor(at.down * high), wide, thick);
-      context.fillRect(left + Math.floor(at.across * wide), above, thick, high);
+      // The pixel itself stays free, so that its colour can be seen.
+      const [x, y] = [Math.floor(at.across * wide), Math.floor(at.down * high)];
+      context.fillRect(left, above + y, Math.max(x - free, 0), thick);
+      context.fillRect(left + x + free, above + y, Math.max(wide - x - free, 0), thick);
+      context.fillRect(left + x, above, thick, Math.max(y - free, 0));
+      context.fillRect(left + x, above + y + free, thick, Math.max(high - y - free, 0));
     }
     if (ring && cell.channel === chosen) {
       context.beginPath();
