@@ -8,7 +8,7 @@ import type { Scale } from "./scale";
 import { WebglPainter } from "./webgl";
 
 /** Maps drawn one under another, one pixel a value. */
-export type Sheet = OffscreenCanvas | ImageBitmap;
+export type Sheet = OffscreenCanvas;
 
 export interface Painter {
   readonly kind: "webgl2" | "canvas";

@@ -135,7 +135,6 @@ export function sheetOf(piece: Piece, scaleOf: (channel: number) => Scale): Shee
 }
 
 function free(piece: Piece): void {
-  if (piece.sheet && "close" in piece.sheet) piece.sheet.close();
   piece.sheet = null;
 }
 

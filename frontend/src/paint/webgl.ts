@@ -1,7 +1,7 @@
 /** Numbers to pixels on the graphics card: the values as a float texture, the palettes as another. */
 import { CanvasPainter } from "./canvas";
 import { MINUS_INFINITY, NOT_A_NUMBER, palette, PLUS_INFINITY, COLOURS } from "./colours";
-import type { Painter, Sheet } from "./painter";
+import type { Painter } from "./painter";
 import { type Scale, stepsOf } from "./scale";
 
 // Renderers without a card are slower than the canvas, which needs no texture uploads.
@@ -96,7 +96,7 @@ export class WebglPainter implements Painter {
     this.#height = gl.getUniformLocation(program, "height");
   }
 
-  paint(values: Float32Array, rows: number, columns: number, scales: readonly Scale[]): Sheet {
+  paint(values: Float32Array, rows: number, columns: number, scales: readonly Scale[]): OffscreenCanvas {
     const gl = this.#gl;
     const height = rows * scales.length;
     const steps = scales.map(stepsOf);
@@ -120,7 +120,10 @@ export class WebglPainter implements Painter {
     gl.uniform1i(this.#rows, rows);
     gl.uniform1i(this.#height, height);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    return this.#canvas.transferToImageBitmap();
+    // A copy on a canvas like the other painter's: bitmaps are enlarged by other roundings.
+    const sheet = new OffscreenCanvas(columns, height);
+    sheet.getContext("2d", { alpha: false })?.drawImage(this.#canvas, 0, 0);
+    return sheet;
   }
 
   #texture(unit: number): WebGLTexture {
