@@ -173,7 +173,8 @@ def explanation_fact(found: Explanation | PictureValue, groups: int) -> Explanat
     if isinstance(found, PictureValue):
         return PictureValueFact(input=found.input, index=list(found.index), value=num(found.value))
     working, shape = found.working, list(found.window.shape) if found.window is not None else []
-    listed, folded = _groups(found, groups) if len(shape) > 1 else ([], None)
+    grouped = _grouped_shape(found)
+    listed, folded = _groups(found, groups, grouped) if grouped else ([], None)
     inputs = found.inputs
     return ExplanationFact(
         layer=found.layer.name,
@@ -193,9 +194,9 @@ def explanation_fact(found: Explanation | PictureValue, groups: int) -> Explanat
         activation=found.activation,
         steps=[StepFact(words=step.words, value=num(step.value)) for step in found.steps],
         window_shape=shape,
-        group_shape=[int(np.prod(shape[1:-1])), shape[-1]] if len(shape) > 1 else [],
+        group_shape=[int(np.prod(grouped[1:-1])), grouped[-1]] if grouped else [],
         groups=listed,
-        groups_total=shape[0] if len(shape) > 1 else 0,
+        groups_total=grouped[0] if grouped else 0,
         folded_sum=folded,
         terms=[
             TermFact(
@@ -211,16 +212,36 @@ def explanation_fact(found: Explanation | PictureValue, groups: int) -> Explanat
     )
 
 
-def _groups(found: Explanation, most: int) -> tuple[list[GroupFact], Num | None]:
+def _grouped_shape(found: Explanation) -> tuple[int, ...]:
+    """The window's shape with an axis of channels: a pooling's window, which lies in one channel, is one group.
+
+    Empty where a window is no grid of neighbours: the features of a dense layer, the inputs of an addition.
+    """
+    working = found.working
+    if working is None:
+        return ()
+    shape, has_channels = working.window.shape, working.window.ndim == len(working.places)
+    if has_channels:
+        return shape if len(shape) > 1 else ()
+    return (1, *shape) if len(shape) > 1 or found.layer.kind == "pooling" else ()
+
+
+def _groups(found: Explanation, most: int, shape: tuple[int, ...]) -> tuple[list[GroupFact], Num | None]:
     """The windows over the input channels that add most, and what the others add up to."""
     working = found.working
     assert working is not None
-    window = working.window
-    sums = working.channel_sums
+
+    def grouped(array: Any) -> Any:
+        return None if array is None else array.reshape(shape)
+
+    window = working.window.reshape(shape)
+    kernel, products, winners = grouped(working.kernel), grouped(working.products), grouped(working.winners)
+    sums = None if products is None else products.reshape(shape[0], -1).sum(axis=1)
     sizes = np.abs(sums) if sums is not None else np.abs(window).reshape(len(window), -1).max(axis=1, initial=0)
     order = np.argsort(-np.nan_to_num(sizes, nan=np.inf), kind="stable")
-    numbers = np.broadcast_to(working.inputs, window.shape)
-    places = [np.broadcast_to(axis, window.shape) for axis in working.places]
+    own = working.window.shape
+    numbers = np.broadcast_to(working.inputs, own).reshape(shape)
+    places = [np.broadcast_to(axis, own).reshape(shape) for axis in working.places]
 
     def flat(array: Any, channel: int) -> list[Num] | None:
         return None if array is None else [num(value) for value in array[channel].ravel().tolist()]
@@ -233,9 +254,9 @@ def _groups(found: Explanation, most: int) -> tuple[list[GroupFact], Num | None]
                 channel=channel,
                 sum=None if sums is None else num(float(sums[channel])),
                 window=flat(window, channel) or [],
-                kernel=flat(working.kernel, channel),
-                products=flat(working.products, channel),
-                winners=None if working.winners is None else working.winners[channel].ravel().tolist(),
+                kernel=flat(kernel, channel),
+                products=flat(products, channel),
+                winners=None if winners is None else winners[channel].ravel().tolist(),
                 origins=[None if -1 in place else [n for n in place if n >= 0] for place in stacked],
                 source=found.layer.inputs[int(numbers[channel].ravel()[0])],
             )
