@@ -143,9 +143,13 @@ class Run:
 
     @property
     def bytes(self) -> int:
-        """What its maps take."""
+        """What it keeps in memory: its maps, and the picture and input that it holds on to."""
         with self._lock:
-            return sum(array.nbytes for array in self._arrays.values())
+            held = sum(array.nbytes for array in self._arrays.values())
+            if self.maps is not None:
+                held += self.maps.picture.pixels.nbytes if self.maps.picture is not None else 0
+                held += sum(int(value.nbytes) for value in self.maps.feed.values())
+            return held
 
     def fact(self) -> RunFact:
         """All that is known of it now."""
