@@ -57,7 +57,8 @@ def at_level(planes: Array, level: int, channels: Sequence[int], slice_: int) ->
     [17.0, 19.0, 48.5]
     """
     check(planes, level, channels, slice_)
-    return _mean_of_blocks(planes[list(channels), slice_], 1 << level)
+    maps = [planes[channel, slice_] for channel in channels]  # views: large maps aren't copied to be averaged
+    return _mean_of_blocks(maps, planes.shape[2:], 1 << level)
 
 
 def tile_of(planes: Array, level: int, channel: int, slice_: int, row: int, column: int) -> Array:
@@ -76,7 +77,7 @@ def tile_of(planes: Array, level: int, channel: int, slice_: int, row: int, colu
             expected=f"row 0 to {rows - 1}, column 0 to {columns - 1} at level {level}",
             received=f"row {row}, column {column}",
         )
-    tile: Array = _mean_of_blocks(part[None], 1 << level)[0]
+    tile: Array = _mean_of_blocks([part], part.shape, 1 << level)[0]
     return tile
 
 
@@ -95,17 +96,27 @@ def check(planes: Array, level: int, channels: Sequence[int], slice_: int) -> No
             raise InputError(f"There is no {what} {value}", expected=f"0 to {end - 1}", received=str(value))
 
 
-def _mean_of_blocks(maps: Array, side: int) -> Array:
-    """Means over blocks of ``side`` x ``side``; those at the end may be smaller."""
+def _mean_of_blocks(maps: Sequence[Array], size: tuple[int, ...], side: int) -> Array:
+    """Means over blocks of ``side`` x ``side`` of maps of one size; those at the end may be smaller."""
+    rows, columns = size
+    means = np.empty((len(maps), -(-rows // side), -(-columns // side)), np.float32)
     if side == 1:
-        return np.ascontiguousarray(maps, np.float32)
-    rows, columns = maps.shape[1:]
-    means = np.empty((maps.shape[0], -(-rows // side), -(-columns // side)), np.float32)
-    tall, broad = (np.minimum(side, size - np.arange(0, size, side)) for size in (rows, columns))
+        for number, one in enumerate(maps):
+            means[number] = one
+        return means
+    tall, broad = (np.minimum(side, length - np.arange(0, length, side)) for length in size)
     area = tall[:, None] * broad[None, :]
     for number, one in enumerate(maps):
-        strips = np.add.reduceat(one, np.arange(0, rows, side), axis=0, dtype=np.float64)
-        means[number] = np.add.reduceat(strips, np.arange(0, columns, side), axis=1) / area
+        # Whole strided slices are added: several times faster than np.add.reduceat, which goes value by value.
+        strips = np.zeros((means.shape[1], columns))
+        for first in range(min(side, rows)):
+            part = one[first::side]
+            strips[: len(part)] += part
+        blocks = np.zeros(means.shape[1:])
+        for first in range(min(side, columns)):
+            part = strips[:, first::side]
+            blocks[:, : part.shape[1]] += part
+        means[number] = blocks / area
     return means
 
 
