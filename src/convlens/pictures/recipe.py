@@ -143,6 +143,8 @@ class Recipe:
             raise PictureError(
                 "A std of 0 can't be divided by", expected="numbers other than 0", received=_listed(self.std)
             )
+        if isinstance(self.notes, str) or not isinstance(self.notes, Iterable):
+            raise PictureError("The notes are no list", expected="lines of text", received=repr(self.notes))
         object.__setattr__(self, "notes", tuple(str(note) for note in self.notes))
 
     @classmethod

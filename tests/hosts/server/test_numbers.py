@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
+from tests.hosts.server.asking import SKETCH, Client, desk_with, noise
 
 from convlens import lens, pictures
 from convlens.lens import FeatureMaps, tiles
 from convlens.pictures import Picture
-from tests.hosts.server.asking import SKETCH, Client, desk_with, noise
 
 PIXELS = noise(37, 300)
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from tests.hosts.server.asking import SKETCH, Client, desk_with, noise
 
 from convlens import lens
 from convlens.hosts.server.desk import Desk
 from convlens.lens import Lens
-from tests.hosts.server.asking import SKETCH, Client, desk_with, noise
 
 
 class Gate:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from convlens.errors import ModelError
 from convlens.hosts.server import answers
 from convlens.hosts.server.desk import Desk
-from convlens.hosts.server.receiving import received
+from convlens.hosts.server.receiving import check_alone, received
 from convlens.hosts.wire import facts, schema
 
 Layer = Annotated[str, Query(description="The layer's name.", max_length=1000)]
@@ -82,6 +82,7 @@ def routes(desk: Desk) -> APIRouter:
         def opened() -> Any:
             import convlens
 
+            check_alone(data)
             number = len(list(Path(private.name).iterdir()))
             path = Path(private.name, f"{number}.onnx")  # a name of our own: the one that was sent reaches no disk
             path.write_bytes(data)

@@ -1,9 +1,13 @@
-"""Bodies that are sent, read no further than they may be long."""
+"""What is sent: bodies, read no further than they may be long; models, which may name no other file."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from fastapi import Request
 
+from convlens.errors import ModelError
 from convlens.hosts.server.answers import TooLargeError
 from convlens.lens.memory import in_words
 
@@ -32,3 +36,34 @@ def _too_large(most: int, size: str) -> TooLargeError:
         received=size,
         hint="Start the server with --max-upload for more.",
     )
+
+
+def check_alone(data: bytes) -> None:
+    """Refuse an ONNX model that keeps tensors in other files: it could name any file of this machine as its weights.
+
+    Raises:
+        ModelError: it does, or is no ONNX model.
+    """
+    import onnx
+
+    try:
+        model = onnx.load_from_string(data)
+    except Exception:  # protobuf's own error, whose class depends on how it was built
+        raise ModelError("This is no ONNX model", expected="an .onnx file", received=in_words(len(data))) from None
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _messages(model, onnx.TensorProto)):
+        raise ModelError(
+            "This model keeps its weights in another file",
+            expected="a model in one file",
+            received="tensors with external data",
+            hint="Save it with its weights inside, or open it where the server runs: convlens view MODEL.",
+        )
+
+
+def _messages(message: Any, kind: type[Any]) -> Iterator[Any]:
+    """Every message of this kind within a message, however deep: in subgraphs, functions and attributes too."""
+    if isinstance(message, kind):
+        yield message
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for one in value if hasattr(value, "__len__") else [value]:
+                yield from _messages(one, kind)

@@ -24,7 +24,12 @@ from convlens.pictures import Recipe, as_shown
 
 Layer = Annotated[str, Query(description="The layer's name.", max_length=1000)]
 Index = Annotated[
-    str, Query(description="Where the value stands, channels first: 0,10,20.", pattern=r"^([0-9]{1,9}(,[0-9]{1,9})*)?$", max_length=80)
+    str,
+    Query(
+        description="Where the value stands, channels first: 0,10,20.",
+        pattern=r"^([0-9]{1,9}(,[0-9]{1,9})*)?$",
+        max_length=80,
+    ),
 ]
 Number = Annotated[int, Query(ge=0, le=10**9)]
 _POLL = 0.015  # seconds between two looks at a run that is followed
