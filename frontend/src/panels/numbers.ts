@@ -20,10 +20,12 @@ export function short(value: Num | null, digits = 4): string {
   if (number === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(number)));
   if (size < -4 || size >= Math.max(digits, 6)) {
-    return signed(number.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e"));
+    const text = number.toExponential(digits - 1);
+    return signed((same(text, number) ? text.replace(/\.?0+e/, "e") : text).replace("e+", "e"));
   }
   // Large whole numbers keep all of their digits before the point: 123456 doesn't become 123500.
-  return signed(trimmed(size >= digits ? number.toFixed(0) : number.toPrecision(digits)));
+  const text = size >= digits ? number.toFixed(0) : number.toPrecision(digits);
+  return signed(same(text, number) && text.includes(".") ? text.replace(/\.?0+$/, "") : text);
 }
 
 /** Every digit that tells a value from its neighbours: nine where it is a float32, else as many as float64 needs. */
@@ -98,6 +100,7 @@ function signed(text: string): string {
   return text.replaceAll("-", MINUS);
 }
 
-function trimmed(text: string): string {
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+/** Whether a print is the number itself, so that its last zeros say nothing. */
+function same(text: string, number: number): boolean {
+  return Number(text) === number || Math.fround(Number(text)) === number;
 }

@@ -17,7 +17,7 @@ export interface Line {
   kind: LineKind;
   /** The step's words, where it is a step; else what `kind` says. */
   words: string;
-  /** Of a group or term: its number; of the rest: how many it stands for. */
+  /** Of a group or term: its number among those listed; of the rest: how many it stands for. */
   number: number;
   value: number;
   text: string;
@@ -89,7 +89,7 @@ export function partsOf(fact: ExplanationFact): Part[] {
   const parts: Part[] = [];
   const groups = fact.groups.filter((group) => group.sum !== null);
   if (groups.length > 0 && groups.length === fact.groups.length) {
-    parts.push(...groups.map((group): Part => ({ kind: "group", number: group.channel, value: real(group.sum) })));
+    parts.push(...groups.map((group, number): Part => ({ kind: "group", number, value: real(group.sum) })));
     const folded = fact.groups_total - groups.length;
     if (folded > 0 && fact.folded_sum !== null) parts.push({ kind: "rest", number: folded, value: real(fact.folded_sum) });
   } else if (SUMS.test(fact.rule ?? "") && fact.terms.every((term) => term.contribution !== null)) {

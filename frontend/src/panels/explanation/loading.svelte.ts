@@ -74,18 +74,26 @@ export class Explaining {
     return asked;
   }
 
-  /** Walks along the largest terms until a value of the picture, or where nothing entered; ends when led elsewhere. */
+  /**
+   * Follows the largest terms to a value of the picture, or to where nothing entered. The trail grows ahead of what is
+   * shown; then one step goes to its end. Left alone as soon as the person walks elsewhere.
+   */
   async walkToPicture(): Promise<void> {
     const view = this.#view;
-    for (let left = (view.network?.layers.length ?? 0) + 1; left > 0; left--) {
-      const entry = view.trail[view.step];
-      if (!entry) return;
+    const start = view.step;
+    let trail = (view.trail = view.trail.slice(0, start + 1));
+    let entry = trail[start];
+    for (let left = (view.network?.layers.length ?? 0) + 1; left > 0 && entry; left--) {
       const found = await this.ask(entry.layer, entry.index);
-      if (view.trail[view.step] !== entry || isEnd(found)) return;
-      const next = found.terms[0];
-      if (!next) return;
-      view.walkBack(next.layer, next.index);
+      if (view.trail !== trail || view.step !== start) return;
+      const next = isEnd(found) ? undefined : found.terms[0];
+      if (!next) break;
+      entry = { layer: next.layer, index: next.index };
+      trail = view.trail = [...trail, entry];
     }
+    // The layer that read the picture stays in sight when the walk ends at the picture itself.
+    if (entry && !view.maps.has(entry.layer)) view.walkTo(trail.length - 2);
+    view.walkTo(trail.length - 1);
   }
 
   #arrived(layer: string): boolean {

@@ -1,5 +1,5 @@
 /** The words of an explanation: places, steps, the verdict, and the whole as text to copy. */
-import type { ExplanationFact, Num } from "../../source/facts";
+import type { ExplanationFact, GroupFact, Num } from "../../source/facts";
 import { t, type Key } from "../../words";
 import { count, full, real, short } from "../numbers";
 import { ledgerOf, type Line } from "./ledger";
@@ -70,9 +70,17 @@ function minus(number: string): string {
   return number.replaceAll("-", "−");
 }
 
+/** The channel of its layer that a group's values stand in: not the window's own count where convolutions are grouped. */
+export function channelOf(group: GroupFact): number {
+  return group.origins.find((origin) => origin !== null)?.[0] ?? group.channel;
+}
+
 /** What a line of the ledger is called. */
 export function lineInWords(line: Line, fact: ExplanationFact): string {
-  if (line.kind === "group") return t("why.channel", { channel: line.number });
+  if (line.kind === "group") {
+    const group = fact.groups[line.number];
+    return group ? t("why.channel", { channel: channelOf(group) }) : "";
+  }
   if (line.kind === "rest") return t(fact.groups.length > 0 ? "why.restChannels" : "why.restTerms", { count: count(line.number) });
   if (line.kind === "term") {
     const term = fact.terms[line.number];
@@ -88,7 +96,7 @@ export function asText(fact: ExplanationFact): string {
   if (fact.formula) lines.push(fact.formula);
   const columns = fact.group_shape[fact.group_shape.length - 1] ?? 1;
   for (const group of fact.groups) {
-    lines.push("", fact.groups_total > 1 ? t("why.channel", { channel: group.channel }) : group.source);
+    lines.push("", fact.groups_total > 1 ? t("why.channel", { channel: channelOf(group) }) : group.source);
     const grid = (title: string, values: Num[] | null) => {
       if (values === null) return;
       lines.push(title);
