@@ -47,8 +47,8 @@ export class View {
   step = $state(0);
 
   #running: AbortController | null = null;
-  #model: string | null = null;
-  #picture: string | null = null;
+  #model = $state<string | null>(null);
+  #picture = $state<string | null>(null);
   #writing = false;
 
   constructor(source: Source) {
@@ -341,7 +341,7 @@ export class View {
 
   /** Writes the address; `push` makes it a step that the back button undoes. */
   #write(push: boolean): void {
-    if (this.#writing || typeof location === "undefined") return;
+    if (typeof location === "undefined") return;
     const address = this.address;
     if (location.hash === address) return;
     if (push) history.pushState(null, "", address);
