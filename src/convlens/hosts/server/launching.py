@@ -56,7 +56,8 @@ def bound(host: str, port: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     wanted = [port] if port is not None else range(PORT, PORT + _TRIES)
     for number in wanted:
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # With its protocol named, asyncio sends each answer at once; else it waits 40 ms for the last to be confirmed.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, number))
