@@ -132,7 +132,7 @@ export function drawMarks(
   at: { down: number; across: number } | null,
   pixel: readonly [number, number] | null,
 ): void {
-  const { map, ratio } = scene;
+  const { ratio } = scene;
   const [x, y] = onScreen(scene);
   const colour = getComputedStyle(context.canvas).color;
   context.fillStyle = colour;

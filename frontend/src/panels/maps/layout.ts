@@ -22,13 +22,15 @@ export const LABEL = 16;
 const FLATTEST = 1 / 6;
 const TALLEST = 3;
 
-/** `size` is how wide a map should be; `rows` and `columns` give its proportions. */
+/** `size` is about how wide a map should be; `rows` and `columns` give its proportions. */
 export function gridOf(count: number, width: number, size: number, rows: number, columns: number): Grid {
   const ratio = Math.min(Math.max(rows / columns, FLATTEST), TALLEST);
   const room = Math.max(width - 2 * EDGE + GAP, 1);
-  const wide = Math.max(Math.min(Math.round(ratio > 1 ? size / ratio : size), room - GAP), 8);
+  const wished = Math.max(Math.min(Math.round(ratio > 1 ? size / ratio : size), room - GAP), 8);
+  const across = Math.max(Math.floor(room / (wished + GAP)), 1);
+  // More than one row of them: each grows a little, so that the rows end where the panel ends.
+  const wide = count > across ? Math.max(Math.floor(room / across) - GAP, 8) : wished;
   const tall = Math.max(Math.round(wide * ratio), 1);
-  const across = Math.max(Math.floor(room / (wide + GAP)), 1);
   const down = Math.ceil(count / across);
   const stepX = wide + GAP;
   const stepY = tall + LABEL + GAP;
