@@ -180,6 +180,7 @@ def test_names_are_shown_and_never_used(client: Client, name: str, tmp_path: Pat
         ("values.npy", {"channel": "1" * 5000}),
         ("maps.npy", {"channels": "0,,1"}),
         ("maps.npy", {"channels": "all"}),
+        ("maps.npy", {"channels": "0" * 19_000}),
         ("maps.npy", {"channels": "999999999"}),
         ("maps.npy", {"channels": "0", "level": "64"}),
         ("maps.npy", {"channels": "0", "level": "1000000000"}),

@@ -23,4 +23,5 @@ def test_answers_are_not_held_back() -> None:
         server.close()
 
     asyncio.run(accept_one())
-    assert held_back and all(held_back)
+    assert held_back
+    assert all(held_back)

@@ -72,6 +72,14 @@ def test_maps_and_tiles_are_pieces_of_them(client: Client, run: dict[str, Any], 
     np.testing.assert_allclose(coarse, exact, rtol=2**-11, atol=2**-24)
 
 
+def test_no_answer_is_larger_than_memory_can_hold() -> None:
+    client = Client(desk_with("conv 1 3x3"))
+    run = client.run(client.add_picture(noise(600, 600))["id"])
+    answer = client.get(f"/api/runs/{run['id']}/maps.npy", layer="conv", channels=",".join("0" * 4000))
+    assert answer.status_code == 422
+    assert "tiles" in answer.json()["hint"]
+
+
 def test_explanations_agree_with_the_framework(client: Client, run: dict[str, Any], maps: FeatureMaps) -> None:
     for name, found in maps.items():
         index = [0, *(size // 2 for size in found.shape[1:])]
@@ -81,7 +89,8 @@ def test_explanations_agree_with_the_framework(client: Client, run: dict[str, An
         assert (fact["framework_value"], fact["total"]) == (here.framework_value, here.total)
         for group in fact["groups"]:
             assert here.window is not None
-            assert group["window"] == here.window[group["channel"]].ravel().tolist()
+            windows = here.window.reshape(fact["groups_total"], -1)
+            assert group["window"] == windows[group["channel"]].tolist()
             for value, origin in zip(group["window"], group["origins"], strict=True):
                 assert value == (0 if origin is None else float(maps.value(group["source"])[tuple(origin)]))
     listed = client.fact(f"/api/runs/{run['id']}/explanation", layer="conv2", index="0,5,5", groups=2)

@@ -32,6 +32,7 @@ Index = Annotated[
     ),
 ]
 Number = Annotated[int, Query(ge=0, le=10**9)]
+_AT_ONCE = 1 << 26  # values of one answer; the same channel can be asked for any number of times
 _POLL = 0.015  # seconds between two looks at a run that is followed
 
 
@@ -97,7 +98,7 @@ def routes(desk: Desk) -> APIRouter:
         run: str,
         layer: Layer,
         channels: Annotated[
-            str, Query(pattern=r"^[0-9]+(,[0-9]+)*$", max_length=20_000, description="Channels: 0,5,7.")
+            str, Query(pattern=r"^[0-9]{1,9}(,[0-9]{1,9})*$", max_length=20_000, description="Channels: 0,5,7.")
         ],
         level: Number = 0,
         slice: Number = 0,
@@ -106,7 +107,15 @@ def routes(desk: Desk) -> APIRouter:
         planes = desk.run(run).planes(layer)
         if (same := answers.unchanged(request, run)) is not None:
             return same
-        found = tiles.at_level(planes, level, [int(one) for one in channels.split(",")], slice)
+        chosen = [int(one) for one in channels.split(",")]
+        if len(chosen) * planes.shape[2] * planes.shape[3] >> 2 * level > _AT_ONCE:
+            raise InputError(
+                "That is too much at once",
+                expected=f"up to {_AT_ONCE:,} values",
+                received=f"{len(chosen):,} maps of {planes.shape[2]} x {planes.shape[3]} at level {level}",
+                hint="Ask for fewer channels, a higher level, or tiles.",
+            )
+        found = tiles.at_level(planes, level, chosen, slice)
         return answers.npy(tiles.as_float16(found) if level else found, answers.etag(run))
 
     @router.get("/{run}/tile.npy", response_class=Response)
