@@ -16,9 +16,9 @@ ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
 sys.path.insert(0, str(ROOT))
 
-EXPLAINED = "document.querySelector('[data-explained]') !== null"
-PAINTED = "document.querySelector('[data-painted]') !== null"
-FINISHED = "document.querySelector('[role=progressbar]') === null"
+EXPLAINED = "() => document.querySelector('[data-explained]') !== null"
+PAINTED = "() => document.querySelector('[data-painted]') !== null"
+FINISHED = "() => document.querySelector('[role=progressbar]') === null"
 
 STATES = {
     # name: model, what stands behind the #, width, height, dark, language

@@ -81,6 +81,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def wide(folder: Path) -> Iterator[Serving]:
     """A layer of 2,048 channels."""
-    line = "conv 32 3x3 stride 2 pad 1 | relu | conv 2048 1x1 | relu | gap | dense 10"
+    line = "conv 32 3x3 stride 2 pad 1 | relu | conv 2048 1x1 | relu | globalavgpool | dense 10"
     with Serving(str(sketched(folder, line, "3x64x64", "wide"))) as serving:
         yield serving

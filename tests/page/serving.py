@@ -75,6 +75,7 @@ def sketched(folder: Path, line: str, shape: str, name: str) -> Path:
     import convlens
 
     model = convlens.sketch(line, input_shape=[int(n) for n in shape.split("x")]).model
+    assert isinstance(model, onnx.ModelProto)
     path = folder / f"{name}.onnx"
     onnx.save(model, path)
     return path
