@@ -49,7 +49,6 @@ export class View {
   #running: AbortController | null = null;
   #model = $state<string | null>(null);
   #picture = $state<string | null>(null);
-  #writing = false;
 
   constructor(source: Source) {
     this.source = source;
