@@ -18,6 +18,12 @@ CLIENT = Client(desk_with(upload_bytes=100_000, upload_pixels=10_000, upload_mod
 RUN = CLIENT.run(CLIENT.add_picture(noise(20, 20))["id"])
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "Host": f"127.0.0.1:{PORT}"}
 schema = schemathesis.openapi.from_asgi("/openapi.json", CLIENT.app, headers=HEADERS)
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 
 
 @schema.parametrize()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from secrets import token_urlsafe
 from threading import Thread
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from convlens.errors import ConvlensError
@@ -44,11 +46,12 @@ def serve(
         name = f"[{name}]" if ":" in name else name
         url = f"http://{name}:{number}/?token={token}"
         Thread(target=_warm, args=(desk,), daemon=True).start()
-        server = _server(desk, host, number, token)
-        told(url)
-        if open_browser:
-            Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        server.run([listening])
+        with suppress(KeyboardInterrupt):  # the person's way to end it, at any moment from here on
+            server = _server(desk, host, number, token)
+            told(url)
+            if open_browser:
+                Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+            server.run([listening])
 
 
 def bound(host: str, port: int | None) -> socket.socket:
@@ -97,7 +100,15 @@ def _server(desk: Desk, host: str, port: int, token: str) -> uvicorn.Server:
     config = uvicorn.Config(
         app, log_level="error", access_log=False, timeout_graceful_shutdown=1, h11_max_incomplete_event_size=64 * 1024
     )
-    return uvicorn.Server(config)
+
+    class Quiet(uvicorn.Server):
+        """Ends at Ctrl-C without raising it again afterwards, as uvicorn's own does."""
+
+        def handle_exit(self, _signal: int, _frame: FrameType | None) -> None:
+            self.force_exit = self.should_exit  # the second time at once
+            self.should_exit = True
+
+    return Quiet(config)
 
 
 def _warm(desk: Desk) -> None:

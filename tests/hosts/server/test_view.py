@@ -1,0 +1,80 @@
+"""``convlens view`` as a person starts it: a process of its own, a real socket, and Ctrl-C."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def started() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    words = [sys.executable, "-m", "convlens", "view", "--no-browser", "--port", "0", "--token", "secret"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=secret", line)
+        assert found, line
+        yield process, found[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_prints_the_address_answers_there_and_stops_at_ctrl_c(started: tuple[subprocess.Popen[str], str]) -> None:
+    process, address = started
+    with httpx.Client(base_url=address.split("?")[0], follow_redirects=True) as page:
+        assert page.get(address).status_code in (200, 503)  # 503 says how to build the page
+        session = page.get("/api/session").json()
+        assert len(session["models"]) == 8
+        assert session["pictures"][0]["rows"] == 1440
+        network = page.get(f"/api/models/{session['model']}/network").json()
+        assert network["parameters"] == 84
+        body = {"model": session["model"], "picture": session["picture"], "page": "a"}
+        run = page.post("/api/runs", json=body).json()
+        told = page.get(f"/api/runs/{run['id']}/events").text
+        assert told.count("event: map") == len(network["layers"])
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert err == ""
+    assert "Ctrl-C stops" in out
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /api/session HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer secret\r\n\r\n",
+        b"GET /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nAuthorization: Bearer secret\r\n\r\n",
+        b"GET /api/session HTTP/1.1\r\nAuthorization: Bearer secret\r\n\r\n",
+        b"GET http://evil.example/api/session HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer secret\r\n\r\n",
+        b"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer secret\r\n"
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        b"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer secret\r\nContent-Length: -1\r\n\r\n",
+        b"GET /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\x00b\r\n\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+    ids=["host", "two hosts", "no host", "absolute", "two lengths", "negative", "nul", "long", "tls"],
+)
+def test_smuggled_headers_open_nothing(started: tuple[subprocess.Popen[str], str], request_: bytes) -> None:
+    process, address = started
+    port = int(address.split(":")[2].split("/")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        try:
+            line.sendall(request_)
+            line.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: line.recv(65536), b""))
+        except ConnectionError:
+            answer = b""
+    assert not answer.startswith(b"HTTP/1.1 2")
+    assert b'"models"' not in answer
+    assert process.poll() is None
+    assert httpx.get(f"http://127.0.0.1:{port}/api/session", params={"token": "secret"}).status_code == 200
