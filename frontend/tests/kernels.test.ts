@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { inColour, limitOf } from "../src/panels/kernels/drawing";
 import { Weights } from "../src/panels/kernels/reading.svelte";
-import { cornerOf, seen, shapeOf, tilingOf, weightAt } from "../src/panels/kernels/tiling";
+import { cornerOf, firstChannel, seen, shapeOf, tilingOf, weightAt } from "../src/panels/kernels/tiling";
 import type { KernelsFact } from "../src/source/facts";
 import type { Source, Values } from "../src/source/source";
 
@@ -43,6 +43,16 @@ describe("the tiling", () => {
       expect((places[1] - places[0]) * (across[1] - across[0])).toBeLessThan(600);
     });
   }
+});
+
+describe("the channels of a filter", () => {
+  it("are those of its group", () => {
+    const depthwise = { filters: 6, channels: 1, rows: 3, columns: 3 };
+    expect([0, 1, 5].map((filter) => firstChannel(filter, depthwise, 6))).toEqual([0, 1, 5]);
+    const halves = { filters: 6, channels: 4, rows: 3, columns: 3 };
+    expect([0, 2, 3, 5].map((filter) => firstChannel(filter, halves, 2))).toEqual([0, 0, 4, 4]);
+    expect(firstChannel(5, halves, 1)).toBe(0);
+  });
 });
 
 describe("colours of filters", () => {

@@ -49,6 +49,11 @@ export function shapeOf(shape: readonly number[]): KernelShape {
   return { filters, channels, rows, columns };
 }
 
+/** The input channel that a filter's first kernel reads: grouped filters read only the channels of their group. */
+export function firstChannel(filter: number, kernels: KernelShape, groups: number): number {
+  return Math.floor(filter / Math.max(kernels.filters / Math.max(groups, 1), 1)) * kernels.channels;
+}
+
 /** `tiles` is how many a filter has: its channels, or one where they are drawn as one colour. */
 export function tilingOf(kernels: KernelShape, tiles: number, room: number): Tiling {
   const wraps = tiles === 1;
