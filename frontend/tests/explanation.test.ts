@@ -1,9 +1,10 @@
 /** The ledger of the page says what Python prints, and adds up as printed. */
 import { describe, expect, it } from "vitest";
 import { ledgerOf } from "../src/panels/explanation/ledger";
+import { madeFrom, pixelOf } from "../src/panels/explanation/recipe";
 import { asText, stepInWords } from "../src/panels/explanation/wording";
 import { decimalsFor, fixed, full, printedSum, roundingOf, short } from "../src/panels/numbers";
-import type { ExplanationFact } from "../src/source/facts";
+import type { ExplanationFact, RecipeFact } from "../src/source/facts";
 import cases from "./explanations.json";
 
 interface Case {
@@ -120,5 +121,24 @@ describe("numbers", () => {
     expect(roundingOf([1, 2], 3, 2)).toBeNull();
     expect(roundingOf([Infinity], Infinity, 2)).toBeNull();
     expect(printedSum([0.14, 0.14, -0.36], 1)).toBe("−0.2");
+  });
+});
+
+describe("the recipe of a pixel", () => {
+  const plain: RecipeFact = { resize: "crop", size: null, crop: 1, interpolation: "bicubic", channels: "rgb", scale: 1, mean: [0], std: [1], notes: [] };
+  const imagenet = { ...plain, scale: 1 / 255, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+  it("is turned round to the pixel itself", () => {
+    for (let pixel = 0; pixel < 256; pixel++) {
+      const value = Math.fround((pixel * imagenet.scale - 0.456) / 0.224);
+      expect(pixelOf(imagenet, 1, value)).toBe(pixel);
+    }
+    expect(pixelOf(imagenet, 1, 99)).toBeNull();
+    expect(pixelOf(imagenet, 1, "NaN")).toBeNull();
+  });
+  it("is told with its numbers", () => {
+    expect(madeFrom(plain, 0, 214, 214)).toBe("");
+    expect(madeFrom(imagenet, 0, 255, (1 - 0.485) / 0.229)).toBe("(255 / 255 − 0.485) / 0.229 = 2.24891");
+    expect(madeFrom({ ...plain, scale: 1 / 127.5, mean: [1] }, 2, 0, -1)).toBe("0 × 0.00784314 − 1 = −1");
+    expect(madeFrom({ ...plain, mean: [-16] }, 0, 4, 20)).toBe("4 + 16 = 20");
   });
 });
