@@ -15,7 +15,7 @@ from convlens.arithmetic import explain, explain_all
 from convlens.arithmetic.reach import Reach
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError
-from convlens.lens import exporting, prediction
+from convlens.lens import exporting, prediction, showing
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.intake import RecipeSource
@@ -195,6 +195,27 @@ class FeatureMaps(Mapping[str, FeatureMap]):
             OutputError: the ending is unknown, or the path can't be written; nothing half-written remains.
         """
         return exporting.save(self.values(), path, exporting.facts(self.network, self.picture, self.recipe))
+
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        token: str | None = None,
+        open_browser: bool = True,
+    ) -> None:
+        """Open these maps in the browser: network, kernels, maps, and why each value is what it is. Until Ctrl-C.
+
+        Args:
+            host: where to listen; other machines can reach it only where this says so.
+            port: 8765 or the next free one by default; 0 for any free one.
+            token: what opens the page; random by default. The printed address holds it.
+            open_browser: open the address at once.
+
+        Raises:
+            ConvlensError: the address can't be listened at.
+        """
+        showing.serve(self, host=host, port=port, token=token, open_browser=open_browser)
 
     def __repr__(self) -> str:
         what = self.picture.name if self.picture is not None else "an array"

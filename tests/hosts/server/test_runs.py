@@ -176,14 +176,13 @@ def test_maps_can_be_looked_at_while_the_run_goes_on(gate: Gate) -> None:
 
 
 def test_maps_that_were_made_elsewhere_are_there_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convlens.hosts import viewing
     from convlens.hosts.server import launching
 
     served: list[Desk] = []
     monkeypatch.setattr(launching, "serve", lambda desk, **_: served.append(desk))
     array = np.random.default_rng(0).normal(size=(1, 1, 12, 9)).astype(np.float32)
     maps = lens.sketch("conv 2 3x3 | relu", input_shape=(1, 12, 9)).feature_maps(array)
-    viewing.serve(maps)
+    maps.serve()
     client = Client(served[0])
     session = client.fact("/api/session")
     run = client.start(session["picture"], model=session["model"])

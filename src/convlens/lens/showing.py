@@ -1,0 +1,20 @@
+"""From maps to the host that shows them in the browser.
+
+A host stands above the lens, which never imports one. This is the one place where the way leads upwards, because
+``maps.serve()`` is what a person types; the host is named here and looked up when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convlens.lens.maps import FeatureMaps
+
+_HOST = "convlens.hosts.viewing"
+
+
+def serve(maps: FeatureMaps, **options: Any) -> None:
+    """Have the server show these maps."""
+    import_module(_HOST).serve(maps, **options)
