@@ -66,10 +66,27 @@ export function drawMaps(context: CanvasRenderingContext2D, maps: Maps): Cell[] 
     let sheet = sheets.get(piece);
     if (!sheet) sheets.set(piece, (sheet = sheetOf(piece, scaleOf)));
     // Enlarged, a value is a square with sharp edges; made smaller, several values share a pixel.
-    context.imageSmoothingEnabled = piece.columns > wide || piece.rows > high;
-    context.drawImage(sheet, 0, n * piece.rows, piece.columns, piece.rows, left, above, wide, high);
+    const smaller = piece.columns > wide || piece.rows > high;
+    context.imageSmoothingEnabled = smaller;
+    if (smaller && piece.channels.length > 1) {
+      context.drawImage(alone(sheet, piece, n), left, above, wide, high);
+    } else {
+      context.drawImage(sheet, 0, n * piece.rows, piece.columns, piece.rows, left, above, wide, high);
+    }
   }
   return missing;
+}
+
+let single: OffscreenCanvas | null = null;
+
+/** One map of a sheet on a canvas of its own: where pixels are mixed, those of its neighbours may not be among them. */
+function alone(sheet: Sheet, piece: Piece, n: number): OffscreenCanvas {
+  single ??= new OffscreenCanvas(1, 1);
+  if (single.width !== piece.columns) single.width = piece.columns;
+  if (single.height !== piece.rows) single.height = piece.rows;
+  const context = single.getContext("2d", { alpha: false });
+  context?.drawImage(sheet, 0, -n * piece.rows);
+  return single;
 }
 
 interface Marks extends Band {
