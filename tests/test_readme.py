@@ -9,6 +9,7 @@ import inspect
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 import typer
+from tests.page.serving import Serving
 from tests.printed import says_the_same
 
 import convlens
@@ -43,6 +45,13 @@ def blocks(document: Path) -> Iterator[Block]:
         yield Block(found[1], found[2], text.count("\n", 0, found.start()) + 2)
 
 
+def without_servers(code: str) -> tuple[str, list[str]]:
+    """The lines that come to an end by themselves, and those that open the page and wait for Ctrl-C."""
+    lines = code.splitlines()
+    served = [line for line in lines if line.startswith("convlens view")]
+    return "\n".join(line for line in lines if line not in served), served
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the documents speak to a POSIX shell")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_block_runs_and_prints_what_it_says(
@@ -62,11 +71,15 @@ def test_every_block_runs_and_prints_what_it_says(
                 exec(code, names)
             printed = out.getvalue()
         elif block.language == "bash" and not any(words in block.code for words in BY_HAND):
+            code_to_end, served = without_servers(block.code)
             done = subprocess.run(
-                ["bash", "-euc", block.code], capture_output=True, text=True, timeout=300, check=False
+                ["bash", "-euc", code_to_end], capture_output=True, text=True, timeout=300, check=False
             )
             assert done.returncode == 0, f"{document.name}:{block.line}\n{done.stderr}"
             printed = done.stdout
+            for line in served:
+                with Serving(*shlex.split(line, comments=True)[2:]) as serving:
+                    assert serving.url, f"{document.name}:{block.line}"
         elif block.language == "":
             told = f"{document.name}:{block.line} shows another output than\n{printed}"
             assert says_the_same(block.code, printed), told
