@@ -240,7 +240,7 @@ export class View {
     this.scale = address.scale;
     this.sort = address.sort;
     const names = new Set(this.network.layers.map((layer) => layer.name));
-    this.layer = address.layer !== null && names.has(address.layer) ? address.layer : (this.layer ?? this.#firstLayer());
+    this.layer = address.layer !== null && names.has(address.layer) ? address.layer : this.#firstLayer();
     this.channel = address.channel;
     this.slice = address.slice;
     this.pixel = address.at;
