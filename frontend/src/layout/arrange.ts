@@ -23,7 +23,7 @@ export interface Arrangement {
 
 export function arrange(plan: Plan): Arrangement {
   const graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "TB", nodesep: 26, ranksep: 34, edgesep: 14, ranker: plan.nodes.length > LARGE ? "tight-tree" : "network-simplex" });
+  graph.setGraph({ rankdir: "TB", nodesep: 30, ranksep: 38, edgesep: 14, ranker: plan.nodes.length > LARGE ? "tight-tree" : "network-simplex" });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const id of plan.nodes) graph.setNode(id, { width: WIDTH, height: HEIGHT });
   for (const { from, to } of plan.edges) graph.setEdge(from, to, {});

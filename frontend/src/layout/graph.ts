@@ -8,6 +8,8 @@ export interface GraphNode {
   kind: string;
   shape: string;
   what: "layer" | "scope" | "input";
+  /** Keys of the open scopes around it, outermost first. */
+  groups: string[];
   /** The layers that it stands for. */
   layers: string[];
 }
@@ -75,10 +77,12 @@ export function buildGraph(network: NetworkFact, open: ReadonlySet<string>, plum
   for (const input of network.inputs) {
     const id = `input:${input.name}`;
     idOf.set(input.name, id);
-    nodes.set(id, { id, label: input.name, op: "", kind: "input", shape: shapeWords(input.shape), what: "input", layers: [] });
+    nodes.set(id, { id, label: input.name, op: "", kind: "input", shape: shapeWords(input.shape), what: "input", groups: [], layers: [] });
   }
   for (const layer of layers) {
-    const closed = groupsOf(layer, all).find((key) => !open.has(key));
+    const around = groupsOf(layer, all);
+    const depth = around.findIndex((key) => !open.has(key));
+    const closed = around[depth];
     const id = closed === undefined ? layerId(layer.name) : `scope:${closed}`;
     idOf.set(layer.name, id);
     const node = nodes.get(id);
@@ -90,7 +94,7 @@ export function buildGraph(network: NetworkFact, open: ReadonlySet<string>, plum
     }
     const what = closed === undefined ? "layer" : "scope";
     const label = closed === undefined ? layer.name : (JSON.parse(closed) as string[]).join("/");
-    nodes.set(id, { id, label, op: layer.op, kind: closed === undefined ? layer.kind : "scope", shape, what, layers: [layer.name] });
+    nodes.set(id, { id, label, op: layer.op, kind: closed === undefined ? layer.kind : "scope", shape, what, groups: depth < 0 ? around : around.slice(0, depth), layers: [layer.name] });
   }
   // What is hidden is passed through: a layer reads what the hidden layer before it reads.
   const reached = new Map<string, string[]>();

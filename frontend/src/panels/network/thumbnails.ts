@@ -11,6 +11,7 @@ export class Thumbnails {
   #made = new Map<string, HTMLCanvasElement | null>();
   #queue: MapFact[] = [];
   #busy = 0;
+  #picture: HTMLImageElement | null = null;
 
   constructor(
     readonly source: Source,
@@ -25,6 +26,16 @@ export class Thumbnails {
       this.#next();
     }
     return this.#made.get(map.layer) ?? null;
+  }
+
+  /** The picture as the network reads it. */
+  picture(): HTMLImageElement | null {
+    if (!this.#picture) {
+      this.#picture = new Image();
+      this.#picture.onload = this.changed;
+      this.#picture.src = this.source.pictureAddress(this.run);
+    }
+    return this.#picture.complete && this.#picture.naturalWidth > 0 ? this.#picture : null;
   }
 
   #next(): void {
