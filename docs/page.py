@@ -24,11 +24,15 @@ STATES = {
     # name: model, what stands behind the #, width, height, dark, language
     "page-first": ("", "", 1440, 900, False, "en"),
     "page-why": ("", "#/see?layer=conv&channel=1&at=640,420", 1440, 1000, False, "en"),
-    "page-efficientnet": ("efficientnet", "#/see?layer=blocks.0._depthwise_conv", 1440, 900, False, "en"),
-    "page-dark": ("efficientnet", "#/see?channel=5&at=40,52", 1440, 1000, True, "en"),
+    "page-efficientnet": ("efficientnet", "#/see?layer=_blocks.3._depthwise_conv&channel=7", 1440, 900, False, "en"),
+    "page-dark": ("efficientnet", "#/see?layer=_blocks.8._project_conv&channel=3&at=6,7", 1440, 1000, True, "en"),
     "page-thai": ("", "#/see?layer=conv&channel=0&at=640,420", 1440, 1000, False, "th"),
     "page-narrow": ("", "#/see?layer=conv&channel=0", 390, 844, False, "en"),
 }
+
+
+TRAINED = ("--mean", "127", "--std", "128", "--crop", "0.875")
+"""How EfficientNet-Lite0's pictures were prepared when it was trained."""
 
 
 def photograph(
@@ -74,7 +78,7 @@ def main() -> None:
             chosen = {name: state for name, state in STATES.items() if state[0] == model and name in wanted}
             if not chosen:
                 continue
-            words = [str(efficientnet.in_onnx(Path(place) / "efficientnet_lite0.onnx"))] if model else []
+            words = [str(efficientnet.in_onnx(Path(place) / "efficientnet_lite0.onnx")), *TRAINED] if model else []
             with Serving(*words) as serving:
                 for name, (_, hash, width, height, dark, language) in chosen.items():
                     photograph(browser, serving.url, name, hash, (width, height), dark, language)
