@@ -1,18 +1,22 @@
 /** Asks the worker for an arrangement; where no worker can start, arranges on this thread. */
 import type { Arrangement, Plan } from "./arrange";
 
+interface Wish {
+  plan: Plan;
+  done(arrangement: Arrangement): void;
+  failed(error: unknown): void;
+}
+
+/** Arranges one plan at a time. Of the plans that come meanwhile only the last is arranged: the others never answer. */
 export class Arranger {
   #worker: Worker | null = null;
-  #number = 0;
-  #waiting = new Map<number, { plan: Plan; done: (arrangement: Arrangement) => void; failed: (error: unknown) => void }>();
+  #now: Wish | null = null;
+  #next: Wish | null = null;
 
   constructor() {
     try {
       this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-      this.#worker.onmessage = (event: MessageEvent<{ number: number; arrangement: Arrangement }>) => {
-        this.#waiting.get(event.data.number)?.done(event.data.arrangement);
-        this.#waiting.delete(event.data.number);
-      };
+      this.#worker.onmessage = (event: MessageEvent<Arrangement>) => this.#end((wish) => wish.done(event.data));
       this.#worker.onerror = () => this.#fallBack();
     } catch {
       this.#worker = null; // a file opened from disk may not start workers
@@ -20,26 +24,40 @@ export class Arranger {
   }
 
   arrange(plan: Plan): Promise<Arrangement> {
-    if (!this.#worker) return here(plan);
-    const number = ++this.#number;
     return new Promise((done, failed) => {
-      this.#waiting.set(number, { plan, done, failed });
-      this.#worker?.postMessage({ number, plan });
+      this.#next = { plan, done, failed };
+      if (!this.#now) this.#begin();
     });
   }
 
   stop(): void {
     this.#worker?.terminate();
+    this.#now = this.#next = null;
+  }
+
+  #begin(): void {
+    this.#now = this.#next;
+    this.#next = null;
+    if (!this.#now) return;
+    if (this.#worker) this.#worker.postMessage(this.#now.plan);
+    else this.#here(this.#now.plan);
+  }
+
+  #end(answer: (wish: Wish) => void): void {
+    if (this.#now) answer(this.#now);
+    this.#begin();
+  }
+
+  #here(plan: Plan): void {
+    import("./arrange").then(({ arrange }) => arrange(plan)).then(
+      (arrangement) => this.#end((wish) => wish.done(arrangement)),
+      (error: unknown) => this.#end((wish) => wish.failed(error)),
+    );
   }
 
   #fallBack(): void {
     this.#worker?.terminate();
     this.#worker = null;
-    for (const { plan, done, failed } of this.#waiting.values()) here(plan).then(done, failed);
-    this.#waiting.clear();
+    if (this.#now) this.#here(this.#now.plan);
   }
-}
-
-async function here(plan: Plan): Promise<Arrangement> {
-  return (await import("./arrange")).arrange(plan);
 }

@@ -1,6 +1,4 @@
 /** Lays graphs out away from the main thread, so that the page answers meanwhile. */
 import { arrange, type Plan } from "./arrange";
 
-addEventListener("message", (event: MessageEvent<{ number: number; plan: Plan }>) => {
-  postMessage({ number: event.data.number, arrangement: arrange(event.data.plan) });
-});
+addEventListener("message", (event: MessageEvent<Plan>) => postMessage(arrange(event.data)));
