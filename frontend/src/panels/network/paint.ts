@@ -25,6 +25,8 @@ export interface Scene {
 
 /** From these zooms on words, and arrowheads with shapes, are large enough to be of use. */
 const WORDS = 0.3;
+/** Below this a node is too small for a border of its own. */
+const BORDERS = 0.14;
 const SHAPES = 0.45;
 const SIDE = 40;
 
@@ -119,11 +121,12 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene, camera: Camera): 
     else context.roundRect(l, t, WIDTH, HEIGHT, 5);
     if (node.what === "scope" && zoom >= WORDS) stack(context, l, t);
     context.fill();
-    context.stroke();
+    if (zoom >= BORDERS || chosen || scene.lit?.has(node.id)) context.stroke();
     context.fillStyle = kind;
     if (waiting) context.globalAlpha = dim * (0.25 + 0.75 * scene.breath);
     // from afar a node is the colour of its kind
-    if (zoom < WORDS) context.fillRect(l + 3, t + 3, WIDTH - 6, HEIGHT - 6);
+    if (zoom < BORDERS) context.fillRect(l, t, WIDTH, HEIGHT);
+    else if (zoom < WORDS) context.fillRect(l + 3, t + 3, WIDTH - 6, HEIGHT - 6);
     else context.fillRect(l, t + 4, 4, HEIGHT - 8);
     context.globalAlpha = dim;
     if (node.id === scene.focused) {
