@@ -425,7 +425,10 @@ def resizings(draw: Draw) -> Drawn:
         attributes |= {"coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": draw(amounts)}
         corners = np.random.default_rng(sum(sizes)).uniform(-0.2, 1.2, (2, rank))
         roi = np.concatenate([np.zeros(2), corners[0], np.ones(2), corners[1]]).astype(np.float32)
-        constants: dict[str, np.ndarray] = {"roi": roi, "sizes": np.array([1, *shape[:1], *per_axis(draw, rank, 1, 6)], np.int64)}
+        constants: dict[str, np.ndarray] = {
+            "roi": roi,
+            "sizes": np.array([1, *shape[:1], *per_axis(draw, rank, 1, 6)], np.int64),
+        }
         return Drawn("Resize", "x roi - sizes", (shape,), attributes, constants, draw(seeds), 19)
     if draw(flags):
         outputs = per_axis(draw, rank, 1, 9)
