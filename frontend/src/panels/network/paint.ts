@@ -94,7 +94,7 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene, camera: Camera): 
     if (told.has(`${from}\n${shape}`)) return; // what leaves a layer twice is one value: said once
     told.add(`${from}\n${shape}`);
     context.fillStyle = colour("--ink-2");
-    context.fillText(shape, first[0] + 6, first[1] + 10);
+    context.fillText(shape, first[0] + 6, first[1] + 13);
   };
   const isNear = ({ from, to }: GraphEdge) => from === scene.chosen || to === scene.chosen;
   scene.graph.edges.forEach((one, n) => isNear(one) || edge(one, scene.at.edges[n] ?? [], false));

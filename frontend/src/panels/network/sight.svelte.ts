@@ -62,11 +62,16 @@ export class Sight {
     if (across || down) this.#glide({ zoom, x: camera.x + across, y: camera.y + down });
   }
 
-  /** Puts a node's upper edge where a point of the panel is, so that what was pressed stays under the hand. */
-  pin(id: string | null, point: [number, number]): void {
+  /** Puts a node's upper edge as high as a point of the panel, so that what was pressed stays under the hand, but never half out of sight. */
+  pin(id: string | null, [x, y]: [number, number]): void {
     const place = this.place(id);
-    const { zoom } = this.camera;
-    if (place) this.#jump({ zoom, x: point[0] - place[0] * zoom, y: point[1] - (place[1] - HEIGHT / 2) * zoom });
+    const { camera, laid, size } = this;
+    if (!place || !laid) return;
+    const { zoom } = camera;
+    const half = (WIDTH / 2) * zoom + MARGIN;
+    const narrow = laid.at.width * zoom <= size.width;
+    const left = narrow ? (size.width - laid.at.width * zoom) / 2 : Math.max(half, Math.min(x, size.width - half)) - place[0] * zoom;
+    this.#jump({ zoom, x: left, y: y - (place[1] - HEIGHT / 2) * zoom });
   }
 
   pan(dx: number, dy: number): void {
