@@ -361,3 +361,24 @@ class TestNothingHalfWritten:
         assert out == ""
         assert err == "convlens: Interrupted. Nothing half-written remains.\n"
         assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+class TestTheServer:
+    @pytest.mark.parametrize("size", ["0", "-5MB", "huge"])
+    def test_an_upload_of_no_size(self, run: Run, size: str) -> None:
+        result = run("view", "--no-browser", f"--max-upload={size}")
+        assert result.code == 2
+        assert "--max-upload 50MB" in result.error
+        assert "memory" not in result.error
+
+    def test_options_of_a_model_without_one(self, run: Run) -> None:
+        result = run("view", "--no-browser", "--preset", "imagenet", "--scale-pixels", "2")
+        assert result.code == 2
+        assert "--preset, --scale-pixels without one" in result.error
+
+    def test_labels_that_do_not_fit(self, run: Run, shelf: Path, tmp_path: Path) -> None:
+        names = tmp_path / "names.txt"
+        names.write_text("cat\n")
+        result = run("view", shelf / "net.onnx", "--no-browser", "--labels", names)
+        assert result.code == 2
+        assert "labels" in result.error

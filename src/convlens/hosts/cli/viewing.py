@@ -91,7 +91,7 @@ def view(
     from convlens.hosts import viewing
     from convlens.hosts.server import launching
     from convlens.hosts.server.desk import MAX_PIXELS, Desk
-    from convlens.lens.memory import parse
+    from convlens.lens.prediction import check_labels
 
     if token is not None and not (token.isascii() and token.replace("-", "").replace("_", "").isalnum()):
         raise ConvlensError("This is no token", expected="letters, digits, - and _", received=repr(token))
@@ -103,12 +103,18 @@ def view(
         names = read_labels(labels) if labels is not None else None
         lens = open_lens(model, input_shape=input_shape, trust=trust)
         lens.labels = names
+        if names is not None:
+            check_labels(lens.network, names)
         recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
     else:
+        _refuse_without_model(
+            labels=labels, preset=preset, resize=resize, size=size, crop=crop, mean=mean, std=std,
+            scale_pixels=scale_pixels, channels=channels, interpolation=interpolation, input_shape=input_shape,
+        )  # fmt: skip
         recipe = None
     desk = Desk(
         budget=memory,
-        upload_bytes=parse(max_upload),
+        upload_bytes=_upload_bytes(max_upload),
         upload_pixels=max_pixels or MAX_PIXELS,
         upload_model=allow_upload_model,
         recipe=recipe,
@@ -125,3 +131,33 @@ def view(
         terminal.say("Ctrl-C stops.")
 
     launching.serve(desk, host=host, port=port, token=token, open_browser=browser, told=told)
+
+
+def _refuse_without_model(**options: object) -> None:
+    """The tutorial has classes, sizes and a recipe of its own: an option that it would pass over is refused."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConvlensError(
+            "These options belong to a model",
+            expected="a model file",
+            received=f"{', '.join(given)} without one",
+            hint="Type convlens view model.onnx before them.",
+        )
+
+
+def _upload_bytes(text: str) -> int:
+    """The size that ``--max-upload`` states."""
+    from convlens.lens.memory import parse
+
+    try:
+        size = parse(text)
+    except ConvlensError:
+        size = 0
+    if size < 1:
+        raise ConvlensError(
+            "This is not a size of a file",
+            expected="for example 50MB",
+            received=repr(text),
+            hint="Type --max-upload 50MB, for example.",
+        )
+    return size
