@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import inf
 from typing import Any
 
 import keras  # noqa: TID251
@@ -193,3 +195,15 @@ def gradients(function: Function, given: Sequence[Any], places: Sequence[int]) -
         wanted = [leaves[place] for place in places]
         found = torch.autograd.grad(value, wanted, allow_unused=True)
     return [torch.zeros_like(leaf) if part is None else part for leaf, part in zip(wanted, found, strict=True)]
+
+
+@lru_cache(maxsize=8)
+def least_of_maximum(dtype: str) -> float:
+    """What TensorFlow's max pooling gives where there is nothing but NaN: its kernels differ, by type and processor."""
+    import tensorflow as tf
+
+    if not tf.as_dtype(dtype).is_floating:
+        return -inf
+    with tf.init_scope():
+        nothing = tf.cast(tf.fill((1, 2, 2, 1), float("nan")), dtype)
+        return float(tf.cast(tf.nn.max_pool2d(nothing, 2, 2, "VALID"), tf.float32).numpy().item())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from math import inf, prod
-
-import numpy as np
+from math import prod
 
 from convlens import geometry
 from convlens.engines.keras import backend
@@ -131,11 +129,10 @@ def pooling(mode: str) -> Reader:
 
 
 def _as_compared(operation: Pooling, call: Call) -> Pooling:
-    """TensorFlow's maxima begin with the lowest number of float32, and NaN is never larger."""
+    """TensorFlow's maxima begin with a lowest number of the type, and NaN is never larger."""
     if backend.NAME != "tensorflow" or operation.mode != "max":
         return operation
-    single = getattr(call.inputs[0], "dtype", "float32") == "float32"
-    least = float(np.finfo(np.float32).min) if single else -inf
+    least = backend.least_of_maximum(str(getattr(call.inputs[0], "dtype", "float32")))
     return replace(operation, least=least, ignores_nan=True)
 
 
