@@ -254,6 +254,24 @@ def test_axe_finds_nothing(visit: Visit, small: Serving, width: int, scheme: str
     assert wider <= 0
 
 
+def test_the_picture_stays_while_recipe_and_answer_scroll(visit: Visit, small: Serving) -> None:
+    screen = Screen(visit(small, "#/see?layer=conv2&channel=1&at=7,9", viewport={"width": 1400, "height": 700}))
+    screen.explained()
+    panel, picture = screen.page.locator("section.picture"), screen.page.locator("section.picture .seen")
+    assert panel.evaluate("panel => { panel.scrollTop = 9999; return panel.scrollTop; }") > 0
+    expect(picture).to_be_in_viewport(ratio=1)
+
+
+def test_a_narrow_window_brings_the_explanation_up(visit: Visit, small: Serving) -> None:
+    screen = Screen(visit(small, viewport={"width": 390, "height": 844}))
+    screen.painted("conv")
+    expect(screen.page.locator("section.why")).not_to_be_attached()
+    screen.click_pixel()
+    screen.explained()
+    expect(screen.page.locator("section.why h2, section.why [data-explained]").first).to_be_in_viewport()
+    expect(screen.large).to_be_in_viewport(ratio=0.4)  # the value that was touched is still there
+
+
 def test_the_server_gone_and_back(visit: Visit, folder: Path) -> None:
     with Serving(str(sketched(folder, "conv 4 3x3 | relu", "3x32x32", "lost"))) as serving:
         screen = Screen(visit(serving, may_fail=True))
