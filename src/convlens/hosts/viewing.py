@@ -43,13 +43,8 @@ def add_pictures(desk: Desk, given: Picture | None, *, tutorial: bool) -> None:
     desk.add_picture(the_cat() if tutorial else pictures.cat(), sample=True, credit=CREDIT)
 
 
-def serve(maps: FeatureMaps, **options: Any) -> None:
-    """Show these maps in the browser; see :meth:`convlens.FeatureMaps.serve`."""
-    from convlens.hosts.server import launching
-
-    budget = options.pop("memory", None)
-    desk = Desk(budget=budget)
-    desk.add_model(maps.network.name, lambda: maps.lens, engine=maps.network.engine, id="model")
+def add_maps(desk: Desk, maps: FeatureMaps) -> None:
+    """A run that has been made already, of the model ``"model"``: of a picture, or of arrays fed untouched."""
     if maps.picture is not None:
         shown = desk.add_picture(maps.picture, sample=True)
     else:
@@ -61,4 +56,14 @@ def serve(maps: FeatureMaps, **options: Any) -> None:
             credit=None, notes=[],
         )  # fmt: skip
     desk.keep(maps, "model", shown)
+
+
+def serve(maps: FeatureMaps, **options: Any) -> None:
+    """Show these maps in the browser; see :meth:`convlens.FeatureMaps.serve`."""
+    from convlens.hosts.server import launching
+
+    budget = options.pop("memory", None)
+    desk = Desk(budget=budget)
+    desk.add_model(maps.network.name, lambda: maps.lens, engine=maps.network.engine, id="model")
+    add_maps(desk, maps)
     launching.serve(desk, **options)

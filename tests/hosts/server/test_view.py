@@ -8,9 +8,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tests.page.serving import Serving
+
+from convlens.hosts.cli.app import run
 
 
 @pytest.fixture
@@ -78,3 +85,30 @@ def test_smuggled_headers_open_nothing(started: tuple[subprocess.Popen[str], str
     assert b'"models"' not in answer
     assert process.poll() is None
     assert httpx.get(f"http://127.0.0.1:{port}/api/session", params={"token": "secret"}).status_code == 200
+
+
+def test_a_model_that_reads_no_picture_is_shown_with_an_array(tmp_path: Path) -> None:
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("Gemm", ["x", "w"], ["y"], name="dense")],
+            "vector",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+            [numpy_helper.from_array(np.ones((4, 3), np.float32), "w")],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    onnx.save(model, tmp_path / "dense.onnx")
+    np.save(tmp_path / "input.npy", np.arange(4, dtype=np.float32)[None])
+    alone = run(["view", str(tmp_path / "dense.onnx"), "--no-browser"])
+    assert alone == 2
+    headers = {"Authorization": "Bearer secret"}
+    words = [str(tmp_path / name) for name in ("dense.onnx", "input.npy")]
+    with Serving(*words, token="secret") as serving, httpx.Client(base_url=serving.origin, headers=headers) as page:
+        session = page.get("/api/session").json()
+        started = page.post("/api/runs", json={"model": session["model"], "picture": session["picture"]}).json()
+        assert started["state"] == "done"
+        told = page.get(f"/api/runs/{started['id']}/explanation", params={"layer": "dense", "index": "1"}).json()
+    assert told["framework_value"] == 6.0
+    assert told["agrees"]

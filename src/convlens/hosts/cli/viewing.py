@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.opening import open_lens, read_labels, read_recipe
 from convlens.hosts.cli.options import examples
+
+if TYPE_CHECKING:
+    from convlens.lens import Lens
 
 _SERVER = "The server"
 
@@ -37,7 +40,11 @@ def view(
         typer.Argument(metavar="[MODEL]", help="A model file; the tutorial's models without one.", show_default=False),
     ] = None,
     picture: Annotated[
-        str | None, typer.Argument(metavar="[PICTURE]", help="A picture; the cat without one.", show_default=False)
+        str | None, typer.Argument(
+            metavar="[PICTURE]",
+            help="A picture, or .npy or .npz with arrays; the cat without one.",
+            show_default=False,
+        )
     ] = None,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.", rich_help_panel=_SERVER)
@@ -91,11 +98,20 @@ def view(
     from convlens.hosts import viewing
     from convlens.hosts.server import launching
     from convlens.hosts.server.desk import MAX_PIXELS, Desk
+    from convlens.lens import feeding
     from convlens.lens.prediction import check_labels
 
     if token is not None and not (token.isascii() and token.replace("-", "").replace("_", "").isalnum()):
-        raise ConvlensError("This is no token", expected="letters, digits, - and _", received=repr(token))
-    given = pictures.read(picture, max_pixels=max_pixels or pictures.MAX_PIXELS) if picture is not None else None
+        raise ConvlensError(
+            "This is no token",
+            expected="letters, digits, - and _",
+            received=repr(token),
+            hint="Leave out --token for a random one.",
+        )
+    arrays = picture is not None and feeding.is_arrays(picture)
+    given = None
+    if picture is not None and not arrays:
+        given = pictures.read(picture, max_pixels=max_pixels or pictures.MAX_PIXELS)
     lens = None
     if model is not None:
         if not Path(model).exists():
@@ -106,11 +122,20 @@ def view(
         if names is not None:
             check_labels(lens.network, names)
         recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+        if not arrays:
+            _check_takes_pictures(lens, model)
     else:
         _refuse_without_model(
             labels=labels, preset=preset, resize=resize, size=size, crop=crop, mean=mean, std=std,
             scale_pixels=scale_pixels, channels=channels, interpolation=interpolation, input_shape=input_shape,
         )  # fmt: skip
+        if arrays:
+            raise ConvlensError(
+                "An array is fed to a model",
+                expected="a model file before it",
+                received=f"{picture} alone",
+                hint=f"Type convlens view model.onnx {picture}",
+            )
         recipe = None
     desk = Desk(
         budget=memory,
@@ -124,13 +149,32 @@ def view(
     else:
         opened = lens
         viewing.add_model(desk, model, lambda: opened)
-    viewing.add_pictures(desk, given, tutorial=lens is None)
+        if arrays:
+            viewing.add_maps(desk, lens.feature_maps(picture, memory=memory))
+    if not arrays:
+        viewing.add_pictures(desk, given, tutorial=lens is None)
 
     def told(url: str) -> None:
         terminal.say(f"convlens: {url}")
         terminal.say("Ctrl-C stops.")
 
     launching.serve(desk, host=host, port=port, token=token, open_browser=browser, told=told)
+
+
+def _check_takes_pictures(lens: Lens, model: str) -> None:
+    """A model that reads vectors, sequences or several inputs is shown with arrays of a file."""
+    inputs = lens.inputs
+    if len(inputs) == 1 and (not inputs[0].rank_known or len(inputs[0].shape) == 3):
+        return
+    alone = len(inputs) == 1
+    raise ConvlensError(
+        "This model takes no picture",
+        expected=f"an array for {inputs[0].name}"
+        if alone
+        else "an array for each of " + ", ".join(i.name for i in inputs),
+        received="a picture",
+        hint=f"Type convlens view {model} input.npy" if alone else f"Type convlens view {model} inputs.npz",
+    )
 
 
 def _refuse_without_model(**options: object) -> None:
