@@ -283,6 +283,7 @@ def test_the_server_gone_and_back(visit: Visit, folder: Path) -> None:
         expect(screen.maps).to_be_visible()  # what is shown stays
         serving.start()
         expect(lost).to_be_hidden()
+        expect(screen.maps).to_be_visible()
         screen.finished()
         screen.click_pixel(0.45, 0.45)
         screen.explained()

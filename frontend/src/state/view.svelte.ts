@@ -258,14 +258,15 @@ export class View {
     return (layers.find((layer) => layer.kind === "convolution") ?? layers[0])?.name ?? null;
   }
 
-  async #runAgain(): Promise<void> {
+  /** Runs the chosen model on the chosen picture; `keep` leaves the maps that are shown until theirs arrive. */
+  async #runAgain(keep = false): Promise<void> {
     this.#running?.abort();
     const controller = (this.#running = new AbortController());
     const mine = () => this.#running === controller;
     const model = this.#model;
     const picture = this.#picture;
     if (model === null || picture === null) return;
-    this.maps.clear();
+    if (!keep) this.maps.clear();
     this.problem = null;
     this.progress = { done: 0, total: this.network?.layers.length ?? 0 };
     try {
@@ -316,10 +317,9 @@ export class View {
     await this.#guarded(async () => {
       this.session = await this.source.session();
       this.pictures = this.session.pictures;
-      if (this.#picture !== null && !this.pictures.some((picture) => picture.id === this.#picture)) {
-        this.#picture = this.session.picture;
-      }
-      await this.#runAgain();
+      const same = this.pictures.some((picture) => picture.id === this.#picture);
+      if (this.#picture !== null && !same) this.#picture = this.session.picture;
+      await this.#runAgain(same);
     });
   }
 
