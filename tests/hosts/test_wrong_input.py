@@ -371,6 +371,13 @@ class TestTheServer:
         assert "--max-upload 50MB" in result.error
         assert "memory" not in result.error
 
+    def test_an_address_of_another_machine(self, run: Run) -> None:
+        result = run(
+            "view", "--no-browser", "--host", "203.0.113.9"
+        )  # RFC 5737: an address for documents, nobody's own
+        assert result.code == 2
+        assert "--host 127.0.0.1" in result.error
+
     def test_options_of_a_model_without_one(self, run: Run) -> None:
         result = run("view", "--no-browser", "--preset", "imagenet", "--scale-pixels", "2")
         assert result.code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -68,13 +69,16 @@ def bound(host: str, port: int | None) -> socket.socket:
         except (OSError, OverflowError) as error:
             listening.close()
             reason = getattr(error, "strerror", None) or str(error)
+            elsewhere = isinstance(error, socket.gaierror) or (
+                isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL
+            )
             continue
         return listening
     raise ConvlensError(
         "The server can't listen there",
         expected="a free port of this machine",
         received=f"{host} port {port if port is not None else f'{PORT} to {PORT + _TRIES - 1}'}: {reason}",
-        hint="Type --port 0 for any free port.",
+        hint="Type --host 127.0.0.1 for this machine." if elsewhere else "Type --port 0 for any free port.",
     )
 
 
