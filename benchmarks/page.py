@@ -26,7 +26,6 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-PAINTED = "layer => document.querySelector(`[data-painted='${CSS.escape(layer)}']`) !== null"
 CLOCK = """async ([act, done, argument]) => {
   const start = performance.now();
   await new Function("argument", act)(argument);

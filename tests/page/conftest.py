@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
@@ -49,9 +50,13 @@ def visit(browser: Browser) -> Iterator[Visit]:
         if not request.url.startswith((origin, "data:", "blob:")):
             wrong.append(f"a request to {request.url}")
 
-    def opened(serving: Serving, hash: str = "", *, may_fail: bool = False, **options: object) -> Page:
-        settings = {"viewport": {"width": 1400, "height": 900}, "locale": "en-GB", "reduced_motion": "reduce"} | options
-        context = browser.new_context(**settings)  # type: ignore[arg-type]
+    def opened(serving: Serving, hash: str = "", *, may_fail: bool = False, **options: Any) -> Page:
+        settings: dict[str, Any] = {
+            "viewport": {"width": 1400, "height": 900},
+            "locale": "en-GB",
+            "reduced_motion": "reduce",
+        } | options
+        context = browser.new_context(**settings)
         contexts.append(context)
         context.on("request", lambda request: asked(request, serving.origin))
         page = context.new_page()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -14,23 +15,23 @@ from tests.page.pages import Screen
 from tests.page.serving import Serving
 
 
-def _torch_file(model: object, path: Path) -> Path:
+def _torch_file(model: Any, path: Path) -> Path:
     import torch
 
-    exported = torch.export.export(model.eval(), (torch.zeros(1, 3, 224, 224),))  # type: ignore[attr-defined]
+    exported = torch.export.export(model.eval(), (torch.zeros(1, 3, 224, 224),))
     torch.export.save(exported, path)
     return path
 
 
-def _keras_file(model: object, path: Path) -> Path:
-    model.save(path)  # type: ignore[attr-defined]
+def _keras_file(model: Any, path: Path) -> Path:
+    model.save(path)
     return path
 
 
-def _onnx_file(model: object, path: Path) -> Path:
+def _onnx_file(model: Any, path: Path) -> Path:
     import torch
 
-    torch.onnx.export(model.eval(), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=True)  # type: ignore[attr-defined]
+    torch.onnx.export(model.eval(), (torch.zeros(1, 3, 224, 224),), str(path), dynamo=True)
     return path
 
 

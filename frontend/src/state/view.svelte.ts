@@ -121,21 +121,20 @@ export class View {
     this.slice = 0;
     this.pixel = null;
     this.hover = null;
+    this.#beginTrail();
     this.#write(true);
   }
 
   chooseChannel(channel: number): void {
     const count = this.map?.channels ?? 1;
     this.channel = Math.min(Math.max(channel, 0), count - 1);
-    if (this.pixel && this.map) {
-      this.trail = [{ layer: this.map.layer, index: this.index ?? [] }];
-      this.step = 0;
-    }
+    this.#beginTrail();
     this.#write(false);
   }
 
   chooseSlice(slice: number): void {
     this.slice = Math.min(Math.max(slice, 0), (this.map?.slices ?? 1) - 1);
+    this.#beginTrail();
     this.#write(false);
   }
 
@@ -144,15 +143,13 @@ export class View {
     const map = this.map;
     if (!map) return;
     this.pixel = [Math.min(Math.max(row, 0), map.rows - 1), Math.min(Math.max(column, 0), map.columns - 1)];
-    this.trail = [{ layer: map.layer, index: this.index ?? [] }];
-    this.step = 0;
+    this.#beginTrail();
     this.#write(push);
   }
 
   closePixel(): void {
     this.pixel = null;
-    this.trail = [];
-    this.step = 0;
+    this.#beginTrail();
     this.#write(true);
   }
 
@@ -247,10 +244,13 @@ export class View {
     if ((again || this.run === null) && picture !== null) {
       void this.#runAgain();
     }
-    if (this.pixel && this.map) {
-      this.trail = [{ layer: this.map.layer, index: this.index ?? [] }];
-      this.step = 0;
-    }
+    this.#beginTrail();
+  }
+
+  /** The way begins anew at the chosen pixel; there is none without one, or before its layer's maps are there. */
+  #beginTrail(): void {
+    this.trail = this.map && this.index ? [{ layer: this.map.layer, index: this.index }] : [];
+    this.step = 0;
   }
 
   #firstLayer(): string | null {
@@ -307,8 +307,7 @@ export class View {
     this.channel = Math.min(this.channel, map.channels - 1);
     if (this.pixel && this.trail.length === 0) {
       this.pixel = [Math.min(this.pixel[0], map.rows - 1), Math.min(this.pixel[1], map.columns - 1)];
-      this.trail = [{ layer: map.layer, index: this.index ?? [] }];
-      this.step = 0;
+      this.#beginTrail();
     }
   }
 

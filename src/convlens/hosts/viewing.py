@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convlens import lens, pictures
 from convlens.hosts.demo import the_cat
 from convlens.hosts.server.desk import Desk
 from convlens.hosts.wire.schema import PictureFact
+from convlens.lens.tiles import as_planes
 from convlens.sketches import TUTORIAL
 from convlens.sketches.tutorial import INPUT_SHAPE
 
@@ -31,9 +30,9 @@ def add_tutorial(desk: Desk) -> None:
         desk.add_model(lesson.sketch, opened, engine="onnx", title=title, id=f"tutorial-{lesson.number}")
 
 
-def add_model(desk: Desk, model: str, opener: Callable[[], Lens]) -> None:
-    """One model file."""
-    desk.add_model(Path(model).name, opener, id="model")
+def add_model(desk: Desk, name: str, opened: Lens) -> None:
+    """One model, opened already."""
+    desk.add_model(name, lambda: opened, engine=opened.engine, id="model")
 
 
 def add_pictures(desk: Desk, given: Picture | None, *, tutorial: bool) -> None:
@@ -48,9 +47,7 @@ def add_maps(desk: Desk, maps: FeatureMaps) -> None:
     if maps.picture is not None:
         shown = desk.add_picture(maps.picture, sample=True)
     else:
-        shape = maps.value(maps.network.inputs[0].name).shape
-        rows, columns = (shape[-2] if len(shape) > 2 else 1), (shape[-1] if shape else 1)
-        channels = shape[0] if len(shape) > 2 else 1
+        channels, _, rows, columns = as_planes(maps.value(maps.network.inputs[0].name)).shape
         shown = PictureFact(
             id="input", name="the array that was fed", rows=rows, columns=columns, channels=channels, sample=True,
             credit=None, notes=[],
@@ -62,8 +59,7 @@ def serve(maps: FeatureMaps, **options: Any) -> None:
     """Show these maps in the browser; see :meth:`convlens.FeatureMaps.serve`."""
     from convlens.hosts.server import launching
 
-    budget = options.pop("memory", None)
-    desk = Desk(budget=budget)
-    desk.add_model(maps.network.name, lambda: maps.lens, engine=maps.network.engine, id="model")
+    desk = Desk()
+    add_model(desk, maps.network.name, maps.lens)
     add_maps(desk, maps)
     launching.serve(desk, **options)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.engines.base import Array
+from convlens.lens.feature_map import Statistics
 
 BINS = 64
 _AT_ONCE = 1 << 16  # values that are worked on at a time, so that every pass after the first runs from the cache
@@ -43,6 +44,26 @@ class Channels:
         """Which channels hold one value everywhere."""
         same: NDArray[np.bool_] = (self.minimum == self.maximum) & (self.nan + self.infinite == 0)
         return same
+
+    @property
+    def bytes(self) -> int:
+        """What these columns take."""
+        return sum(column.nbytes for column in (getattr(self, name) for name in self.__slots__[1:]))
+
+    @property
+    def together(self) -> Statistics:
+        """All channels as one: their means and variances joined, each by its number of finite values."""
+        nan, infinite = int(self.nan.sum()), int(self.infinite.sum())
+        zeros = float(self.zeros.mean()) if self.zeros.size else 0.0
+        known = self.finite > 0
+        if not known.any():
+            return Statistics(None, None, None, None, zeros, nan, infinite, False)
+        share = self.finite[known] / self.finite.sum()
+        mean = float((share * self.mean[known]).sum())
+        variance = (share * (self.variance[known] + np.square(self.mean[known] - mean))).sum()
+        low, high = float(self.minimum[known].min()), float(self.maximum[known].max())
+        same = low == high and nan + infinite == 0
+        return Statistics(low, high, mean, float(np.sqrt(variance)), zeros, nan, infinite, same)
 
     @property
     def finite(self) -> Counts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -26,7 +27,7 @@ def desk_with(*sketches: str, **options: Any) -> Desk:
     """A desk with these models, by their place in the list."""
     desk = Desk(**options)
     for number, text in enumerate(sketches or (SKETCH,)):
-        desk.add_model(text, lambda text=text: lens.sketch(text, seed=3), id=f"{number}")  # type: ignore[misc]
+        desk.add_model(text, partial(lens.sketch, text, seed=3), id=f"{number}")
     return desk
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.hosts.server.asking import ADDRESS, PORT, TOKEN, Client, desk_with, noise, png
 
-from convlens import lens
+from convlens import sketches
 from convlens.hosts.server.guard import POLICY
 
 
@@ -282,8 +282,7 @@ def test_what_is_no_picture_is_refused(client: Client, data: bytes) -> None:
 
 
 def _model() -> bytes:
-    data: bytes = lens.sketch("conv 1 3x3", input_shape=(3, 8, 8)).model.SerializeToString()  # type: ignore[attr-defined]
-    return data
+    return bytes(sketches.build("conv 1 3x3", input_shape=(3, 8, 8)).SerializeToString())
 
 
 def test_models_are_not_taken_unless_the_server_was_told_to(client: Client) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convlens.engines.keras.watching import Watch
 
 
-class Watched(keras.KerasTensor):  # type: ignore[misc]
+class Watched(keras.KerasTensor):  # type: ignore[misc]  # Keras has no types
     """A value that looks symbolic and is real; ``source`` is the step that made it."""
 
     def __init__(self, value: Any, source: Step, watch: Watch) -> None:

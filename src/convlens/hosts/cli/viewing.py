@@ -10,7 +10,7 @@ import typer
 from convlens.errors import ConvlensError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_labels, read_recipe
+from convlens.hosts.cli.opening import open_lens, read_recipe
 from convlens.hosts.cli.options import examples
 
 if TYPE_CHECKING:
@@ -114,13 +114,9 @@ def view(
         given = pictures.read(picture, max_pixels=max_pixels or pictures.MAX_PIXELS)
     lens = None
     if model is not None:
-        if not Path(model).exists():
-            open_lens(model, input_shape=input_shape, trust=trust)  # says what is wrong
-        names = read_labels(labels) if labels is not None else None
-        lens = open_lens(model, input_shape=input_shape, trust=trust)
-        lens.labels = names
-        if names is not None:
-            check_labels(lens.network, names)
+        lens = open_lens(model, input_shape=input_shape, trust=trust, labels=labels)
+        if labels is not None:
+            check_labels(lens.network, lens.labels)
         recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
         if not arrays:
             _check_takes_pictures(lens, model)
@@ -147,8 +143,7 @@ def view(
     if lens is None or model is None:
         viewing.add_tutorial(desk)
     else:
-        opened = lens
-        viewing.add_model(desk, model, lambda: opened)
+        viewing.add_model(desk, Path(model).name, lens)
         if arrays:
             viewing.add_maps(desk, lens.feature_maps(picture, memory=memory))
     if not arrays:

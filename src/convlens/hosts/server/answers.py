@@ -59,7 +59,7 @@ def npy(array: Array, headers: dict[str, str], name: str = "") -> Response:
     head = BytesIO()
     np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
     told = {**headers, "Content-Length": str(len(head.getvalue()) + array.nbytes), **(download(name) if name else {})}
-    data = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    data = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]  # NumPy's stubs know no Buffer
     if array.nbytes <= _PIECE:
         return Response(head.getvalue() + bytes(data), headers=told, media_type="application/x-npy")
 

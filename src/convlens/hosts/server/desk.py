@@ -11,7 +11,7 @@ from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any
 
 from convlens import __version__, pictures
-from convlens.errors import ConvlensError, InputError, MemoryBudgetError
+from convlens.errors import ConvlensError, InputError
 from convlens.hosts.server.running import Run
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import LimitsFact, ModelFact, NetworkFact, PictureFact, SessionFact
@@ -170,8 +170,7 @@ class Desk:
         else waits for it."""
         model, shelved = self.model(model_id), self.picture(picture_id)
         recipe = recipe or self._recipe
-        told = dumps(recipe.to_dict() if recipe is not None else None, sort_keys=True)
-        id = sha256("\n".join((model_id, picture_id, told)).encode()).hexdigest()[:20]
+        id = _run_id(model_id, picture_id, recipe)
         with self._lock:
             for other in self._runs.values():
                 if other.id != id:
@@ -197,8 +196,9 @@ class Desk:
         try:
             with model.lock:
                 lens = model.lens
-                needed = lens.estimate(picture, recipe=recipe).total
-                self._make_room(needed, run)
+                estimate = lens.estimate(picture, recipe=recipe)
+                estimate.check(self.budget, "Take a smaller picture or size")
+                self._make_room(estimate.total, run)
                 run.work(lens, picture, recipe, self.budget)
         except ConvlensError as error:
             run.fail(error)
@@ -207,14 +207,6 @@ class Desk:
 
     def _make_room(self, needed: int, run: Run) -> None:
         """Let old runs go until what is needed fits."""
-        if needed > self.budget:
-            raise MemoryBudgetError(
-                "The feature maps don't fit the memory budget",
-                expected=f"at most {memory.in_words(self.budget)}",
-                received=memory.in_words(needed),
-                hint="Take a smaller picture or size, or start again with --memory "
-                f"{memory.in_words(needed, round_up=True)}.",
-            )
         with self._lock:
             for id, other in list(self._runs.items()):
                 if sum(one.bytes for one in self._runs.values()) + needed <= self.budget:
@@ -226,12 +218,9 @@ class Desk:
 
     def keep(self, maps: FeatureMaps, model: str, picture: PictureFact) -> Run:
         """Put a run on the desk that has been made elsewhere."""
-        run = Run.made("shown", model, picture["id"], maps)
+        run = Run.made(_run_id(model, picture["id"], self._recipe), model, picture["id"], maps)
         with self._lock:
-            shelved = Shelved(picture, maps.picture)
-            self._pictures[picture["id"]] = shelved
-            told = dumps(None)
-            run.id = sha256("\n".join((model, picture["id"], told)).encode()).hexdigest()[:20]
+            self._pictures[picture["id"]] = Shelved(picture, maps.picture)
             self._runs[run.id] = run
         return run
 
@@ -277,6 +266,12 @@ class Desk:
         """A picture that was sent, within the limits."""
         picture = pictures.read_bytes(data, name, max_pixels=self.limits["upload_pixels"])
         return self.add_picture(picture)
+
+
+def _run_id(model: str, picture: str, recipe: Recipe | None) -> str:
+    """A run's name, the same for everyone who asks for the same."""
+    told = dumps(recipe.to_dict() if recipe is not None else None, sort_keys=True)
+    return sha256("\n".join((model, picture, told)).encode()).hexdigest()[:20]
 
 
 def shown_input(array: Any) -> Any:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from threading import Event, RLock
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from convlens.errors import ConvlensError, LayerNotFoundError
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import ChannelsFact, MapFact, ProblemFact, RunFact
@@ -28,17 +26,13 @@ class _Cancelled(BaseException):  # no framework may swallow it
 
 
 class Run:
-    """A run of one model on one picture. Threads ask it while it goes on; what has arrived stays.
-
-    ``version`` grows with everything that is new, so that whoever follows the run sees that there is something to tell.
-    """
+    """A run of one model on one picture. Threads ask it while it goes on; what has arrived stays."""
 
     def __init__(self, id: str, model: str, picture: str, page: str) -> None:
         self.id = id
         self.model = model
         self.picture = picture
         self.state: State = "running"
-        self.version = 0
         self.maps: FeatureMaps | None = None
         self.facts: list[MapFact] = []
         self.ended = Event()
@@ -48,7 +42,7 @@ class Run:
         self._surveys: dict[str, Channels] = {}
         self._histograms: dict[str, ChannelsFact] = {}
         self._total = 0
-        self._size = (0, 0)
+        self._size: tuple[int, ...] = (0, 0)
         self._problem: ProblemFact | None = None
         self._measuring = RLock()
         self._last: tuple[tuple[str, Shape], Any] | None = None
@@ -121,31 +115,31 @@ class Run:
             self._surveys[name] = found
             self.facts.append(facts.map_fact(name, array, found))
             self._total = max(self._total, len(self.facts))
-            self.version += 1
 
     def _finish(self, maps: FeatureMaps) -> None:
         with self._lock:
             self.maps = maps
             self._arrays = {name: maps[name].array for name in maps}
             self._total = len(self.facts)
-            self._size = _size(maps)
+            self._size = tiles.as_planes(maps.value(maps.network.inputs[0].name)).shape[2:]
         self._end("done")
 
     def _end(self, state: State) -> None:
         with self._lock:
             self.state = state
-            self.version += 1
             if state != "done":
                 self._arrays.clear()
+                self._surveys.clear()
         self.ended.set()
 
     # --- what it tells
 
     @property
     def bytes(self) -> int:
-        """What it keeps in memory: its maps, and the picture and input that it holds on to."""
+        """What it keeps in memory: its maps, what was measured of them, its picture and input."""
         with self._lock:
             held = sum(array.nbytes for array in self._arrays.values())
+            held += sum(survey.bytes for survey in self._surveys.values())
             if self.maps is not None:
                 held += self.maps.picture.pixels.nbytes if self.maps.picture is not None else 0
                 held += sum(int(value.nbytes) for value in self.maps.feed.values())
@@ -221,11 +215,3 @@ class Run:
                 hint="Ask for the run again.",
             )
         return self.maps
-
-
-def _size(maps: FeatureMaps) -> tuple[int, int]:
-    """Rows and columns of the input, as far as it has them."""
-    shape: Any = np.shape(maps.value(maps.network.inputs[0].name))
-    if len(shape) < 2:
-        return 1, 1
-    return (int(shape[-2]) if len(shape) > 2 else 1), int(shape[-1])

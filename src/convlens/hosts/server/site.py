@@ -90,7 +90,7 @@ def _documentation(schema: dict[str, Any], address: str) -> str:
         f"<pre>T=...   # the token, from the address that convlens view printed\n"
         f'curl -s -H "Authorization: Bearer $T" {address}/api/session\n'
         f'curl -s -H "Authorization: Bearer $T" {address}/api/runs -H "Content-Type: application/json" \\\n'
-        f'     -d \'{{"model": "1", "picture": "PICTURE"}}\'        # answers with the run\'s id\n'
+        f'     -d \'{{"model": "MODEL", "picture": "PICTURE"}}\'        # answers with the run\'s id\n'
         f'curl -s -H "Authorization: Bearer $T" "{address}/api/runs/RUN/values.npy?layer=conv" -o conv.npy\n'
         f"python -c \"import numpy; print(numpy.load('conv.npy').shape)\"</pre>",
     ]

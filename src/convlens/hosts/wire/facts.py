@@ -31,7 +31,7 @@ from convlens.hosts.wire.schema import (
     TermFact,
 )
 from convlens.lens import Explanation, Kernels, Lens
-from convlens.lens.channels import Channels, Counts, Floats, survey
+from convlens.lens.channels import Channels, Counts, Floats
 from convlens.lens.explanation import PictureValue
 from convlens.lens.feature_map import Box
 from convlens.lens.prediction import Prediction
@@ -89,21 +89,10 @@ def network_fact(lens: Lens, model: ModelFact) -> NetworkFact:
     )
 
 
-def map_fact(layer: str, array: Any, found: Channels | None = None) -> MapFact:
-    """One layer's maps in a few numbers; ``found`` spares a second look at every value."""
-    found = survey(array) if found is None else found
+def map_fact(layer: str, array: Any, found: Channels) -> MapFact:
+    """One layer's maps in a few numbers."""
     channels, slices, rows, columns = as_planes(array).shape
-    weights = found.finite.astype(np.float64)
-    total = weights.sum()
-    low = high = mean = deviation = None
-    if total:
-        known = weights > 0
-        share = weights[known] / total
-        mean = float((share * found.mean[known]).sum())
-        spread = (share * (found.variance[known] + np.square(found.mean[known] - mean))).sum()
-        deviation = float(np.sqrt(spread))
-        low, high = float(found.minimum[known].min()), float(found.maximum[known].max())
-    odd = int(found.nan.sum() + found.infinite.sum())
+    whole = found.together
     return MapFact(
         layer=layer,
         shape=list(array.shape),
@@ -112,14 +101,14 @@ def map_fact(layer: str, array: Any, found: Channels | None = None) -> MapFact:
         rows=rows,
         columns=columns,
         levels=levels_of(rows, columns),
-        minimum=low,
-        maximum=high,
-        mean=mean,
-        deviation=deviation,
-        zeros=float(found.zeros.mean()) if found.zeros.size else 0.0,
-        nan=int(found.nan.sum()),
-        infinite=int(found.infinite.sum()),
-        constant=low is not None and low == high and odd == 0,
+        minimum=whole.minimum,
+        maximum=whole.maximum,
+        mean=whole.mean,
+        deviation=whole.deviation,
+        zeros=whole.zeros,
+        nan=whole.nan,
+        infinite=whole.infinite,
+        constant=whole.constant,
         strongest=found.strongest,
     )
 
@@ -146,7 +135,10 @@ def channels_fact(layer: str, found: Channels, edges: Floats, counts: Counts) ->
 
 def prediction_fact(prediction: Prediction | None) -> PredictionFact | None:
     """The network's answer."""
-    return None if prediction is None else PredictionFact(**prediction.to_dict())  # type: ignore[typeddict-item]
+    if prediction is None:
+        return None
+    fact: PredictionFact = prediction.to_dict()  # type: ignore[assignment]  # the same names, which a test holds
+    return fact
 
 
 def kernels_fact(kernels: Kernels) -> KernelsFact:
