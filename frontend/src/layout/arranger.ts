@@ -1,5 +1,6 @@
 /** Asks the worker for an arrangement; where no worker can start, arranges on this thread. */
 import type { Arrangement, Plan } from "./arrange";
+import { startLayout } from "./starting";
 
 interface Wish {
   plan: Plan;
@@ -15,7 +16,7 @@ export class Arranger {
 
   constructor() {
     try {
-      this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      this.#worker = startLayout();
       this.#worker.onmessage = (event: MessageEvent<Arrangement>) => this.#end((wish) => wish.done(event.data));
       this.#worker.onerror = () => this.#fallBack();
     } catch {
