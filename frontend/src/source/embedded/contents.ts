@@ -53,18 +53,20 @@ export interface Order {
  * How the page gets a layer's values.
  *
  * - `values`: they are in the file; `level` > 0: means over 2^level x 2^level values.
- * - `copied`: worked out from the layer's inputs by an arithmetic that gives the framework's own bits (maximum, ReLU, ...).
+ * - `formula`: worked out from the layer's inputs by its formula in float64, rounded once (ReLU, maximum, sum of two, batch
+ *   normalisation, ...; `convlens.hosts.report.forward` lists which); `off` as for `ordered`, null where nothing is to be added.
  * - `ordered`: a convolution worked out in `order`; `off`, where there, holds what is then to be added to the number of each
- *   float32 (counted in steps from one float32 to the next), zig-zag, int32 planes.
+ *   float32 (counted in steps from one float32 to the next): `i32`, zig-zag (0, -1, 1, -2, ... are 0, 1, 2, 3).
  * - `worked`: worked out from the layer's inputs in float64 and rounded; `furthest` is the largest difference to the
  *   framework's own values, over `compared` of them.
  *
- * `crc`: of the framework's own float32 values, little-endian, where the page gets these; `exact` is false where it doesn't.
+ * `crc`: CRC-32 of the framework's own float32 values, little-endian, -0 written as 0, where the page gets these; `exact` is
+ * false where it doesn't.
  * `overview`: means at a level of detail, to be shown while the values are worked out.
  */
 export type Plan = (
   | { how: "values"; array: ArrayFact; level: number }
-  | { how: "copied" }
+  | { how: "formula"; off: ArrayFact | null }
   | { how: "ordered"; order: Order; off: ArrayFact | null }
   | { how: "worked"; furthest: Num; compared: number }
 ) & { exact: boolean; crc: number | null; overview: { array: ArrayFact; level: number } | null; says: string | null };
