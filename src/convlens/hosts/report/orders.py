@@ -83,7 +83,7 @@ def find(
 def _candidates(channels: int, taps: int) -> Iterator[Order]:
     terms = channels * taps
     blocks = [0, *(block for block in (8, 16, channels) if taps > 1 and 1 < block <= channels)]
-    chunks = [0, *(chunk for chunk in (128, 256, 384, 512) if chunk < terms)]
+    chunks = [0, *(chunk for chunk in (taps, 8 * taps, 16 * taps, 128, 256, 384, 512) if 1 < chunk < terms)]
     for block, chunk in product(dict.fromkeys(blocks), chunks):
         yield Order(block, chunk)
         for group in (4, 1, 2, 8):
@@ -172,7 +172,9 @@ def _sum(order: Order, terms: Iterator[tuple[Array, Array]], bias: Floats | None
         return found if bias is None else (found.astype(np.float64) + bias).astype(np.float32)
 
 
-def added_up(operation: Convolution, order: Order, source: Array, weights: Mapping[str, Array], outputs: Shape) -> Array:
+def added_up(
+    operation: Convolution, order: Order, source: Array, weights: Mapping[str, Array], outputs: Shape
+) -> Array:
     """Every value of a convolution, its terms added up in ``order``: float32 (filters, *outputs)."""
     groups_, filters, channels = operation.groups, operation.filters, operation.in_channels
     kernel = weights["kernel"].astype(np.float64).reshape(groups_, filters // groups_, channels // groups_, -1)
