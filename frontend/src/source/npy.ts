@@ -40,7 +40,7 @@ export function parseNpy(buffer: ArrayBuffer): Npy {
 let table: Float32Array | null = null;
 
 /** float16 as float32, which holds every one of its values; by a table of all 65,536, made once. */
-function widened(halves: Uint16Array): Float32Array {
+export function widened(halves: Uint16Array): Float32Array {
   const known = (table ??= Float32Array.from({ length: 1 << 16 }, (_, half) => wide(half)));
   const data = new Float32Array(halves.length);
   for (let n = 0; n < halves.length; n++) data[n] = known[halves[n] as number] as number;
