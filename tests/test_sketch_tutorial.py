@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 
 import numpy as np
@@ -62,3 +63,15 @@ def test_the_tutorial_is_told_in_order_with_something_to_say() -> None:
     assert [lesson.number for lesson in TUTORIAL] == list(range(1, 9))
     assert len({lesson.title for lesson in TUTORIAL}) == 8
     assert all(lesson.says.endswith(".") and 60 < len(lesson.says) < 300 for lesson in TUTORIAL)
+
+
+def test_the_tutorial_says_the_same_in_thai() -> None:
+    for lesson in TUTORIAL:
+        for text in (lesson.title_th, lesson.says_th):
+            assert re.search(r"[ก-๛]", text)
+        assert numbers(lesson.says_th) <= numbers(lesson.says), f"lesson {lesson.number} has another number in Thai"
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of a text in figures; those that are written as words are left out."""
+    return set(re.findall(r"\d+", text))

@@ -27,7 +27,7 @@ export const RECIPE: RecipeFact = {
   std: [1],
   notes: [],
 };
-const MODEL: ModelFact = { id: "fake", name: "fake", engine: "fake", title: null };
+const MODEL: ModelFact = { id: "fake", name: "fake", engine: "fake", title: null, says: null };
 const PICTURE: PictureFact = {
   id: "wave",
   name: "wave",
@@ -69,7 +69,8 @@ export class FakeSource implements Source {
 
   async session(): Promise<SessionFact> {
     const limits = { upload_bytes: 1e6, upload_pixels: 1e6, upload_model: false };
-    return { version: "0", models: [MODEL], pictures: [PICTURE], presets: {}, limits, model: MODEL.id, picture: PICTURE.id };
+    const first = { model: MODEL.id, picture: PICTURE.id };
+    return { version: "0", models: [MODEL], pictures: [PICTURE], presets: {}, limits, reductions: null, ...first };
   }
 
   async network(): Promise<NetworkFact> {

@@ -157,7 +157,7 @@ def test_what_a_model_calls_itself_cannot_write_html(made: demo.Demo) -> None:
     network = replace(network, layers=(replace(layer, inputs=(bad,)),), inputs=inputs, outputs=(bad,))
     found = lens.feature_maps(np.zeros((8, 8, 3), np.uint8))["conv"]
     stage = Stage(layer, f"a/{bad}.png", (Map(0, bad, bad, 2, 1),), Scale(-1, 1, True), found.statistics, None)
-    lesson = Lesson(1, bad, bad, bad)
+    lesson = Lesson(1, bad, bad, bad, bad, bad)
     section = Section(lesson, network, (stage,), tuple(derive_all(network)), {bad: bad})
     text = demo_page.page([section], picture=bad, thumbnail=bad, credit=bad)
     page = Page(text)

@@ -10,6 +10,7 @@ type Schemas = components["schemas"];
 export type Num = number | "NaN" | "Infinity" | "-Infinity";
 export type RunState = RunFact["state"];
 
+export type SaidFact = Schemas["SaidFact"];
 export type ModelFact = Schemas["ModelFact"];
 export type RecipeFact = Schemas["RecipeFact"];
 export type FieldFact = Schemas["FieldFact"];

@@ -748,7 +748,7 @@ export interface components {
         };
         /**
          * ModelFact
-         * @description An opened model; ``title`` says what it is for, such as a step of the tutorial.
+         * @description An opened model. As a step of a walk it has a ``title``, and ``says`` what changes from the model before it.
          */
         ModelFact: {
             /** Engine */
@@ -757,8 +757,8 @@ export interface components {
             id: string;
             /** Name */
             name: string;
-            /** Title */
-            title: string | null;
+            says: components["schemas"]["SaidFact"] | null;
+            title: components["schemas"]["SaidFact"] | null;
         };
         /**
          * NetworkFact
@@ -920,6 +920,16 @@ export interface components {
             } | null;
         };
         /**
+         * SaidFact
+         * @description Words in the languages of the page.
+         */
+        SaidFact: {
+            /** En */
+            en: string;
+            /** Th */
+            th: string;
+        };
+        /**
          * ScoreFact
          * @description One class of the network's answer.
          */
@@ -934,6 +944,8 @@ export interface components {
         /**
          * SessionFact
          * @description What there is; ``model`` and ``picture`` are what to open first.
+         *
+         *     ``reductions``: where one file holds all this, what had to be reduced for it, in words; null where none does.
          */
         SessionFact: {
             limits: components["schemas"]["LimitsFact"];
@@ -949,6 +961,8 @@ export interface components {
             presets: {
                 [key: string]: components["schemas"]["RecipeFact"];
             };
+            /** Reductions */
+            reductions: string[] | null;
             /** Version */
             version: string;
         };

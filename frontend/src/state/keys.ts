@@ -3,6 +3,7 @@ import type { Key } from "../words";
 import { MODES, SCALES } from "./address";
 import { preferences } from "./preferences.svelte";
 import type { View } from "./view.svelte";
+import { walk } from "./walk";
 
 /** The dialog that lists the keys. */
 export const DIALOG = "keys";
@@ -21,6 +22,8 @@ export const BINDINGS: readonly Binding[] = [
   { keys: ["]"], words: "keys.channelAfter", act: (view) => view.chooseChannel(view.channel + 1) },
   { keys: [","], words: "keys.layerBefore", act: (view) => stepLayer(view, -1) },
   { keys: ["."], words: "keys.layerAfter", act: (view) => stepLayer(view, 1) },
+  { keys: ["p"], words: "keys.modelBefore", act: (view) => walk(view, -1) },
+  { keys: ["n"], words: "keys.modelAfter", act: (view) => walk(view, 1) },
   { keys: ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"], words: "keys.pixel", act: movePixel },
   { keys: ["Enter"], words: "keys.explain", act: explain },
   { keys: ["b"], words: "keys.back", act: walkBack },

@@ -1,4 +1,4 @@
-/** What a person prefers, whatever is shown: theme and language; kept in the browser. */
+/** What a person prefers, whatever is shown: theme, language, whether the walk's words are folded; kept in the browser. */
 
 export type Theme = "system" | "light" | "dark";
 export type Language = "en" | "th";
@@ -26,6 +26,8 @@ class Preferences {
     kept("language", ["en", "th"], typeof navigator !== "undefined" && navigator.language.startsWith("th") ? "th" : "en"),
   );
 
+  walk = $state<"open" | "folded">(kept("walk", ["open", "folded"], "open"));
+
   setTheme(theme: Theme): void {
     this.theme = theme;
     keep("theme", theme);
@@ -34,6 +36,11 @@ class Preferences {
   setLanguage(language: Language): void {
     this.language = language;
     keep("language", language);
+  }
+
+  foldWalk(folded: boolean): void {
+    this.walk = folded ? "folded" : "open";
+    keep("walk", this.walk);
   }
 }
 

@@ -9,6 +9,7 @@ import type { MapFact, NetworkFact, PictureFact, ProblemFact, RecipeFact, RunFac
 import { Problem, type Source } from "../source/source";
 import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort } from "./address";
 import { indexOf, placeOf } from "./place";
+import { arriveAt } from "./walk";
 
 /** The pixel under the cursor, in whichever panel: the crosshair that runs through all of them. */
 export interface Hover {
@@ -180,7 +181,13 @@ export class View {
   }
 
   async chooseModel(model: string): Promise<void> {
-    await this.#guarded(() => this.#follow({ ...START, model, picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort }));
+    await this.#guarded(async () => {
+      const network = await this.source.network(model);
+      const { network: from, layerFact: layer, channel, pixel } = this;
+      const place = from && layer ? arriveAt(from, { layer, channel, pixel }, network) : null;
+      const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort };
+      await this.#follow({ ...START, model, ...kept, ...place }, network);
+    });
     this.#write(true);
   }
 
@@ -215,7 +222,7 @@ export class View {
     this.problem = null;
   }
 
-  async #follow(address: Address): Promise<void> {
+  async #follow(address: Address, known: NetworkFact | null = null): Promise<void> {
     const session = this.session;
     if (!session) return;
     const model = address.model ?? session.model;
@@ -223,7 +230,7 @@ export class View {
     const recipe = address.recipe as RecipeFact | null;
     const again = model !== this.#model || picture !== this.#picture || JSON.stringify(recipe) !== JSON.stringify(this.recipe);
     if (model !== this.#model || this.network === null) {
-      const network = await this.source.network(model);
+      const network = known ?? (await this.source.network(model));
       this.#running?.abort();
       this.maps.clear();
       this.run = null;

@@ -3,6 +3,7 @@
  *
  * `{name}` in a message is replaced by the value of that name.
  */
+import type { SaidFact } from "../source/facts";
 import { preferences } from "../state/preferences.svelte";
 import en from "./en.json";
 import th from "./th.json";
@@ -19,6 +20,11 @@ const LANGUAGES: Record<string, unknown> = { en, th };
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const message = find(LANGUAGES[preferences.language], key) ?? find(en, key) ?? key;
   return message.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** Words that came with the facts, in the person's language. */
+export function said(words: SaidFact): string {
+  return words[preferences.language];
 }
 
 function find(messages: unknown, key: string): string | null {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from convlens import lens, pictures
 from convlens.hosts.demo import the_cat
 from convlens.hosts.server.desk import Desk
+from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import PictureFact
 from convlens.lens.tiles import as_planes
 from convlens.sketches import TUTORIAL
@@ -26,8 +27,7 @@ def add_tutorial(desk: Desk) -> None:
         def opened(text: str = lesson.sketch, seed: int = lesson.seed) -> Lens:
             return lens.sketch(text, input_shape=INPUT_SHAPE, seed=seed)
 
-        title = f"{lesson.number}. {lesson.title}"
-        desk.add_model(lesson.sketch, opened, engine="onnx", title=title, id=f"tutorial-{lesson.number}")
+        desk.add_fact(facts.lesson_fact(lesson), opened)
 
 
 def add_model(desk: Desk, name: str, opened: Lens) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from json import dumps
 from threading import RLock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convlens import __version__, pictures
 from convlens.errors import ConvlensError, InputError
@@ -100,13 +100,18 @@ class Desk:
         opener: Callable[[], Lens],
         *,
         engine: str = "",
-        title: str | None = None,
         id: str | None = None,
     ) -> Model:
         """Put a model on the desk; it is opened when it is first asked for."""
         with self._lock:
             number = len(self._models) + 1
-            fact = ModelFact(id=id or f"{number}", name=name, engine=engine, title=title)
+            return self.add_fact(
+                ModelFact(id=id or f"{number}", name=name, engine=engine, title=None, says=None), opener
+            )
+
+    def add_fact(self, fact: ModelFact, opener: Callable[[], Lens]) -> Model:
+        """Put a model on the desk of which the facts are known already."""
+        with self._lock:
             model = self._models[fact["id"]] = Model(fact, opener)
             return model
 
@@ -254,6 +259,7 @@ class Desk:
                 limits=self.limits,
                 model=models[0]["id"],
                 picture=shelf[0]["id"] if shelf else None,
+                reductions=None,
             )
 
     def close(self) -> None:
@@ -272,15 +278,3 @@ def _run_id(model: str, picture: str, recipe: Recipe | None) -> str:
     """A run's name, the same for everyone who asks for the same."""
     told = dumps(recipe.to_dict() if recipe is not None else None, sort_keys=True)
     return sha256("\n".join((model, picture, told)).encode()).hexdigest()[:20]
-
-
-def shown_input(array: Any) -> Any:
-    """An input that was fed as an array, as uint8 pixels (rows, columns, 1 or 3); ``None`` where it is no picture."""
-    import numpy as np
-
-    if array.ndim != 3 or array.shape[0] not in (1, 3):
-        return None
-    finite = array[np.isfinite(array)]
-    low, high = float(finite.min(initial=0)), float(finite.max(initial=1))
-    scaled = np.nan_to_num((array - low) / (high - low if high > low else 1)) * 255
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8).transpose(1, 2, 0)

@@ -27,6 +27,7 @@ from convlens.hosts.wire.schema import (
     PredictionFact,
     ProblemFact,
     RecipeFact,
+    SaidFact,
     StepFact,
     TermFact,
 )
@@ -37,8 +38,9 @@ from convlens.lens.feature_map import Box
 from convlens.lens.prediction import Prediction
 from convlens.lens.summary import layer_facts
 from convlens.lens.tiles import as_planes, levels_of
-from convlens.network import Convolution, Layer
+from convlens.network import Convolution, Layer, Network
 from convlens.pictures import Recipe
+from convlens.sketches import Lesson
 
 TERMS = 40
 """Terms that an explanation lists beside its groups."""
@@ -72,9 +74,25 @@ def layer_fact(layer: Layer) -> LayerFact:
     return fact
 
 
-def network_fact(lens: Lens, model: ModelFact) -> NetworkFact:
-    """The network of an opened model."""
-    network = lens.network
+def lesson_fact(lesson: Lesson) -> ModelFact:
+    """A model of the tutorial, as a step of a walk.
+
+    >>> from convlens.sketches import TUTORIAL
+    >>> lesson_fact(TUTORIAL[4])["title"]
+    {'en': 'An activation: ReLU', 'th': 'ฟังก์ชันกระตุ้น: ReLU'}
+    """
+    return ModelFact(
+        id=f"tutorial-{lesson.number}",
+        name=lesson.sketch,
+        engine="onnx",
+        title=SaidFact(en=lesson.title, th=lesson.title_th),
+        says=SaidFact(en=lesson.says, th=lesson.says_th),
+    )
+
+
+def network_fact(lens: Lens, model: ModelFact, network: Network | None = None) -> NetworkFact:
+    """The network of an opened model: the path of its last picture, or that of another."""
+    network = lens.network if network is None else network
     inputs = [InputFact(name=one.name, shape=list(one.shape), dtype=one.dtype) for one in network.inputs]
     return NetworkFact(
         model=model,

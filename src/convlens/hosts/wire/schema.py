@@ -9,13 +9,21 @@ from typing_extensions import TypedDict
 Num = float | Literal["NaN", "Infinity", "-Infinity"]
 
 
+class SaidFact(TypedDict):
+    """Words in the languages of the page."""
+
+    en: str
+    th: str
+
+
 class ModelFact(TypedDict):
-    """An opened model; ``title`` says what it is for, such as a step of the tutorial."""
+    """An opened model. As a step of a walk it has a ``title``, and ``says`` what changes from the model before it."""
 
     id: str
     name: str
     engine: str
-    title: str | None
+    title: SaidFact | None
+    says: SaidFact | None
 
 
 class RecipeFact(TypedDict):
@@ -105,7 +113,10 @@ class LimitsFact(TypedDict):
 
 
 class SessionFact(TypedDict):
-    """What there is; ``model`` and ``picture`` are what to open first."""
+    """What there is; ``model`` and ``picture`` are what to open first.
+
+    ``reductions``: where one file holds all this, what had to be reduced for it, in words; null where none does.
+    """
 
     version: str
     models: list[ModelFact]
@@ -114,6 +125,7 @@ class SessionFact(TypedDict):
     limits: LimitsFact
     model: str
     picture: str | None
+    reductions: list[str] | None
 
 
 class MapFact(TypedDict):
