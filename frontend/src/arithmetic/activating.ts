@@ -1,0 +1,85 @@
+/** Activations: a function of each value alone; and arithmetic with a constant, which is one as well. */
+import { computed, EXACT, FUNCTIONS, inWords, magnitudeOf } from "./functions";
+import { fits, merge, withConstant } from "./merging";
+import { copied } from "./moving";
+import { spreadAt } from "./normalising";
+import type { Activation, Pointwise, Tensor } from "./operations";
+import { general } from "./printing";
+import type { Weights } from "./reading";
+import { valueAt } from "./tensor";
+import { single, type Working } from "./working";
+
+const UNCHANGED = ["dropout", "identity"];
+/** Of an activation: at most eight operations, and functions approximated to a few units in the last place. */
+const ROUNDINGS = 16;
+
+/** One value of an activation; `null` for a function not known here. */
+export function activation(operation: Activation, index: number[], source: Tensor, weights: Weights): Working | null {
+  const slope = weights.slope ? spreadAt(weights.slope, source.shape, index) : null;
+  const value = valueAt(source, index);
+  const total = computed(operation, value, slope);
+  if (total === null) return null;
+  const formula = inWords(operation, slope);
+  return single("activation", formula, value, total, index, {
+    steps: [{ words: formula, value: total }],
+    activation: operation.function,
+    roundings: EXACT.includes(operation.function) ? 0 : ROUNDINGS,
+    magnitude: magnitudeOf(operation, value, total),
+  });
+}
+
+/** One value of an operation on each position alone: nothing happens, or a function. */
+export function pointwise(
+  operation: Pointwise,
+  index: number[],
+  source: Tensor,
+  weights: Weights,
+  dtype: string,
+): Working | null {
+  if (UNCHANGED.includes(operation.function)) return copied(index, source, "unchanged");
+  if (operation.function === "cast") {
+    const value = valueAt(source, index);
+    return single("cast", `the same as ${dtype}`, value, cast(value, dtype), index);
+  }
+  if (operation.function === "affine" && weights.scale && weights.shift)
+    return affine(index, source, weights.scale, weights.shift);
+  if (!(operation.function in FUNCTIONS)) return null;
+  return activation({ type: "Activation", function: operation.function, constants: [], axis: null }, index, source, {});
+}
+
+/** One value of arithmetic with a constant, against which the input may be broadcast. */
+export function constantArithmetic(
+  operation: Pointwise,
+  index: number[],
+  outputs: number[],
+  source: Tensor,
+  weights: Weights,
+): Working | null {
+  const { left, right } = weights;
+  const both = left ? [left, source] : [source, right as Tensor];
+  if (!fits(both, outputs)) return null;
+  const worked = merge({ type: "Merge", function: operation.function, axis: null, factor: 1 }, index, both);
+  return worked && withConstant(worked, left !== undefined);
+}
+
+/** One value times a constant plus a constant. */
+function affine(index: number[], source: Tensor, scales: Tensor, shifts: Tensor): Working {
+  const value = valueAt(source, index);
+  const scale = spreadAt(scales, source.shape, index);
+  const shift = spreadAt(shifts, source.shape, index);
+  const scaled = value * scale;
+  const total = scaled + shift;
+  const size = Math.abs(scaled) + Math.abs(shift);
+  const steps = [
+    { words: `x times ${general(scale)}`, value: scaled },
+    { words: `+ ${general(shift)}`, value: total },
+  ];
+  const words = `x * ${general(scale)} + ${general(shift)}`;
+  return single("affine", words, value, total, index, { steps, roundings: 4, magnitude: size, stored: size });
+}
+
+/** What a value becomes in another type; to a floating one it is rounded, which the tolerance covers. */
+function cast(value: number, dtype: string): number {
+  if (dtype === "bool") return value === 0 ? 0 : 1;
+  return dtype.startsWith("int") || dtype.startsWith("uint") ? Math.trunc(value) : value;
+}

@@ -1,0 +1,121 @@
+/** Which arithmetic a layer does: from its operation to the room that works it out, for one value. */
+import { activation, constantArithmetic, pointwise } from "./activating";
+import { convolution } from "./convolving";
+import * as matrices from "./matrices";
+import { fits, merge } from "./merging";
+import { joined, moved, taken } from "./moving";
+import { normalisation } from "./normalising";
+import type { Operation, Tensor } from "./operations";
+import { MODES, pooling } from "./pooling";
+import { dense } from "./products";
+import * as quantised from "./quantised";
+import { complete, read, type Weights } from "./reading";
+import { reduction } from "./reducing";
+import { resized } from "./resizing";
+import { localResponse } from "./responding";
+import * as sharing from "./sharing";
+import type { Working } from "./working";
+
+/** A layer, as far as its arithmetic needs it. */
+export interface Described {
+  name: string;
+  op: string;
+  kind: string;
+  inputs: string[];
+  output_shape: number[];
+  dtype: string;
+  operation: Operation | null;
+  /** The type in which the layer adds up, where it is known to be another than its own. */
+  sums_in?: string | null;
+}
+
+/**
+ * Takes one value of a layer apart: `index` is batchless and channels first, `sources` are the layer's inputs in the order
+ * of `layer.inputs`, `weights` go by role. `null` for a layer whose arithmetic isn't known: it is never guessed.
+ */
+export function explain(layer: Described, index: number[], sources: Tensor[], weights: Weights): Working | null {
+  const { operation, output_shape: outputs } = layer;
+  if (!complete(operation, weights)) return null;
+  if (operation?.type === "Convolution" || operation?.type === "Dense" || operation?.type === "Whole") {
+    if (quantised.applies(operation, outputs, sources, weights))
+      return quantised.explained(operation, index, layer, sources, weights);
+  }
+  if (operation?.type === "Whole" && matrices.FUNCTIONS.includes(operation.function))
+    return matrices.product(operation.function, index, outputs, sources, weights);
+  const entering = read(operation, sources, weights);
+  if (operation && (entering.length > 1 || (operation.type === "Merge" && entering.length > 0)))
+    return ofSeveral(operation, outputs, index, entering);
+  const [source] = entering;
+  if (!source || entering.length !== 1) return null;
+  const windowed = ofWindow(operation, index, outputs, source, weights);
+  if (windowed !== undefined) return windowed;
+  return weights.origin ? taken(index, source, weights.origin) : ofOne(layer, index, source, weights);
+}
+
+/** Layers that weigh, measure or change their input; `undefined` where this is none of them. */
+function ofWindow(
+  operation: Operation | null,
+  index: number[],
+  outputs: number[],
+  source: Tensor,
+  weights: Weights,
+): Working | null | undefined {
+  const rank = source.shape.length;
+  const sameRank = index.length === rank;
+  switch (operation?.type) {
+    case "Convolution":
+      if (!weights.kernel || !sameRank || rank !== 1 + operation.kernel_size.length) return undefined;
+      return convolution(operation, index, source, weights);
+    case "Pooling": {
+      if (!MODES.includes(operation.mode) || rank !== 1 + operation.kernel_size.length) return undefined;
+      const missing = new Array<number>(Math.max(0, rank - index.length)).fill(0);
+      return pooling(operation, outputs.slice(1), [...index, ...missing], source);
+    }
+    case "Dense":
+      return weights.weight ? dense(operation, index, source, weights) : undefined;
+    case "Normalisation":
+      if (!sameRank) return undefined;
+      if (operation.mode === "local_response" && operation.constants.length > 0)
+        return localResponse(operation, index, source);
+      return normalisation(operation, index, source, weights);
+    case "Activation":
+      if (!sameRank) return undefined;
+      if (operation.function === "glu") return sharing.gated(operation, index, source);
+      if (operation.function === "hardmax") return sharing.hardmax(operation, index, source);
+      if (sharing.FUNCTIONS.includes(operation.function)) return sharing.softmax(operation, index, source);
+      return activation(operation, index, source, weights);
+    default:
+      return undefined;
+  }
+}
+
+/** Layers that move values, resize, reduce, or work on each position alone. */
+function ofOne(layer: Described, index: number[], source: Tensor, weights: Weights): Working | null {
+  const { operation, output_shape: outputs, dtype } = layer;
+  const sameRank = index.length === source.shape.length;
+  switch (operation?.type) {
+    case "Pad":
+    case "Slice":
+    case "Reshape":
+      return moved(operation, index, outputs, source);
+    case "Resize":
+      return sameRank ? resized(operation, index, outputs, source) : null;
+    case "Whole":
+      return operation.axes.length > 0 ? reduction(operation.function, operation.axes, index, source) : null;
+    case "Pointwise":
+      if (operation.axes.length > 0) return reduction(operation.function, operation.axes, index, source);
+      if (weights.left || weights.right) return constantArithmetic(operation, index, outputs, source, weights);
+      if (!sameRank) return null;
+      if (quantised.FUNCTIONS.includes(operation.function) && weights.scale)
+        return quantised.quantised(operation.function, index, dtype, source, weights);
+      return pointwise(operation, index, source, weights, dtype);
+    default:
+      return null;
+  }
+}
+
+function ofSeveral(operation: Operation, outputs: number[], index: number[], sources: Tensor[]): Working | null {
+  if (operation.type !== "Merge") return null;
+  if (operation.function === "concat" || operation.function === "stack") return joined(operation, index, sources);
+  return sources.length > 1 && fits(sources, outputs) ? merge(operation, index, sources) : null;
+}
