@@ -1,0 +1,258 @@
+"""Animations to files: GIF, animated PNG and WebP, SVG, a folder of PNG frames, and films where ffmpeg is there."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convlens.draw.animation.composing import compose
+from convlens.draw.animation.looks import Look
+from convlens.draw.animation.raster import frames
+from convlens.draw.animation.sliding import Slide
+from convlens.draw.animation.staging import Stage
+from convlens.draw.animation.vector import REST, svg
+from convlens.draw.colours import Bytes
+from convlens.draw.png import encode_rgb
+from convlens.errors import MissingDependencyError, OutputError
+from convlens.writing import write
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PICTURES = (".gif", ".svg", ".png", ".apng", ".webp")
+FILMS = (".mp4", ".webm")
+
+MOST_PIXELS = 120_000_000
+"""Of all frames together: what Pillow holds of an animation while it writes one."""
+
+_FRAME = re.compile(r"%0?(\d*)d")
+_FILM_OPTIONS = {
+    ".mp4": ["-c:v", "libx264", "-preset", "medium", "-crf", "16"],
+    ".webm": ["-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0"],
+}
+
+
+def save(slide: Slide, path: str | os.PathLike[str], look: Look | None = None) -> list[Path]:
+    """Write an animation; its format follows from the path. Returns the files written.
+
+    ``.gif``, ``.svg`` (moves by itself, without a script), ``.png`` and ``.apng`` (animated PNG), ``.webp`` (lossless),
+    ``.mp4`` and ``.webm`` (where ``ffmpeg`` is on the PATH), a name such as ``frame-%03d.png`` or a folder: PNG frames.
+
+    Raises:
+        OutputError: another ending, too many pixels, or a path that can't be written; before any frame is drawn.
+        MissingDependencyError: a film without ffmpeg.
+
+    >>> from convlens.draw.animation.examples import convolution
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in save(convolution(stride=2), Path(folder) / "frame-%02d.png")]
+    ['frame-00.png', 'frame-01.png', 'frame-02.png', 'frame-03.png']
+    """
+    target, look = Path(path), look or Look()
+    kind = check(target)
+    stage = compose(slide, look)
+    if kind != ".svg":
+        _check_size(stage, look)
+    if kind == "frames":
+        return _frames(stage, target)
+    if kind in FILMS:
+        return [_film(stage, look, target)]
+    return [write(target, animated(stage, look, kind))]
+
+
+def animated(stage: Stage, look: Look, kind: str) -> bytes:
+    """The bytes of an animation in one file, by its ending."""
+    if kind == ".svg":
+        return svg(stage, look).encode()
+    return _of_pillow(stage, look, kind)
+
+
+def check(path: Path) -> str:
+    """What will be written: an ending, or ``frames`` for a folder or a numbered name.
+
+    Raises:
+        OutputError: another ending, or one for PNG frames in a place that isn't one.
+        MissingDependencyError: a film without ffmpeg.
+
+    >>> check(Path("conv.gif")), check(Path("frames")), check(Path("frame-%03d.png"))
+    ('.gif', 'frames', 'frames')
+    """
+    ending = path.suffix.lower()
+    if _FRAME.search(path.name):
+        if ending != ".png":
+            raise _unknown(path)
+        return "frames"
+    if not ending or path.is_dir():
+        return "frames"
+    if ending in FILMS:
+        _ffmpeg(path)
+        return ending
+    if ending not in PICTURES:
+        raise _unknown(path)
+    return ending
+
+
+def _unknown(path: Path) -> OutputError:
+    return OutputError(
+        "convlens doesn't write this kind of animation",
+        expected=f"a path ending in {', '.join(PICTURES + FILMS)}, a name such as frame-%03d.png, or a folder",
+        received=path.name,
+        hint=f"Type -o {path.with_suffix('.gif').name}",
+    )
+
+
+def _ffmpeg(path: Path) -> str:
+    found = shutil.which("ffmpeg")
+    if found is None:
+        raise MissingDependencyError(
+            f"A film ({path.suffix}) needs ffmpeg",
+            expected="ffmpeg on the PATH",
+            received="none",
+            hint=f"Install it, or type -o {path.with_suffix('.gif').name}: .gif, .svg, .png and .webp need no ffmpeg.",
+        )
+    return found
+
+
+def _check_size(stage: Stage, look: Look) -> None:
+    pixels = stage.width * stage.height * stage.frames
+    if pixels > MOST_PIXELS:
+        smaller = int(look.cell * (MOST_PIXELS / pixels) ** 0.5)
+        raise OutputError(
+            "The animation is too large",
+            expected=f"at most {MOST_PIXELS // 1_000_000} million pixels in all frames together",
+            received=f"{stage.frames} frames of {stage.width} x {stage.height}: {pixels / 1e6:,.0f} million",
+            hint=f"Type --cell {smaller}, or write an .svg." if smaller >= 12 else "Show a part of the output.",
+        )
+
+
+def durations(stage: Stage, look: Look) -> list[int]:
+    """How long each frame is seen, in milliseconds, in whole hundredths of a second: GIF knows no finer ones."""
+    one = max(2, round(100 / look.fps)) * 10
+    return [one] * (stage.frames - 1) + [one * (1 + REST)]
+
+
+def frame_paths(target: Path, count: int) -> list[Path]:
+    """Where the PNG frames go: into a folder, or under a numbered name.
+
+    >>> [path.name for path in frame_paths(Path("frames"), 2)]
+    ['frame-000.png', 'frame-001.png']
+    """
+    found = _FRAME.search(target.name)
+    if found is None:
+        return [target / f"frame-{number:03d}.png" for number in range(count)]
+    width = int(found.group(1) or 1)
+    return [target.with_name(_FRAME.sub(str(number).zfill(width), target.name)) for number in range(count)]
+
+
+def _frames(stage: Stage, target: Path) -> list[Path]:
+    paths = frame_paths(target, stage.frames)
+    try:
+        paths[0].parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            "The folder can't be made",
+            expected="an existing folder around it",
+            received=f"{paths[0].parent}: {error.strerror}",
+            hint=f"Type: mkdir -p {paths[0].parent.parent}",
+        ) from None
+    return [write(path, encode_rgb(made)) for path, made in zip(paths, frames(stage), strict=True)]
+
+
+def _of_pillow(stage: Stage, look: Look, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"save_all": True, "duration": durations(stage, look), "loop": 0}
+    if kind == ".gif":
+        first, *others = _indexed(stage)
+        first.save(buffer, "GIF", append_images=others, disposal=1, optimize=False, comment=b"convlens", **options)
+        return buffer.getvalue()
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    pictures = (Image.fromarray(made) for made in frames(stage))
+    first = next(pictures)
+    if kind == ".webp":
+        first.save(buffer, "WEBP", append_images=pictures, lossless=True, quality=60, method=3, **options)
+    else:
+        about = PngInfo()
+        about.add_text("Software", "convlens")
+        first.save(buffer, "PNG", append_images=pictures, pnginfo=about, **options)
+    return buffer.getvalue()
+
+
+def _indexed(stage: Stage) -> list[Image]:
+    """Every frame with one palette for all: exact where there are no more than 256 colours, the nearest ones else."""
+    from PIL import Image
+
+    found: set[int] = set()
+    for made in frames(stage):
+        found.update(np.unique(_codes(made)).tolist())
+    colours = np.array(sorted(found), np.uint32)
+    table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
+    to_palette: np.ndarray[Any, np.dtype[np.intp]] = np.arange(len(table))
+    palette = table
+    if len(table) > 256:
+        strip = Image.fromarray(table[None]).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        to_palette = np.asarray(strip)[0].astype(np.intp)
+        palette = np.array(strip.getpalette(), np.uint8).reshape(-1, 3)
+    pictures = []
+    for made in frames(stage):
+        codes = np.searchsorted(colours, _codes(made))
+        picture = Image.fromarray(to_palette[codes].astype(np.uint8))
+        picture.putpalette(palette.tobytes())
+        pictures.append(picture)
+    return pictures
+
+
+def _codes(pixels: Bytes) -> np.ndarray[Any, np.dtype[np.uint32]]:
+    red, green, blue = (pixels[:, :, n].astype(np.uint32) for n in range(3))
+    codes: np.ndarray[Any, np.dtype[np.uint32]] = red << 16 | green << 8 | blue
+    return codes
+
+
+def _film(stage: Stage, look: Look, target: Path) -> Path:
+    """Frames into ffmpeg's standard input, never a shell; the film takes its place when it is whole."""
+    command = [
+        *[_ffmpeg(target), "-hide_banner", "-loglevel", "error", "-y"],
+        *["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{stage.width}x{stage.height}", "-r", f"{look.fps:g}"],
+        *["-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,fps=25", "-pix_fmt", "yuv420p"],
+        *[*_FILM_OPTIONS[target.suffix.lower()], "-metadata", "comment=convlens"],
+    ]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as complaints:
+        made = Path(folder) / f"film{target.suffix.lower()}"
+        with subprocess.Popen(
+            [*command, os.fspath(made)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints
+        ) as running:
+            with suppress(BrokenPipeError):  # it says itself why it left
+                assert running.stdin is not None
+                for picture in _played(stage):
+                    running.stdin.write(picture)
+                running.stdin.close()
+            code = running.wait()
+        if code or not made.is_file():
+            complaints.seek(0)
+            said = complaints.read().decode("utf-8", "replace").strip().splitlines()
+            raise OutputError(
+                "ffmpeg made no film of it",
+                received=said[-1][:200] if said else f"exit code {code}",
+                hint=f"Type -o {target.with_suffix('.gif').name}",
+            )
+        return write(target, made.read_bytes())
+
+
+def _played(stage: Stage) -> Iterator[bytes]:
+    """The frames of a film; the last one stays."""
+    last = b""
+    for made in frames(stage):
+        last = made.tobytes()
+        yield last
+    for _ in range(REST):
+        yield last

@@ -1,0 +1,192 @@
+"""The words of an animation: its title, the formula of its size, the arithmetic of the current window, its numbers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+from math import isfinite
+
+import numpy as np
+
+from convlens.arithmetic import Working
+from convlens.derivation import derive
+from convlens.draw.animation.sliding import Axis, Slide
+from convlens.draw.lettering import format_value, one_line, text_width
+from convlens.network import Convolution
+
+MOST_LINES = 4
+
+
+def number(value: float) -> str:
+    """A number as it stands in a cell.
+
+    >>> number(3.0), number(-0.15348), number(float("-inf"))
+    ('3', '−0.153', '−inf')
+    """
+    text = f"{value:.0f}" if isfinite(value) and value == int(value) and abs(value) < 1e6 else format_value(value)
+    return "0" if text == "-0" else text.replace("-", "−")
+
+
+def title(slide: Slide) -> str:
+    """What is done, in one line."""
+    operation, layer = slide.operation, slide.layer
+    size = " × ".join(str(side) for side in slide.source.shape[int(len(slide.source) == 1) :])
+    if isinstance(operation, Convolution):
+        kind = "transposed convolution" if operation.transposed else "convolution"
+    else:
+        kind = {"max": "max pooling", "average": "average pooling", "lp": "Lp pooling"}[operation.mode]
+    name = one_line(layer.name)
+    if name not in ("convolution", "pooling"):
+        kind = f"{name} · {kind}"
+    made = " × ".join(str(side) for side in layer.output_shape[1:]) or "1"
+    return f"{kind}: {size} → {made}"
+
+
+def settings(slide: Slide) -> str:
+    """Kernel, stride, padding, dilation: those that aren't the usual."""
+    operation = slide.operation
+    said = ["kernel " + " × ".join(map(str, operation.kernel_size))]
+    if getattr(operation, "whole", False) or getattr(operation, "adaptive", False):
+        return "the window follows from the sizes"
+    said.append(f"stride {_same(operation.stride)}")
+    pads = [str(a) if a == b else f"{a} + {b}" for a, b in operation.padding]
+    said.append(f"padding {_same(tuple(pads))}")
+    if set(operation.dilation) != {1}:
+        said.append(f"dilation {_same(operation.dilation)}")
+    if isinstance(operation, Convolution) and any(operation.output_padding):
+        said.append(f"output padding {_same(operation.output_padding)}")
+    return ", ".join(said)
+
+
+def formulas(slide: Slide) -> list[str]:
+    """How the output's size comes about; one line where rows and columns are alike."""
+    lines = [line for line in derive(slide.layer, [slide.source.shape]) if line.what in ("rows", "columns")]
+    if len(lines) == 2 and lines[0].worked == lines[1].worked:
+        return [f"rows and columns: {lines[0].worked}"]
+    return [str(line) for line in lines]
+
+
+def grid(name: str, axes: tuple[Axis, Axis]) -> str:
+    """What stands over the input: its size, or which part of it is shown."""
+    if all(axis.whole for axis in axes):
+        return f"{name} {axes[0].size} × {axes[1].size}"
+    spans = [[cell for cell in axis.cells if cell >= 0] for axis in axes]
+    if not all(spans):
+        return name
+    return f"{name}, {span('row', min(spans[0]), max(spans[0]))}, {span('column', min(spans[1]), max(spans[1]))}"
+
+
+def span(word: str, first: int, last: int) -> str:
+    """A row or rows, from the first to the last.
+
+    >>> span("row", 2, 5), span("row", 2, 2)
+    ('rows 2–5', 'row 2')
+    """
+    return f"{word} {first}" if first == last else f"{word}s {first}–{last}"
+
+
+def arithmetic(slide: Slide, frame: int, width: int, size: int) -> list[str]:
+    """The sum, or the comparison, of one frame in at most four lines; the longest form that fits."""
+    working, value = slide.workings[frame], slide.values[frame]
+    for lines in (_terms(slide, working, value), _sums(working, value), _counted(working, value)):
+        for arranged in ([" ".join(lines)], lines):
+            if lines and len(arranged) <= MOST_LINES and all(text_width(line, size) <= width for line in arranged):
+                return arranged
+    return [f"= {number(value)}"]
+
+
+def _terms(slide: Slide, working: Working, value: float) -> list[str]:
+    """Every term, a line for each row of the window."""
+    if working.window.size > 81:
+        return []
+    inside, window, kernel = working.inside, working.window, working.kernel
+    left_out = working.rule in ("maximum", "mean") or slide.transposed
+    rows: list[list[str]] = []
+    for place in np.ndindex(*window.shape[:-1]):
+        row = []
+        for entry in ((*place, column) for column in range(window.shape[-1])):
+            if left_out and not inside[entry]:
+                continue
+            text = number(float(window[entry]))
+            if working.rule not in ("maximum", "mean") and kernel is not None:
+                text = f"{text}·{_factor(number(float(kernel[entry])))}"
+            row.append(text)
+        if row:
+            rows.append(row)
+    if working.rule == "maximum":
+        joined = [", ".join(row) for row in rows]
+        return _ended("largest of ", [f"{line}," for line in joined[:-1]] + joined[-1:], f"= {number(value)}")
+    if not rows:
+        return [_equals([], working.bias, value, "nothing but zeros")]
+    terms = [" + ".join(_bracketed(row)) for row in rows]
+    lines = [*terms[:1], *(f"+ {line}" for line in terms[1:])]
+    if working.rule == "mean":
+        divisor = round(1 / float(working.kernel.ravel()[0])) if working.kernel is not None else 1
+        exact = _exact([float(v) for v in window[inside]], value * divisor)
+        return _ended("(", lines, f") / {divisor} {'=' if exact and _short(value) else '≈'} {number(value)}")
+    if working.rule not in ("convolution", "transposed convolution"):
+        return []
+    products = [float(p) for p in working.products[inside]] if working.products is not None else []
+    shown = [float(v) for v in (*window[inside], *(kernel[inside] if kernel is not None else ()))]
+    sign = "=" if all(_short(v) for v in shown) and _exact([*products, working.bias or 0.0], value) else "≈"
+    bias = "" if working.bias is None else f" + bias {_factor(number(working.bias))}"
+    return _ended("", lines, f"{bias} {sign} {number(value)}".strip())
+
+
+def _sums(working: Working, value: float) -> list[str]:
+    """One sum a channel, as many as there are."""
+    sums = working.channel_sums
+    if sums is None or not 1 < len(sums) <= 12 or working.rule not in ("convolution", "transposed convolution"):
+        return []
+    parts = [_factor(number(float(one))) for one in sums]
+    return [_equals([*map(float, sums)], working.bias, value, "channel sums " + " + ".join(parts))]
+
+
+def _counted(working: Working, value: float) -> list[str]:
+    if working.rule == "maximum":
+        return [f"largest of {working.inside.sum():,} values = {number(value)}"]
+    if working.rule == "mean":
+        return [f"mean of {working.inside.sum():,} values ≈ {number(value)}"]
+    if working.products is None:
+        return [f"{working.formula} ≈ {number(value)}"]
+    total = float(working.products.sum())
+    return [_equals([total], working.bias, value, f"sum of {working.window.size:,} products {number(total)}")]
+
+
+def _equals(parts: list[float], bias: float | None, value: float, text: str) -> str:
+    """The end of a line: "=" only where the numbers as they are printed add up to it."""
+    exact = all(_short(part) for part in (*parts, bias or 0.0)) and _exact([*parts, bias or 0.0], value)
+    said = "" if bias is None else f" + bias {_factor(number(bias))}"
+    return f"{text}{said} {'=' if exact else '≈'} {number(value)}"
+
+
+def _short(value: float) -> bool:
+    """Whether the number stands in full where it is printed."""
+    return isfinite(value) and Decimal(number(value).replace("−", "-")) == Decimal(repr(value))
+
+
+def _exact(parts: list[float], value: float) -> bool:
+    if not all(isfinite(part) for part in (*parts, value)):
+        return False
+    return _short(value) and sum((Decimal(repr(part)) for part in parts), Decimal(0)) == Decimal(repr(value))
+
+
+def _ended(start: str, lines: list[str], end: str) -> list[str]:
+    close = end if end.startswith(")") else f" {end}"
+    told = [f"{start}{lines[0]}", *lines[1:]]
+    return [*told[:-1], told[-1] + close]
+
+
+def _bracketed(row: list[str]) -> list[str]:
+    """A negative number behind a plus stands in brackets; before a product it needs none when it comes first."""
+    first, *rest = row
+    return [first, *(f"({term})" if term.startswith("−") and "·" not in term else term for term in rest)]
+
+
+def _factor(text: str) -> str:
+    return f"({text})" if text.startswith("−") else text
+
+
+def _same(values: tuple[object, ...]) -> str:
+    alike = all(one == other for one, other in pairwise(values))
+    return str(values[0]) if alike else " × ".join(map(str, values))
