@@ -1,0 +1,91 @@
+/** A walk from model to model: where one arrives, what is new, and what isn't offered. */
+import { describe, expect, it } from "vitest";
+import { partsOf } from "../src/panels/walk/sketch";
+import type { FieldFact, LayerFact, ModelFact, NetworkFact, SessionFact } from "../src/source/facts";
+import { arriveAt, stepsOf, walk } from "../src/state/walk";
+import { View } from "../src/state/view.svelte";
+import { FakeSource, RECIPE } from "./fake";
+
+const field = (size: number, stride: number): FieldFact => ({
+  ...{ size: [size, size], stride: [stride, stride], start: [0, 0], end: [size - 1, size - 1], whole: false, exact: true },
+});
+
+function layer(name: string, kind: string, side: number, seen: FieldFact, channels = 1): LayerFact {
+  const plain = { scope: [], inputs: [], parameters: 0, macs: 0, dtype: "float32", shares: null, notes: [], has_kernels: false };
+  return { ...plain, name, op: name, kind, output_shape: [channels, side, side], receptive_field: seen };
+}
+
+function network(...layers: LayerFact[]): NetworkFact {
+  const totals = { inputs: [], outputs: [], parameters: 0, macs: 0, notes: [], recipe: RECIPE, recipe_source: "" };
+  return { model: step("m", 0), layers, ...totals };
+}
+
+const step = (id: string, n: number): ModelFact => ({ id, name: id, engine: "", title: { en: `${n}`, th: `${n}` }, says: null });
+
+const conv = layer("conv", "convolution", 98, field(3, 1), 3);
+const wide = layer("conv", "convolution", 91, field(10, 1));
+const relu = layer("relu", "activation", 98, field(3, 1));
+const pool = layer("maxpool", "pooling", 19, field(7, 5));
+const later = layer("conv2", "convolution", 17, field(17, 5));
+
+const sketchOf = (sketch: string, before: string | null) =>
+  partsOf(sketch, before).map((part) => (part.isNew ? `[${part.words.map((word) => word.text).join(" ")}]` : part.words.map((word) => (word.isNew ? `*${word.text}*` : word.text)).join(" ")));
+
+describe("where a walk arrives", () => {
+  const from = network(conv, relu, pool);
+  it("stays at the end of the network", () => {
+    expect(arriveAt(network(conv), { layer: conv, channel: 0, pixel: null }, from)?.layer).toBe("maxpool");
+    expect(arriveAt(from, { layer: pool, channel: 0, pixel: null }, network(wide))?.layer).toBe("conv");
+  });
+  it("stays at a layer of the same name, or else of the same kind", () => {
+    expect(arriveAt(from, { layer: conv, channel: 0, pixel: null }, network(conv, relu, pool, later))?.layer).toBe("conv");
+    expect(arriveAt(network(conv, later, relu), { layer: later, channel: 0, pixel: null }, network(wide, relu))?.layer).toBe("conv");
+    expect(arriveAt(network(conv, relu, pool), { layer: relu, channel: 0, pixel: null }, network(wide, pool))).toBeNull();
+  });
+  it("takes a channel that is there", () => {
+    expect(arriveAt(network(conv), { layer: conv, channel: 2, pixel: null }, network(wide))?.channel).toBe(0);
+  });
+  it("keeps the place of the picture that the pixel looks at", () => {
+    // the value (50, 40) of a 3x3 sees rows 50 to 52: its middle is 51; of 10x10 kernels, (46, 36) has 50.5, (47, 37) 51.5
+    expect(arriveAt(network(conv), { layer: conv, channel: 0, pixel: [50, 40] }, network(wide))?.at).toEqual([47, 37]);
+    // the middle 51 of 7 pixels every 5: (51 - 3) / 5 = 9.6
+    expect(arriveAt(network(conv), { layer: conv, channel: 0, pixel: [50, 40] }, network(conv, pool))?.at).toEqual([10, 8]);
+    expect(arriveAt(network(conv), { layer: conv, channel: 0, pixel: [97, 0] }, network(conv, pool))?.at).toEqual([18, 0]);
+  });
+});
+
+describe("what is new in a sketch", () => {
+  it("marks a word, or a whole layer", () => {
+    expect(sketchOf("conv 3 10x10", "conv 3 3x3")).toEqual(["conv 3 *10x10*"]);
+    expect(sketchOf("conv 1 20x20 | relu", "conv 1 20x20")).toEqual(["conv 1 20x20", "[relu]"]);
+    expect(sketchOf("conv 1 3x3 | relu | maxpool 5x5", "conv 1 3x3 | maxpool 5x5")).toEqual(["conv 1 3x3", "[relu]", "maxpool 5x5"]);
+  });
+  it("marks nothing in the first, and nothing where nothing is shared", () => {
+    expect(sketchOf("conv 3 3x3", null)).toEqual(["conv 3 3x3"]);
+    expect(sketchOf("b.onnx", "a.onnx")).toEqual(["b.onnx"]);
+  });
+});
+
+describe("the steps of a walk", () => {
+  const session = (...models: ModelFact[]) => ({ models }) as SessionFact;
+  it("are the models with a title, where there are two", () => {
+    const plain = { ...step("c", 3), title: null };
+    expect(stepsOf(session(step("a", 1), plain, step("b", 2))).map(({ id }) => id)).toEqual(["a", "b"]);
+    expect(stepsOf(session(step("a", 1), plain))).toEqual([]);
+    expect(stepsOf(null)).toEqual([]);
+  });
+  it("lead from one model to the next and end", async () => {
+    const source = new FakeSource([{ name: "conv", shape: [3, 8, 8] }]);
+    const first = await source.session();
+    source.session = async () => ({ ...first, models: [step("a", 1), step("b", 2)], model: "a" });
+    const view = new View(source);
+    await view.start("");
+    view.setColours({ mode: "sequential" });
+    expect(walk(view, -1)).toBe(false);
+    expect(walk(view, 1)).toBe(true);
+    await expect.poll(() => view.model).toBe("b");
+    expect(view.mode).toBe("sequential");
+    expect(view.layer).toBe("conv");
+    expect(walk(view, 1)).toBe(false);
+  });
+});
