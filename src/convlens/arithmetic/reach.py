@@ -119,6 +119,11 @@ class Reach:
             return ((0, -1),) * len(least), seen.exact
         return tuple((first, -last) for first, last in zip(least, turned, strict=True)), seen.exact
 
+    def seen(self, layer: str) -> Seen | None:
+        """What the values of a layer see, as tables; ``None`` for a layer that doesn't read the picture."""
+        self._prepare(layer)
+        return self._seen.get(layer)
+
     def _prepare(self, layer: str) -> None:
         """Make the tables of all layers up to this one; each is made once."""
         while layer not in self._seen and self._made < len(self._network):

@@ -10,7 +10,7 @@ import type { Operation } from "../../arithmetic/operations";
 export const FORMAT = "convlens-report";
 export const VERSION = 1;
 
-/** The number of a blob. Its bytes are zlib-deflated, but for a PNG, which is one already. */
+/** The number of a blob. Its bytes are zlib-deflated, but for PNG and WebP pictures, which stand as they are. */
 export type Blob = number;
 
 /**
@@ -57,8 +57,8 @@ export interface Order {
  *   normalisation, ...; `convlens.hosts.report.forward` lists which); `off` as for `ordered`, null where nothing is to be added.
  * - `ordered`: a convolution worked out in `order`; `off`, where there, holds what is then to be added to the number of each
  *   float32 (counted in steps from one float32 to the next): `i32`, zig-zag (0, -1, 1, -2, ... are 0, 1, 2, 3).
- * - `worked`: worked out from the layer's inputs in float64 and rounded; `furthest` is the largest difference to the
- *   framework's own values, over `compared` of them.
+ * - `worked`: as `ordered`, but not the framework's own bits; `furthest` is the largest difference to the framework's own
+ *   values, over `compared` of them.
  *
  * `crc`: CRC-32 of the framework's own float32 values, little-endian, -0 written as 0, where the page gets these; `exact` is
  * false where it doesn't.
@@ -68,7 +68,7 @@ export type Plan = (
   | { how: "values"; array: ArrayFact; level: number }
   | { how: "formula"; off: ArrayFact | null }
   | { how: "ordered"; order: Order; off: ArrayFact | null }
-  | { how: "worked"; furthest: Num; compared: number }
+  | { how: "worked"; order: Order; furthest: Num; compared: number }
 ) & { exact: boolean; crc: number | null; overview: { array: ArrayFact; level: number } | null; says: string | null };
 
 /** A table of what the values of a layer see: `shape` is [2, ...the layer's axes, 1 where nothing changes along one]. */
@@ -103,7 +103,7 @@ export interface Contents {
   session: SessionFact;
   models: Record<string, Blob>;
   runs: { id: string; model: string; picture: string; blob: Blob }[];
-  /** The pictures as they were given, small. */
+  /** The pictures as they were given, small, as WebP (not deflated). */
   originals: Record<string, Blob>;
   /** What had to be reduced to keep to the budget, in words. */
   reductions: string[];

@@ -5,28 +5,30 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from convlens.engines.base import Array
 
 Coding = Literal["f32", "f16", "i32", "q8", "pixels"]
 
 
-class ArrayFact(TypedDict):
-    """Where an array's numbers are, and how they are written."""
-
-    coding: Coding
-    shape: list[int]
-    blob: int
-    exact: bool
-    png: NotRequired[int]
-    #: which channel of the PNG each channel of the array reads; its name is ``from`` in the file
-    source: NotRequired[list[int]]
+ArrayFact = TypedDict(
+    "ArrayFact",
+    {
+        "coding": Coding,
+        "shape": list[int],
+        "blob": int,
+        "exact": bool,
+        "png": NotRequired[int],
+        "from": NotRequired[list[int]],
+    },
+)
+"""Where an array's numbers are, and how they are written; ``from``: which channel of the PNG each channel reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ def as_q8(array: Array) -> Coded | None:
 def decoded(coded: Coded) -> Array:
     """What a reader gets: the twin of the page's own reading.
 
-    >>> decoded(as_q8(np.array([[1.0, -0.5, 0.0]], np.float32))).round(3).tolist()
-    [[1.0, -0.504, 0.0]]
+    >>> decoded(as_q8(np.array([[1.0, -0.5, 0.0]], np.float32))).round(3)
+    array([[ 1.   , -0.504,  0.   ]], dtype=float32)
     """
     data = np.frombuffer(zlib.decompress(coded.data), np.uint8)
     if coded.coding == "q8":
@@ -131,8 +133,9 @@ def checksum(array: Array) -> int:
 
 
 def steps_between(near: Array, values: Array) -> NDArray[np.int32] | None:
-    """By how many float32 numbers each of ``values`` lies above its neighbour in ``near``, zig-zag; ``None`` where one of
-    them is no number, or they lie too far apart.
+    """By how many float32 numbers each of ``values`` lies above its neighbour in ``near``, zig-zag.
+
+    ``None`` where one of them is no number, or they lie too far apart.
 
     >>> steps_between(np.float32([1, 1, 0]), np.nextafter(np.float32([1, 1, 0]), np.float32([2, 0, -1]))).tolist()
     [2, 1, 1]

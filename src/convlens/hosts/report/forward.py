@@ -2,8 +2,8 @@
 
 The page does these in float64, in the order in which they are written in ``convlens.arithmetic``, and rounds once to
 float32: additions, multiplications, divisions, square roots and comparisons give the same bits in NumPy and in every
-browser. Functions that are approximated (``exp``, ``tanh``) and sums of many numbers don't, and are left out; the sums of
-convolutions have :mod:`convlens.hosts.report.orders`.
+browser. Functions that are approximated (``exp``, ``tanh``) and sums of many numbers don't, and are left out; the sums
+of convolutions have :mod:`convlens.hosts.report.orders`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -13,6 +12,7 @@ from convlens.hosts.server import answers
 from convlens.hosts.server.desk import Desk, NotFoundError
 from convlens.hosts.server.receiving import received
 from convlens.hosts.wire import schema
+from convlens.hosts.wire.pictures import as_webp
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -40,15 +40,6 @@ def routes(desk: Desk) -> APIRouter:
             return same
         if shelved.picture is None:
             raise NotFoundError("This input was fed as an array; there is no picture of it", received=picture)
-        from PIL import Image
-
-        pixels = shelved.picture.pixels
-        if pixels.dtype != "uint8":
-            pixels = (pixels >> 8).astype("uint8")
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        image.thumbnail((width, width))
-        file = BytesIO()
-        image.save(file, "WEBP", quality=85)
-        return Response(file.getvalue(), headers=answers.etag(tag), media_type="image/webp")
+        return Response(as_webp(shelved.picture, width), headers=answers.etag(tag), media_type="image/webp")
 
     return router

@@ -15,12 +15,13 @@ from starlette.responses import Response, StreamingResponse
 
 from convlens.errors import InputError
 from convlens.hosts.server import answers
-from convlens.hosts.server.desk import Desk, NotFoundError, shown_input
+from convlens.hosts.server.desk import Desk, NotFoundError
 from convlens.hosts.server.running import Run
 from convlens.hosts.wire import facts, schema
+from convlens.hosts.wire.pictures import as_read
 from convlens.lens import tiles
 from convlens.network import Shape
-from convlens.pictures import Recipe, as_shown
+from convlens.pictures import Recipe
 
 Layer = Annotated[str, Query(description="The layer's name.", max_length=1000)]
 Index = Annotated[
@@ -184,12 +185,7 @@ def routes(desk: Desk) -> APIRouter:
         found = desk.run(run)
         if (same := answers.unchanged(request, run)) is not None:
             return same
-        shown = found.finished()
-        rows, columns = found.fact()["rows"], found.fact()["columns"]
-        if shown.picture is not None and shown.recipe is not None:
-            pixels = as_shown(shown.picture, shown.recipe, rows, columns)
-        else:
-            pixels = shown_input(shown.value(shown.network.inputs[0].name))
+        pixels = as_read(found.finished())
         if pixels is None:
             raise NotFoundError(
                 "This input is no picture", expected="1 or 3 channels", received="an array of another shape"

@@ -1,0 +1,125 @@
+"""The command that makes one HTML file of a run: ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convlens.errors import OutputError
+from convlens.hosts.cli import options, terminal
+from convlens.hosts.cli.command import ModelCommand
+from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
+from convlens.hosts.cli.options import examples
+
+if TYPE_CHECKING:
+    from convlens.network import Network
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command(
+        cls=ModelCommand,
+        epilog=examples(
+            (
+                "network, kernels, maps and the arithmetic of every pixel, in one file",
+                "convlens report model.onnx cat.jpg",
+            ),
+            ("small enough for a mail", "convlens report model.onnx cat.jpg -o cat.html --budget 5MB"),
+            (
+                "a gallery: several pictures, two models",
+                "convlens report a.onnx cat.jpg dog.jpg --also b.onnx -o both.html",
+            ),
+        ),
+    )(report)
+
+
+def report(
+    model: options.Model,
+    picture: Annotated[
+        list[str],
+        typer.Argument(metavar="PICTURE...", help="Pictures, or .npy or .npz with arrays.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Ends in .html.", show_default="MODEL-on-PICTURE.html"),
+    ] = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option("--layers", "-l", metavar="NAME", help="Keep these layers alone: --layers conv1 --layers relu1.",
+                     show_default="all"),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="SIZE", help="The most that the file may take.")
+    ] = "12MB",
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", metavar="MODEL", help="Another model, on the same pictures.", show_default=False),
+    ] = None,
+    labels: options.Labels = None,
+    preset: options.Preset = None,
+    resize: options.Resize = None,
+    size: options.Size = None,
+    crop: options.Crop = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    scale_pixels: options.ScalePixels = None,
+    channels: options.Channels = None,
+    interpolation: options.Interpolation = None,
+    max_pixels: options.MaxPixels = None,
+    memory: options.Memory = None,
+    input_shape: options.InputShape = None,
+    trust: options.Trust = False,
+    force: options.Force = False,
+    as_json: options.Json = False,
+) -> None:  # fmt: skip
+    """Make one HTML file that shows all of it: offline, by mail, on any web host. Its arithmetic works in it."""
+    from convlens import writing
+    from convlens.hosts.report import Exhibit, gallery
+    from convlens.lens import files
+    from convlens.lens import memory as sizes
+
+    target = output or Path(f"{Path(model).stem}-on-{Path(picture[0]).stem}.html")
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(
+            "A report is a page",
+            expected="a path ending in .html",
+            received=str(target),
+            hint=f"Type -o {target.with_suffix('.html')}" if target.name else "Type -o report.html",
+        )
+    files.check_place(target, force=force)
+    most = sizes.parse(budget)
+    exhibits = []
+    for path in (model, *(also or ())):
+        lens = open_lens(path, input_shape=input_shape, trust=trust, labels=labels)
+        recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+        for shown in picture:
+            with terminal.working(f"Running {Path(path).name} on {Path(shown).name} ..."):
+                given = read_picture(shown, max_pixels)
+                chosen = None if layers is None else _chosen(lens.network, layers)
+                maps = lens.feature_maps(given, layers=chosen, recipe=recipe, memory=memory)
+                exhibits.append(Exhibit(maps))
+    with terminal.working("Writing the report ..."):
+        made = gallery(exhibits, budget=most)
+        writing.write(target, made.html.encode())
+    if as_json:
+        facts = {"file": str(target), "bytes": made.size, "reductions": list(made.reductions)}
+        terminal.say_json({**facts, "runs": [exhibit.maps.to_dict() for exhibit in exhibits]})
+        return
+    kept = sum(len(exhibit.maps) for exhibit in exhibits)
+    terminal.say(f"{terminal.counted(kept, 'layer')} -> {target}, {sizes.in_words(made.size)}")
+    if made.reductions:
+        terminal.say(f"To keep to {sizes.in_words(most)}:")
+        for line in made.reductions:
+            terminal.say(f"  {line}")
+    else:
+        terminal.say("Every value in it is the framework's own, bit for bit.")
+
+
+def _chosen(network: Network, names: list[str]) -> list[str]:
+    """The layers that were named, one an option or several with commas between."""
+    found = []
+    for name in names:
+        found += [name] if name in network else [part.strip() for part in name.split(",") if part.strip()]
+    return [network[name].name for name in found]

@@ -1,0 +1,106 @@
+"""What a report tells beside its numbers: networks, layers, runs, what is seen by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.engines.base import Array
+from convlens.errors import ConvlensError
+from convlens.hosts.report import coding
+from convlens.hosts.report.coding import ArrayFact, Blobs
+from convlens.hosts.wire import facts
+from convlens.hosts.wire.operations import operation_fact
+from convlens.hosts.wire.schema import ModelFact
+from convlens.network import Network
+
+if TYPE_CHECKING:
+    from convlens.lens import FeatureMaps, Lens
+
+_LARGEST_TABLE = 200_000
+
+
+def weights_of(lens: Lens, network: Network) -> dict[str, Mapping[str, Array]]:
+    """The weights of every layer that has some; nothing for a model that isn't there."""
+    found: dict[str, Mapping[str, Array]] = {}
+    for layer in network:
+        try:
+            roles = {role: np.asarray(array) for role, array in lens.weights(layer.name).items()}
+        except ConvlensError:
+            return {}
+        if roles:
+            found[layer.name] = roles
+    return found
+
+
+def model_facts(lens: Lens, network: Network, fact: ModelFact) -> dict[str, Any]:
+    """All that is told of a model but its weights: ``ModelContents`` without them."""
+    derivations, kernels = {}, {}
+    for layer in network:
+        try:
+            derivations[layer.name] = facts.derivation_fact(lens, layer.name)
+            if layer.has_kernels:
+                kernels[layer.name] = facts.kernels_fact(lens.kernels(layer.name))
+        except ConvlensError:
+            continue  # a layer of another path than the last one, or a model that isn't there
+    return {
+        "network": facts.network_fact(lens, fact, network),
+        "derivations": derivations,
+        "kernels": kernels,
+        "operations": {layer.name: operation_fact(layer.operation) for layer in network},
+        "sums_in": {layer.name: layer.sums_in for layer in network if layer.sums_in is not None},
+    }
+
+
+def seen_facts(maps: FeatureMaps, blobs: Blobs) -> dict[str, Any]:
+    """Which pixels reach which value, for the kept layers, as tables."""
+    found = {}
+    for name in maps:
+        seen = maps.reach.seen(name)
+        if seen is None or sum(table.size for table in seen.tables) > _LARGEST_TABLE:
+            continue
+        tables = [blobs.array(coding.as_i32(table)) for table in seen.tables]
+        found[name] = {"tables": tables, "exact": seen.exact}
+    return found
+
+
+def input_facts(
+    maps: FeatureMaps, pixels: NDArray[np.uint8] | None, png: int | None, blobs: Blobs
+) -> dict[str, ArrayFact]:
+    """What the network was fed with: as the picture's pixels and a table, where that gives every bit of it."""
+    found = {}
+    for given in maps.network.inputs:
+        try:
+            value = maps.value(given.name)
+        except ConvlensError:
+            continue
+        of_pixels = _of_pixels(value, pixels) if pixels is not None and png is not None else None
+        if of_pixels is None:
+            found[given.name] = blobs.array(coding.as_f32(value))
+        else:
+            table, source = of_pixels
+            blob = blobs.add(coding.deflated(table.astype("<f4").tobytes(), small=True))
+            fact: dict[str, Any] = {"coding": "pixels", "shape": list(value.shape), "blob": blob, "exact": True}
+            found[given.name] = {**fact, "png": png, "from": source}  # type: ignore[typeddict-item]
+    return found
+
+
+def _of_pixels(value: Array, pixels: NDArray[np.uint8]) -> tuple[Array, list[int]] | None:
+    """A table (channels, 256) of values by pixel, and which channel of the picture each channel reads."""
+    if value.ndim != 3 or value.shape[1:] != pixels.shape[:2]:
+        return None
+    tables, source = [], []
+    for channel in value:
+        for number in range(pixels.shape[2]):
+            table = np.zeros(256, np.float32)
+            table[pixels[..., number]] = channel
+            if np.array_equal(table[pixels[..., number]].view(np.int32), np.ascontiguousarray(channel).view(np.int32)):
+                tables.append(table)
+                source.append(number)
+                break
+        else:
+            return None
+    return np.stack(tables), source

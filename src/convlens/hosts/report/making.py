@@ -1,0 +1,296 @@
+"""A report is made: what there is is gathered, fitted to the budget, and written as one page."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens import __version__
+from convlens.engines.base import Array
+from convlens.errors import ConvlensError
+from convlens.hosts.report import coding, facts, page
+from convlens.hosts.report.coding import Blobs
+from convlens.hosts.report.planning import Plan, Plans, Way, Weight, at_level, ways
+from convlens.hosts.report.telling import reductions, says
+from convlens.hosts.server.running import Run
+from convlens.hosts.wire import facts as wire
+from convlens.hosts.wire.pictures import as_read, as_webp
+from convlens.hosts.wire.schema import LimitsFact, ModelFact, PictureFact, RunFact, SessionFact
+from convlens.lens import memory
+from convlens.lens.tiles import as_planes, levels_of
+
+if TYPE_CHECKING:
+    from convlens.lens import FeatureMaps, Lens
+    from convlens.network import Network
+
+BUDGET = 12_000_000
+FORMAT, VERSION = "convlens-report", 1
+_THUMBNAIL = 640  # pixels of a picture's longer side, as it was given
+_SOON = 300_000_000  # multiply-accumulates that a page does before anyone wonders
+_OVERVIEW = 400  # values of an overview's longer side
+_LARGE = 300_000  # values of a layer that deserves an overview
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One run for a report. As a step of a walk its model has words of its own: ``fact``."""
+
+    maps: FeatureMaps
+    fact: ModelFact | None = None
+    credit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finished report: ``html``, and in words what had to be reduced."""
+
+    html: str
+    reductions: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.html.encode())
+
+
+@dataclass(slots=True)
+class _Model:
+    fact: ModelFact
+    lens: Lens
+    network: Network
+    weights: dict[str, Weight]
+
+
+@dataclass(slots=True)
+class _Run:
+    model: _Model
+    maps: FeatureMaps
+    picture: PictureFact
+    fact: RunFact
+    pixels: NDArray[np.uint8] | None
+    png: bytes | None
+    webp: bytes | None
+    ways: dict[str, Way] = field(default_factory=dict)
+
+
+def make(
+    exhibits: Sequence[Exhibit], lens: Lens | None = None, *, budget: str | int | None = None, title: str | None = None
+) -> Report:
+    """One page of these runs; of an opened model alone, without maps, where there is none.
+
+    Raises:
+        ConvlensError: the budget is too small, even for the smallest form of everything.
+    """
+    most = BUDGET if budget is None else memory.parse(budget)
+    models, runs = _gathered(exhibits, lens)
+    for run in runs:
+        run.ways = {way.layer.name: way for way in ways(run.maps, run.model.weights)}
+    plans = Plans(
+        {model.fact["id"]: model.weights for model in models}, [(run.model.fact["id"], run.ways) for run in runs]
+    )
+    viewer = page.viewer()
+    name = title or " · ".join(dict.fromkeys(model.fact["name"] for model in models))[:120]
+    beside = Blobs()
+    fixed = len(viewer.script) + len(viewer.style) + 4000 + _written(models, runs, plans, beside, counting=True)
+    room = (most - fixed) * 3 // 4
+    while True:
+        if not plans.fit(max(room, 0)):
+            raise ConvlensError(
+                "The report can't be made that small",
+                expected=f"about {memory.in_words(fixed + plans.size * 4 // 3, round_up=True)} for these layers",
+                received=memory.in_words(most),
+                hint="Choose fewer layers (--layers), or a larger --budget.",
+            )
+        blobs = Blobs()
+        contents = _contents(models, runs, plans, blobs)
+        html = page.page(name, contents, blobs.pieces)
+        over = len(html.encode()) - most
+        if over <= 0:
+            return Report(html, tuple(contents["reductions"]))
+        room -= over * 3 // 4 + 1000
+
+
+def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Model], list[_Run]]:
+    """The models, each once, and the runs."""
+    models: list[_Model] = []
+    runs: list[_Run] = []
+
+    def known(opened: Lens, network: Network, fact: ModelFact | None) -> _Model:
+        for model in models:
+            if model.lens is opened and model.network == network:
+                return model
+        number = len(models) + 1
+        told = fact or ModelFact(
+            id="model" if number == 1 else f"model-{number}",
+            name=network.name,
+            engine=network.engine,
+            title=None,
+            says=None,
+        )
+        weights = {name: Weight(name, roles) for name, roles in facts.weights_of(opened, network).items()}
+        models.append(_Model(ModelFact(**{**told, "engine": network.engine}), opened, network, weights))
+        return models[-1]
+
+    for exhibit in exhibits:
+        maps = exhibit.maps
+        model = known(maps.lens, maps.network, exhibit.fact)
+        picture = _picture_fact(maps, exhibit.credit)
+        if any(run.model is model and run.picture["id"] == picture["id"] for run in runs):
+            continue
+        fact = Run.made(f"run-{len(runs) + 1}", model.fact["id"], picture["id"], maps).fact()
+        runs.append(_Run(model, maps, picture, fact, *_pictures(maps, runs)))
+    if lens is not None:
+        known(lens, lens.network, None)
+    return models, runs
+
+
+def _pictures(maps: FeatureMaps, runs: list[_Run]) -> tuple[NDArray[np.uint8] | None, bytes | None, bytes | None]:
+    """The picture as the network reads it, the same as a PNG, and as it was given; each made once."""
+    pixels = as_read(maps)
+    if pixels is not None and pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., :1]
+    png = None
+    if pixels is not None:
+        same = (run.png for run in runs if run.pixels is not None and np.array_equal(run.pixels, pixels))
+        png = next(same, None) or coding.as_png(pixels)
+    webp = next((run.webp for run in runs if run.maps.picture is maps.picture), None)
+    if webp is None and maps.picture is not None:
+        webp = as_webp(maps.picture, _THUMBNAIL)
+    return pixels, png, webp
+
+
+def _picture_fact(maps: FeatureMaps, credit: str | None) -> PictureFact:
+    shown = maps.picture
+    if shown is None:
+        value = maps.value(maps.network.inputs[0].name)
+        channels, _, rows, columns = as_planes(value).shape
+        id = sha256(value.tobytes()).hexdigest()[:16]
+        name, notes = "the array that was fed", []
+    else:
+        rows, columns, channels = shown.rows, shown.columns, shown.channels
+        id = sha256(repr(shown.pixels.shape).encode() + shown.pixels.tobytes()).hexdigest()[:16]
+        name, notes = shown.name, list(shown.notes)
+    return PictureFact(
+        id=id, name=name, rows=rows, columns=columns, channels=channels, sample=True, credit=credit, notes=notes
+    )
+
+
+def _written(models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs, *, counting: bool) -> int:
+    """How many characters everything takes that isn't a weight or a map."""
+    _contents(models, runs, plans, blobs, counting=counting)
+    return page.size_of(blobs.pieces) + 20_000
+
+
+def _contents(
+    models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs, *, counting: bool = False
+) -> dict[str, Any]:
+    """``Contents``; where it is only to be counted, weights and maps stay out of the blobs."""
+    originals: dict[str, int] = {}
+    pictures: dict[str, PictureFact] = {}
+    listed = []
+    for number, run in enumerate(runs):
+        told = _run_contents(run, plans.plan(number), blobs, counting=counting)
+        blob = blobs.add(coding.deflated(json.dumps(told, separators=(",", ":")).encode(), small=True))
+        listed.append({"id": run.fact["id"], "model": run.fact["model"], "picture": run.fact["picture"], "blob": blob})
+        pictures.setdefault(run.picture["id"], run.picture)
+        if run.webp is not None:
+            originals[run.picture["id"]] = blobs.add(run.webp)
+    told_models = {}
+    for model in models:
+        found = facts.model_facts(model.lens, model.network, model.fact)
+        found["weights"] = {
+            layer: {role: blobs.array(coded) for role, coded in weight.coded.items()}
+            for layer, weight in model.weights.items()
+            if not counting
+        }
+        told_models[model.fact["id"]] = blobs.add(
+            coding.deflated(json.dumps(found, separators=(",", ":")).encode(), small=True)
+        )
+    given_up = reductions(plans, {model.fact["id"]: model.fact["name"] for model in models})
+    session = SessionFact(
+        version=__version__,
+        models=[model.fact for model in models],
+        pictures=list(pictures.values()),
+        presets={},
+        limits=LimitsFact(upload_bytes=0, upload_pixels=0, upload_model=False),
+        model=models[0].fact["id"],
+        picture=runs[0].picture["id"] if runs else None,
+        reductions=given_up,
+    )
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "session": session,
+        "models": told_models,
+        "runs": listed,
+        "originals": originals,
+        "reductions": given_up,
+    }
+
+
+def _run_contents(run: _Run, plans: Mapping[str, Plan], blobs: Blobs, *, counting: bool) -> dict[str, Any]:
+    png = None if run.png is None else blobs.add(run.png)
+    work = _work(run, plans)
+    told = {}
+    for name, plan in plans.items():
+        way = run.ways[name]
+        overview = None
+        if plan.how != "values" and work[name] > _SOON and way.values.size > _LARGE:
+            overview = _overview(way.values, blobs)
+        told[name] = {**_plan_fact(plan, way, blobs, counting=counting), "overview": overview}
+    return {
+        "run": run.fact,
+        "picture": png,
+        "inputs": facts.input_facts(run.maps, run.pixels, png, blobs),
+        "plans": told,
+        "seen": facts.seen_facts(run.maps, blobs),
+    }
+
+
+def _plan_fact(plan: Plan, way: Way, blobs: Blobs, *, counting: bool) -> dict[str, Any]:
+    array = None if plan.array is None or counting else blobs.array(plan.array)
+    told: dict[str, Any] = {"how": plan.how, "exact": plan.exact, "says": says(plan, way)}
+    told["crc"] = coding.checksum(way.values) if plan.exact else None
+    match plan.how:
+        case "values":
+            told |= {"array": array, "level": plan.level}
+        case "formula":
+            told |= {"off": array}
+        case "ordered":
+            assert plan.order is not None
+            told |= {"order": plan.order.to_dict(), "off": array}
+        case "worked":
+            assert way.order is not None
+            told |= {"order": way.order.to_dict(), "furthest": wire.num(way.furthest), "compared": way.values.size}
+    return told
+
+
+def _overview(values: Array, blobs: Blobs) -> dict[str, Any] | None:
+    planes = as_planes(values)
+    rows, columns = planes.shape[2:]
+    level = next(n for n in range(32) if max(rows, columns) >> n <= _OVERVIEW)
+    if level == 0 or level >= levels_of(rows, columns):
+        return None
+    coded = coding.as_f16(at_level(values, level))
+    return None if coded is None else {"array": blobs.array(coded), "level": level}
+
+
+def _work(run: _Run, plans: Mapping[str, Plan]) -> Counter[str]:
+    """For each layer how many multiply-accumulates the page does until it has its values."""
+    needed: dict[str, frozenset[str]] = {}
+    work: Counter[str] = Counter()
+    for name, plan in plans.items():
+        layer = run.ways[name].layer
+        if plan.how == "values":
+            needed[name] = frozenset()
+            continue
+        needed[name] = frozenset([name]).union(*(needed.get(source, frozenset()) for source in layer.inputs))
+        work[name] = sum(max(run.ways[one].layer.macs, run.ways[one].values.size) for one in needed[name])
+    return work

@@ -1,0 +1,40 @@
+"""The pictures that every host sends: as the network reads them, and as they were given."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convlens.lens.tiles import as_planes
+from convlens.pictures import Picture, as_shown
+from convlens.pictures.showing import as_pixels
+
+if TYPE_CHECKING:
+    from convlens.lens import FeatureMaps
+
+
+def as_read(maps: FeatureMaps) -> NDArray[np.uint8] | None:
+    """The picture as the network reads it, before its values are scaled; receptive fields count in its pixels.
+
+    (rows, columns, 1 or 3); ``None`` where what was fed is no picture.
+    """
+    value = maps.value(maps.network.inputs[0].name)
+    if maps.picture is not None and maps.recipe is not None:
+        rows, columns = as_planes(value).shape[2:]
+        return as_shown(maps.picture, maps.recipe, rows, columns)
+    return as_pixels(value)
+
+
+def as_webp(picture: Picture, width: int) -> bytes:
+    """The picture as it was given, at most ``width`` pixels wide and high, as WebP."""
+    from PIL import Image
+
+    pixels = picture.pixels if picture.pixels.dtype == "uint8" else (picture.pixels >> 8).astype("uint8")
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.thumbnail((width, width))
+    file = BytesIO()
+    image.save(file, "WEBP", quality=85)
+    return file.getvalue()
