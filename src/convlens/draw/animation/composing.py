@@ -253,9 +253,7 @@ class _Composer:
         scale = scales.scale_for(list(slide.values))
         for frame, (row, column) in enumerate(slide.places):
             at, beside = row - slide.rows.outputs[0], column - slide.columns.outputs[0]
-            if frame:
-                empty = self._empty(self.output_x, self.output_y, at, beside, dashed=False)
-                stage.during(0, frame - 1, empty)
+            stage.still(self._empty(self.output_x, self.output_y, at, beside, dashed=False))
             fill = look.colours.tinted(look.colours.output)
             if look.shade:
                 red, green, blue = scales.palette(scale.diverging)[scales.index(slide.values[frame], scale)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convlens.draw.animation.composing import compose
 from convlens.draw.animation.looks import Look
@@ -32,8 +33,12 @@ if TYPE_CHECKING:
 PICTURES = (".gif", ".svg", ".png", ".apng", ".webp")
 FILMS = (".mp4", ".webm")
 
-MOST_PIXELS = 120_000_000
+MOST_PIXELS = 100_000_000
 """Of all frames together: what Pillow holds of an animation while it writes one."""
+
+_MOST_COLOURS = 255  # one of a GIF's 256 is left for what doesn't change from a frame to the next
+
+Codes = npt.NDArray[np.uint32]
 
 _FRAME = re.compile(r"%0?(\d*)d")
 _FILM_OPTIONS = {
@@ -171,51 +176,55 @@ def _of_pillow(stage: Stage, look: Look, kind: str) -> bytes:
     buffer = io.BytesIO()
     options: dict[str, Any] = {"save_all": True, "duration": durations(stage, look), "loop": 0}
     if kind == ".gif":
-        first, *others = _indexed(stage)
-        first.save(buffer, "GIF", append_images=others, disposal=1, optimize=False, comment=b"convlens", **options)
+        first, *others = _indexed(stage, colours_of(stage))
+        first.save(buffer, "GIF", append_images=others, disposal=1, optimize=True, comment=b"convlens", **options)
         return buffer.getvalue()
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    pictures = (Image.fromarray(made) for made in frames(stage))
-    first = next(pictures)
     if kind == ".webp":
-        first.save(buffer, "WEBP", append_images=pictures, lossless=True, quality=60, method=3, **options)
-    else:
-        about = PngInfo()
-        about.add_text("Software", "convlens")
-        first.save(buffer, "PNG", append_images=pictures, pnginfo=about, **options)
+        first, *others = [Image.fromarray(made) for made in frames(stage)]
+        first.save(buffer, "WEBP", append_images=others, lossless=True, quality=60, method=3, **options)
+        return buffer.getvalue()
+    found = colours_of(stage)
+    few = len(found) <= _MOST_COLOURS
+    first, *others = _indexed(stage, found) if few else [Image.fromarray(made) for made in frames(stage)]
+    about = PngInfo()
+    about.add_text("Software", "convlens")
+    first.save(buffer, "PNG", append_images=others, pnginfo=about, **options)
     return buffer.getvalue()
 
 
-def _indexed(stage: Stage) -> list[Image]:
-    """Every frame with one palette for all: exact where there are no more than 256 colours, the nearest ones else."""
-    from PIL import Image
-
+def colours_of(stage: Stage) -> Codes:
+    """Every colour of every frame, as red, green and blue in one number, in rising order."""
     found: set[int] = set()
     for made in frames(stage):
         found.update(np.unique(_codes(made)).tolist())
-    colours = np.array(sorted(found), np.uint32)
-    table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
-    to_palette: np.ndarray[Any, np.dtype[np.intp]] = np.arange(len(table))
-    palette = table
-    if len(table) > 256:
-        strip = Image.fromarray(table[None]).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        to_palette = np.asarray(strip)[0].astype(np.intp)
+    return np.array(sorted(found), np.uint32)
+
+
+def _indexed(stage: Stage, colours: Codes) -> list[Image]:
+    """Every frame with one palette for all: exact where there are no more than 256 colours, the nearest ones else."""
+    from PIL import Image
+
+    palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
+    to_palette = np.arange(len(colours)).astype(np.uint8)
+    if len(colours) > _MOST_COLOURS:
+        strip = Image.fromarray(palette[None])
+        strip = strip.quantize(_MOST_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        to_palette = np.asarray(strip)[0]
         palette = np.array(strip.getpalette(), np.uint8).reshape(-1, 3)
     pictures = []
     for made in frames(stage):
-        codes = np.searchsorted(colours, _codes(made))
-        picture = Image.fromarray(to_palette[codes].astype(np.uint8))
+        picture = Image.fromarray(to_palette[np.searchsorted(colours, _codes(made))])
         picture.putpalette(palette.tobytes())
         pictures.append(picture)
     return pictures
 
 
-def _codes(pixels: Bytes) -> np.ndarray[Any, np.dtype[np.uint32]]:
+def _codes(pixels: Bytes) -> Codes:
     red, green, blue = (pixels[:, :, n].astype(np.uint32) for n in range(3))
-    codes: np.ndarray[Any, np.dtype[np.uint32]] = red << 16 | green << 8 | blue
-    return codes
+    return red << np.uint32(16) | green << np.uint32(8) | blue
 
 
 def _film(stage: Stage, look: Look, target: Path) -> Path:

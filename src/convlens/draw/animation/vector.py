@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from zlib import crc32
 
 from convlens.draw import theme
 from convlens.draw.animation.looks import Look
@@ -37,21 +38,22 @@ class _Document:
         self.stage = stage
         self.steps = stage.frames + REST
         self.seconds = self.steps / look.fps
+        self.own = f"c{crc32(repr(stage.parts).encode()):08x}"[:5]  # several in one page keep their styles apart
         self.rules: list[str] = []
         self.names: dict[str, str] = {}
+        self.styles: dict[str, str] = {}
         body = "\n".join(filter(None, (self._part(part) for part in stage.parts)))
-        shared = f"svg *{{animation:{self.seconds:.4g}s infinite}}"
-        rest = "@media(prefers-reduced-motion:reduce){svg *{animation:none!important}}"
+        rest = f"@media(prefers-reduced-motion:reduce){{.{self.own} g{{animation:none!important}}}}"
         ink = theme.hexadecimal(stage.page)
         size = f'width="{stage.width}" height="{stage.height}" viewBox="0 0 {stage.width} {stage.height}"'
         self.text = "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{theme.SANS_SERIF}">',
+                f'<svg xmlns="http://www.w3.org/2000/svg" {size} class="{self.own}" role="img" font-family="{theme.SANS_SERIF}">',
                 f"<title>{escape(stage.title)}</title>",
                 f"<desc>{escape(stage.description)}</desc>",
                 "<metadata>convlens</metadata>",
                 "<style>",
-                *([shared] if self.rules else []),
+                *(f".{name}{{{style}}}" for style, name in self.styles.items()),
                 *self.rules,
                 rest,
                 "</style>",
@@ -63,7 +65,7 @@ class _Document:
         )
 
     def _part(self, part: Part) -> str:
-        shapes = "".join(map(_shape, part.shapes))
+        shapes = "".join(map(self._shape, part.shapes))
         last = self.stage.frames - 1
         if part.moves and len(set(part.moves)) > 1:
             right, down = part.moves[-1]
@@ -78,14 +80,20 @@ class _Document:
         hidden = "" if part.last == last else ' visibility="hidden"'
         return f'<g class="{name}"{hidden}>{shapes}</g>'
 
+    def _shape(self, shape: Shape) -> str:
+        place, style = _rect(shape) if isinstance(shape, Box) else _words(shape)
+        name = self.styles.setdefault(style, f"{self.own}s{len(self.styles)}")
+        if isinstance(shape, Box):
+            return f'<rect class="{name}" {place}/>'
+        return f'<text class="{name}" {place}>{escape(shape.string, quote=False)}</text>'
+
     def _rule(self, frames: str) -> str:
         if frames not in self.names:
-            name = f"a{len(self.names)}"
+            name = f"{self.own}a{len(self.names)}"
             self.names[frames] = name
             how = "ease-in-out" if "translate" in frames else "step-end"
-            self.rules.append(
-                f".{name}{{animation-name:{name};animation-timing-function:{how}}}@keyframes {name}{{{frames}}}"
-            )
+            timing = f"{self.seconds:.4g}s {how} infinite"
+            self.rules.append(f".{name}{{animation:{name} {timing}}}@keyframes {name}{{{frames}}}")
         return self.names[frames]
 
     def _at(self, step: float) -> str:
@@ -112,35 +120,27 @@ class _Document:
         return "".join(frames)
 
 
-def _shape(shape: Shape) -> str:
-    return _box(shape) if isinstance(shape, Box) else _label(shape)
-
-
-def _box(box: Box) -> str:
-    fill = theme.hexadecimal(box.fill) if box.fill is not None else "none"
-    parts = [f'fill="{fill}"']
+def _rect(box: Box) -> tuple[str, str]:
+    """Its place, and how it looks."""
+    style = [f"fill:{theme.hexadecimal(box.fill) if box.fill is not None else 'none'}"]
     if box.fill is not None and box.opacity < 1:
-        parts.append(f'fill-opacity="{box.opacity:g}"')
-    x, y, width, height = float(box.x), float(box.y), float(box.width), float(box.height)
+        style.append(f"fill-opacity:{box.opacity:g}")
+    half = 0.0
     if box.stroke is not None:
         half = box.thickness / 2  # the stroke lies on the inside, as in the frames of pixels
-        x, y, width, height = x + half, y + half, width - 2 * half, height - 2 * half
-        parts.append(f'stroke="{theme.hexadecimal(box.stroke)}"')
-        if box.thickness != 1:
-            parts.append(f'stroke-width="{box.thickness}"')
+        style += [f"stroke:{theme.hexadecimal(box.stroke)}", f"stroke-width:{box.thickness}"]
         if box.dashed:
-            dash = max(3, box.width // 9)
-            parts.append(f'stroke-dasharray="{dash}"')
-    place = f'x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}"'
-    return f"<rect {place} {' '.join(parts)}/>"
+            style.append(f"stroke-dasharray:{max(3, box.width // 9)}")
+    width, height = box.width - 2 * half, box.height - 2 * half
+    return f'x="{box.x + half:g}" y="{box.y + half:g}" width="{width:g}" height="{height:g}"', ";".join(style)
 
 
-def _label(label: Label) -> str:
-    anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
+def _words(label: Label) -> tuple[str, str]:
+    """Its place, and how it looks."""
+    style = [f"font-size:{label.size}px", f"fill:{theme.hexadecimal(label.colour)}"]
+    if label.anchor != "start":
+        style.append(f"text-anchor:{label.anchor}")
     held = ""
     if len(label.string) >= _LONG and known(label.string.replace("≈", "~")):
         held = f' textLength="{text_width(label.string, label.size)}" lengthAdjust="spacingAndGlyphs"'
-    return (
-        f'<text x="{label.x}" y="{label.y}" font-size="{label.size}" fill="{theme.hexadecimal(label.colour)}"'
-        f"{anchor}{held}>{escape(label.string, quote=False)}</text>"
-    )
+    return f'x="{label.x}" y="{label.y}"{held}', ";".join(style)
