@@ -196,6 +196,28 @@ class FeatureMaps(Mapping[str, FeatureMap]):
         """
         return exporting.save(self.values(), path, exporting.facts(self.network, self.picture, self.recipe))
 
+    def report(self, path: str | Path, *, budget: str | int = "12MB", force: bool = False) -> Path:
+        """Write one HTML file with the viewer, the network, the kernels, these maps and the picture.
+
+        It needs no network and nothing beside it. Its values are the framework's own, bit for bit, and every pixel
+        explains itself in the page, as long as the budget allows; what had to be reduced is said in the file.
+
+        Args:
+            path: ends in ``.html``.
+            budget: the most that the file may take, such as ``"5MB"``.
+            force: overwrite a file that convlens didn't write.
+
+        Raises:
+            ConvlensError: the budget is too small, or the path can't be written.
+
+        >>> import convlens, numpy as np, tempfile
+        >>> maps = convlens.sketch("conv 2 3x3 | relu", input_shape=(3, 8, 8)).feature_maps(np.ones((8, 8, 3), "uint8"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     maps.report(f"{folder}/maps.html").stat().st_size < 1_000_000
+        True
+        """
+        return showing.report(self, Path(path), budget=budget, force=force)
+
     def serve(
         self,
         *,
