@@ -3,18 +3,26 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 import { EmbeddedSource } from "./source/embedded/source";
 import { portSource } from "./source/port";
+import { addressOf, keepInStep } from "./source/port/step.svelte";
 import type { Source } from "./source/source";
 import { View } from "./state/view.svelte";
 import "./theme.css";
 
 const target = document.getElementById("page");
 
-function show(source: Source): void {
+function show(source: Source, hash: string): View {
   const view = new View(source);
   if (target) mount(App, { target, props: { view } });
-  void view.start(location.hash);
-  window.addEventListener("popstate", () => void view.goTo(location.hash));
+  void view.start(hash);
+  return view;
 }
 
-if (EmbeddedSource.isHere()) show(new EmbeddedSource());
-else void portSource().then(show);
+if (EmbeddedSource.isHere()) {
+  const view = show(new EmbeddedSource(), location.hash);
+  window.addEventListener("popstate", () => void view.goTo(location.hash));
+} else {
+  void portSource().then(async (source) => {
+    const view = show(source, addressOf(await source.opening()));
+    keepInStep(view, source.line);
+  });
+}

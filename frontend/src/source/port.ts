@@ -1,6 +1,196 @@
 /** The source that stands behind a notebook: questions go through a message port to the kernel, answers come back. */
-import type { Source } from "./source";
+import type * as Facts from "./facts";
+import { Line, valuesOf } from "./port/line";
+import { Problem, type Abilities, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "./source";
 
-export function portSource(): Promise<Source> {
-  return new Promise(() => undefined);
+/** What the cell opens with. */
+export interface Opening {
+  layer: string;
+  channel: number;
+  pixel: [number, number] | null;
+  tab: "maps" | "kernels";
+}
+
+interface Progress extends Facts.RunFact {
+  ended: boolean;
+}
+
+export class PortSource implements Source {
+  readonly can: Abilities = { run: true, uploadModel: false, effective: true, files: false };
+  /** Pictures are shown by address, at once: they are fetched before anything that shows them is handed out. */
+  readonly #pictures = new Map<string, string>();
+  readonly #requests = new Map<string, RunRequest>();
+  readonly #again = new Map<string, Promise<Facts.RunFact>>();
+
+  constructor(readonly line: Line) {}
+
+  async opening(): Promise<Opening> {
+    return (await this.line.ask<Opening>("opening")).fact;
+  }
+
+  async session(): Promise<Facts.SessionFact> {
+    const session = await this.#fact<Facts.SessionFact>("session");
+    await Promise.all(session.pictures.map((picture) => this.#fetchOriginal(picture.id)));
+    return session;
+  }
+
+  network(model: string): Promise<Facts.NetworkFact> {
+    return this.#fact("network", { model });
+  }
+
+  derivation(model: string, layer: string): Promise<Facts.DerivationFact> {
+    return this.#fact("derivation", { model, layer });
+  }
+
+  kernels(model: string, layer: string): Promise<Facts.KernelsFact> {
+    return this.#fact("kernels", { model, layer });
+  }
+
+  async kernelValues(model: string, layer: string, first: number, count: number): Promise<Values> {
+    return valuesOf(await this.line.ask("kernelValues", { model, layer, first, count }));
+  }
+
+  async run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<Facts.RunFact> {
+    const started = await this.#fact<Facts.RunFact>("start", { ...request }, signal);
+    const leave = () => void this.#fact("leave", { run: started.id }).catch(() => undefined);
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      this.#requests.set(started.id, request);
+      if (started.state !== "running") {
+        await this.#fetchRead(started);
+        signal.throwIfAborted();
+        listener.started(started);
+        listener.ended(started);
+        return started;
+      }
+      listener.started(started);
+      const ended = await this.#follow(started, listener, signal);
+      listener.ended(ended);
+      return ended;
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  }
+
+  channels(run: string, layer: string): Promise<Facts.ChannelsFact> {
+    return this.#ofRun(run, () => this.#fact("channels", { run, layer }));
+  }
+
+  maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values> {
+    const given = { run, layer, level, channels, slice };
+    return this.#ofRun(run, async () => valuesOf(await this.line.ask("maps", given, signal), level));
+  }
+
+  tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values> {
+    return this.#ofRun(run, async () => valuesOf(await this.line.ask("tile", { run, ...place }, signal), place.level));
+  }
+
+  explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
+    return this.#ofRun(run, () => this.#fact("explanation", { run, layer, index, groups }));
+  }
+
+  field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {
+    return this.#ofRun(run, () => this.#fact("field", { run, layer, index }));
+  }
+
+  effective(run: string, layer: string, index: number[], signal?: AbortSignal): Promise<[Facts.EffectiveFact, Values]> {
+    return this.#ofRun(run, async () => {
+      const reply = await this.line.ask<Facts.EffectiveFact>("effective", { run, layer, index }, signal);
+      return [reply.fact, valuesOf(reply)];
+    });
+  }
+
+  pictureAddress(run: string): string {
+    return this.#pictures.get(`run ${run}`) ?? "";
+  }
+
+  originalAddress(picture: string): string {
+    return this.#pictures.get(`picture ${picture}`) ?? "";
+  }
+
+  fileAddress(): string {
+    return ""; // files are Python's: maps.save, maps[layer].png
+  }
+
+  async addPicture(file: Blob, name: string): Promise<Facts.PictureFact> {
+    const { fact } = await this.line.ask<Facts.PictureFact>("addPicture", { name }, null, await file.arrayBuffer());
+    await this.#fetchOriginal(fact.id);
+    return fact;
+  }
+
+  addModel(): Promise<Facts.ModelFact> {
+    return Promise.reject(new Error("A notebook opens models in Python"));
+  }
+
+  watch(): () => void {
+    return () => undefined; // the notebook itself tells how its kernel is
+  }
+
+  /** Asks until the run has ended; each answer holds what has arrived since. */
+  async #follow(started: Facts.RunFact, listener: RunListener | null, signal: AbortSignal | null): Promise<Facts.RunFact> {
+    const maps = [...started.maps];
+    for (;;) {
+      const { ended, ...now } = await this.#fact<Progress>("progress", { run: started.id, sent: maps.length }, signal);
+      for (const map of now.maps) {
+        maps.push(map);
+        listener?.arrived(map, maps.length, Math.max(maps.length, now.total));
+      }
+      if (!ended) continue;
+      await this.#fetchRead(now);
+      signal?.throwIfAborted();
+      return { ...now, maps };
+    }
+  }
+
+  /** Asks; where the kernel has let the run go, has it run again and asks once more. */
+  async #ofRun<T>(run: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      const request = this.#requests.get(run);
+      if (!(error instanceof Problem) || error.status !== 410 || !request) throw error;
+      let again = this.#again.get(run);
+      if (!again) {
+        again = this.#fact<Facts.RunFact>("start", { ...request })
+          .then((started) => this.#follow(started, null, null))
+          .finally(() => this.#again.delete(run));
+        this.#again.set(run, again);
+      }
+      await again;
+      return ask();
+    }
+  }
+
+  async #fact<T>(name: string, given: Record<string, unknown> = {}, signal?: AbortSignal | null): Promise<T> {
+    return (await this.line.ask<T>(name, given, signal)).fact;
+  }
+
+  async #fetchRead(run: Facts.RunFact): Promise<void> {
+    if (run.state === "done") await this.#fetch(`run ${run.id}`, "image/png", "picture", { run: run.id });
+  }
+
+  async #fetchOriginal(picture: string): Promise<void> {
+    await this.#fetch(`picture ${picture}`, "image/webp", "original", { picture });
+  }
+
+  async #fetch(key: string, type: string, name: string, given: Record<string, unknown>): Promise<void> {
+    if (this.#pictures.has(key)) return;
+    const data = await this.line.ask(name, given).then(
+      (reply) => reply.data,
+      () => null, // arrays that were fed untouched are no picture
+    );
+    if (data) this.#pictures.set(key, URL.createObjectURL(new Blob([data], { type })));
+  }
+}
+
+/** Waits for the port that the notebook's cell hands to this page. */
+export function portSource(): Promise<PortSource> {
+  return new Promise((resolve) => {
+    window.addEventListener("message", function heard(event: MessageEvent<unknown>): void {
+      const [port] = event.ports;
+      if (event.source !== window.parent || event.data !== "convlens" || !port) return;
+      window.removeEventListener("message", heard);
+      resolve(new PortSource(new Line(port)));
+    });
+  });
 }

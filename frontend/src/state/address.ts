@@ -3,9 +3,11 @@
 export const MODES = ["auto", "diverging", "sequential"] as const;
 export const SCALES = ["map", "layer", "network"] as const;
 export const SORTS = ["number", "mean", "maximum", "variance", "sparsity"] as const;
+export const TABS = ["maps", "kernels", "words"] as const;
 export type Mode = (typeof MODES)[number];
 export type ScaleOf = (typeof SCALES)[number];
 export type Sort = (typeof SORTS)[number];
+export type Tab = (typeof TABS)[number];
 
 export interface Address {
   model: string | null;
@@ -18,6 +20,8 @@ export interface Address {
   mode: Mode;
   scale: ScaleOf;
   sort: Sort;
+  /** What is shown of the layer. */
+  tab: Tab;
   /** The recipe, where it isn't the model's own. */
   recipe: Record<string, unknown> | null;
 }
@@ -32,6 +36,7 @@ export const START: Address = {
   mode: "auto",
   scale: "layer",
   sort: "number",
+  tab: "maps",
   recipe: null,
 };
 
@@ -48,6 +53,7 @@ export function format(address: Address): string {
   if (address.mode !== START.mode) query.set("colours", address.mode);
   if (address.scale !== START.scale) query.set("scale", address.scale);
   if (address.sort !== START.sort) query.set("sort", address.sort);
+  if (address.tab !== START.tab) query.set("show", address.tab);
   if (address.recipe !== null) query.set("recipe", JSON.stringify(address.recipe));
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
   return text ? `${ROOM}?${text}` : ROOM;
@@ -75,6 +81,7 @@ export function parse(hash: string): Address {
     mode: one("colours", MODES, START.mode),
     scale: one("scale", SCALES, START.scale),
     sort: one("sort", SORTS, START.sort),
+    tab: one("show", TABS, START.tab),
     recipe: object(query.get("recipe")),
   };
 }

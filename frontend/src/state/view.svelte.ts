@@ -7,7 +7,7 @@
 import { SvelteMap } from "svelte/reactivity";
 import type { MapFact, NetworkFact, PictureFact, ProblemFact, RecipeFact, RunFact, SessionFact } from "../source/facts";
 import { Problem, type Source } from "../source/source";
-import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort } from "./address";
+import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort, type Tab } from "./address";
 import { indexOf, placeOf } from "./place";
 import { arriveAt } from "./walk";
 
@@ -40,6 +40,7 @@ export class View {
   mode = $state<Mode>("auto");
   scale = $state<ScaleOf>("layer");
   sort = $state<Sort>("number");
+  tab = $state<Tab>("maps");
   recipe = $state.raw<RecipeFact | null>(null);
   hover = $state.raw<Hover | null>(null);
   /** The values that led here, oldest first: where a walk back to the picture began, and how it went on. */
@@ -111,6 +112,7 @@ export class View {
       mode: this.mode,
       scale: this.scale,
       sort: this.sort,
+      tab: this.tab,
       recipe: this.recipe as Record<string, unknown> | null,
     });
   }
@@ -180,12 +182,17 @@ export class View {
     this.#write(false);
   }
 
+  chooseTab(tab: Tab): void {
+    this.tab = tab;
+    this.#write(false);
+  }
+
   async chooseModel(model: string): Promise<void> {
     await this.#guarded(async () => {
       const network = await this.source.network(model);
       const { network: from, layerFact: layer, channel, pixel } = this;
       const place = from && layer ? arriveAt(from, { layer, channel, pixel }, network) : null;
-      const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort };
+      const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort, tab: this.tab };
       await this.#follow({ ...START, model, ...kept, ...place }, network);
     });
     this.#write(true);
@@ -243,6 +250,7 @@ export class View {
     this.mode = address.mode;
     this.scale = address.scale;
     this.sort = address.sort;
+    this.tab = address.tab;
     const names = new Set(this.network.layers.map((layer) => layer.name));
     this.layer = address.layer !== null && names.has(address.layer) ? address.layer : this.#firstLayer();
     this.channel = address.channel;
@@ -346,7 +354,7 @@ export class View {
 
   /** Writes the address; `push` makes it a step that the back button undoes. */
   #write(push: boolean): void {
-    if (typeof location === "undefined") return;
+    if (typeof location === "undefined" || location.protocol === "about:") return; // a frame within a page has no address of its own
     const address = this.address;
     if (location.hash === address) return;
     if (push) history.pushState(null, "", address);
