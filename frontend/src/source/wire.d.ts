@@ -523,6 +523,8 @@ export interface components {
         /**
          * ExplanationFact
          * @description How one value came about; ``groups`` and ``terms`` hold the largest, largest first.
+         *
+         *     ``reduced``: why the numbers aren't all the framework's own, where a report had to reduce them.
          */
         ExplanationFact: {
             /** Activation */
@@ -553,6 +555,8 @@ export interface components {
             layer: string;
             /** Op */
             op: string;
+            /** Reduced */
+            reduced?: string | null;
             /** Residual */
             residual: number | ("NaN" | "Infinity" | "-Infinity") | null;
             /** Rule */

@@ -44,6 +44,11 @@ export class Convolver {
     this.#runs = groupsOf(order, this.#terms.length);
   }
 
+  /** What it takes in memory beside its source. */
+  get bytes(): number {
+    return this.#sheets.own + this.#terms.byteLength;
+  }
+
   /** Rows `from` to `to` (not included) of one filter's map at one depth, written into `into` from `at` on. */
   rows(filter: number, depth: number, from: number, to: number, into: Float32Array, at: number): void {
     const columns = this.#grid.outputs[2] as number;

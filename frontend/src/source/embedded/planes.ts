@@ -66,15 +66,27 @@ export function meansInto(part: Part, level: number, into: Float32Array, at: num
   }
 }
 
-/** A map of means at `level`, repeated where a finer level is asked for, averaged where a coarser one is. */
-export function fromMeans(means: Part, level: number, wanted: number, rows: number, columns: number, into: Float32Array, at: number): void {
-  if (wanted >= level) {
-    meansInto(means, wanted - level, into, at);
+/** What is wanted of a map: rows and columns `from` to `to` (not included), counted at `level`. */
+export interface Wanted {
+  level: number;
+  rows: [number, number];
+  columns: [number, number];
+}
+
+/** A part of a map of means at `level`: repeated where a finer level is wanted, averaged where a coarser one is. */
+export function fromMeans(means: Part, level: number, wanted: Wanted, into: Float32Array, at: number): void {
+  const [top, bottom] = wanted.rows;
+  const [left, right] = wanted.columns;
+  if (wanted.level >= level) {
+    const scale = 2 ** (wanted.level - level);
+    const rows = Math.min(bottom * scale, means.rows) - top * scale;
+    const columns = Math.min(right * scale, means.columns) - left * scale;
+    meansInto({ ...means, first: means.first + top * scale * means.stride + left * scale, rows, columns }, wanted.level - level, into, at);
     return;
   }
-  const shift = level - wanted;
-  for (let row = 0; row < rows; row++) {
+  const shift = level - wanted.level;
+  for (let row = top, to = at; row < bottom; row++) {
     const from = means.first + (row >> shift) * means.stride;
-    for (let n = 0; n < columns; n++) into[at + row * columns + n] = means.data[from + (n >> shift)] as number;
+    for (let n = left; n < right; n++) into[to++] = means.data[from + (n >> shift)] as number;
   }
 }

@@ -17,6 +17,8 @@ export interface Grid {
 
 export interface Sheets {
   data: Float32Array;
+  /** Bytes that are no part of the source. */
+  own: number;
   /** From one row of a sheet to the next. */
   width: number;
   /** Where the value lies in `data` that tap (depth, row, column) of a channel reads for the output (depth, 0, 0). */
@@ -43,7 +45,7 @@ export function sheetsOf(grid: Grid, source: Float32Array, channels: number, siz
   const [front, top, left] = grid.before as [number, number, number];
   const alone = down === 1 && right === 1;
   const fits = [front, top, left].every((before) => before === 0) && needed.every((need, n) => need <= at(sizes, n));
-  if (alone && fits) return sheets(grid, source, { depths: deep, high, wide, down, right });
+  if (alone && fits) return sheets(grid, source, 0, { depths: deep, high, wide, down, right });
 
   const sheetHigh = Math.ceil(rows / down);
   const sheetWide = Math.ceil(columns / right);
@@ -70,13 +72,14 @@ export function sheetsOf(grid: Grid, source: Float32Array, channels: number, siz
       }
     }
   }
-  return sheets(grid, data, { depths, high: sheetHigh, wide: sheetWide, down, right });
+  return sheets(grid, data, data.byteLength, { depths, high: sheetHigh, wide: sheetWide, down, right });
 }
 
-function sheets(grid: Grid, data: Float32Array, size: { depths: number; high: number; wide: number; down: number; right: number }): Sheets {
+function sheets(grid: Grid, data: Float32Array, own: number, size: { depths: number; high: number; wide: number; down: number; right: number }): Sheets {
   const { depths, high, wide, down, right } = size;
   return {
     data,
+    own,
     width: wide,
     at(channel, outputDepth, tap) {
       const depth = outputDepth * at(grid.stride, 0) + at(tap, 0) * at(grid.dilation, 0);

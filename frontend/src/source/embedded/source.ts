@@ -1,8 +1,150 @@
-/** The source that a report carries in its own file. */
-import { HttpSource } from "../http";
+/** The source that a report carries in its own file: nothing is asked of anyone, everything is worked out in the page. */
+import { t } from "../../words";
+import type * as Facts from "../facts";
+import { Problem, type Abilities, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "../source";
+import { Asker } from "./asker";
+import type { Found, Given, What } from "./asking";
+import { FORMAT, VERSION, type Contents } from "./contents";
+import { NotHeld, type Reason } from "./keeper";
 
-export class EmbeddedSource extends HttpSource {
+export class EmbeddedSource implements Source {
+  readonly can: Abilities = { run: false, uploadModel: false, effective: false, files: false };
+  readonly #contents: Contents;
+  readonly #asker: Asker;
+  readonly #texts: (blob: number) => string;
+  /** The blob of the picture as the network reads it, by run. */
+  readonly #pictures = new Map<string, number | null>();
+
   static isHere(): boolean {
     return document.getElementById("convlens-contents") !== null;
   }
+
+  constructor(contents: Contents = contentsOf(document), texts = (blob: number): string => textIn(document, blob), asker?: Asker) {
+    this.#contents = contents;
+    this.#texts = texts;
+    this.#asker = asker ?? new Asker({ models: contents.models, runs: contents.runs }, texts);
+  }
+
+  async session(): Promise<Facts.SessionFact> {
+    const { format, version, session } = this.#contents;
+    if (format !== FORMAT || version > VERSION) {
+      const expected = `${FORMAT}, ${VERSION}`;
+      throw new Problem({ problem: t("file.newer"), expected, received: `${format}, ${version}`, hint: t("file.newerHint") });
+    }
+    return session;
+  }
+
+  network(model: string): Promise<Facts.NetworkFact> {
+    return this.#ask("network", [model]);
+  }
+
+  derivation(model: string, layer: string): Promise<Facts.DerivationFact> {
+    return this.#ask("derivation", [model, layer]);
+  }
+
+  kernels(model: string, layer: string): Promise<Facts.KernelsFact> {
+    return this.#ask("kernels", [model, layer]);
+  }
+
+  kernelValues(model: string, layer: string, first: number, count: number): Promise<Values> {
+    return this.#ask("kernelValues", [model, layer, first, count]);
+  }
+
+  /** The run that the file holds of this model on this picture. */
+  async run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<Facts.RunFact> {
+    const listed = this.#contents.runs.find((run) => run.model === request.model && run.picture === request.picture);
+    if (!listed || request.recipe) throw new Problem({ problem: t("file.noRun"), expected: "", received: "", hint: t("file.noRunHint") });
+    const { run, picture } = await this.#ask("open", [listed.id]);
+    signal.throwIfAborted();
+    this.#pictures.set(run.id, picture);
+    listener.started(run);
+    listener.ended(run);
+    return run;
+  }
+
+  channels(run: string, layer: string): Promise<Facts.ChannelsFact> {
+    return this.#ask("channels", [run, layer]);
+  }
+
+  maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values> {
+    return this.#ask("maps", [run, layer, level, channels, slice], signal);
+  }
+
+  tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values> {
+    return this.#ask("tile", [run, { ...place }], signal);
+  }
+
+  async explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
+    const [fact, reason] = await this.#ask("explanation", [run, layer, [...index], groups]);
+    return "input" in fact ? fact : { ...fact, reduced: reason && inWords(reason) };
+  }
+
+  field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {
+    return this.#ask("field", [run, layer, [...index]]);
+  }
+
+  effective(): Promise<[Facts.EffectiveFact, Values]> {
+    return Promise.reject(cannot());
+  }
+
+  pictureAddress(run: string): string {
+    const blob = this.#pictures.get(run);
+    return blob === null || blob === undefined ? "" : address(this.#texts(blob));
+  }
+
+  originalAddress(picture: string): string {
+    const blob = this.#contents.originals[picture];
+    return blob === undefined ? "" : address(this.#texts(blob));
+  }
+
+  fileAddress(): string {
+    return "";
+  }
+
+  addPicture(): Promise<Facts.PictureFact> {
+    return Promise.reject(cannot());
+  }
+
+  addModel(): Promise<Facts.ModelFact> {
+    return Promise.reject(cannot());
+  }
+
+  watch(): () => void {
+    return () => undefined;
+  }
+
+  async #ask<W extends What>(what: W, given: Given<W>, signal?: AbortSignal): Promise<Found<W>> {
+    try {
+      return await this.#asker.ask(what, given, signal);
+    } catch (error) {
+      if (!(error instanceof NotHeld)) throw error;
+      throw new Problem({ problem: inWords(error.reason), expected: "", received: "", hint: t("file.missingHint") });
+    }
+  }
+}
+
+function contentsOf(page: Document): Contents {
+  return JSON.parse(page.getElementById("convlens-contents")?.textContent ?? "{}") as Contents;
+}
+
+function textIn(page: Document, blob: number): string {
+  return page.getElementById(`convlens-blob-${blob}`)?.textContent?.trim() ?? "";
+}
+
+/** A picture in the address itself; base64 tells by its first letters what it is. */
+function address(base64: string): string {
+  const type = base64.startsWith("iVBOR") ? "png" : base64.startsWith("UklGR") ? "webp" : "jpeg";
+  return `data:image/${type};base64,${base64}`;
+}
+
+function cannot(): Problem {
+  return new Problem({ problem: t("file.cannot"), expected: "", received: "", hint: t("file.cannotHint") });
+}
+
+/** Why something isn't exact, or isn't there. */
+function inWords(reason: Reason): string {
+  if ("says" in reason) return reason.says;
+  if ("unlike" in reason) return t("file.unlike", { layer: reason.unlike });
+  if ("missing" in reason) return t("file.missing", { layer: reason.missing });
+  return t(reason.coding === "q8" ? "file.weights8" : "file.weights16", { layer: reason.weights });
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -263,7 +263,10 @@ class StepFact(TypedDict):
 
 
 class ExplanationFact(TypedDict):
-    """How one value came about; ``groups`` and ``terms`` hold the largest, largest first."""
+    """How one value came about; ``groups`` and ``terms`` hold the largest, largest first.
+
+    ``reduced``: why the numbers aren't all the framework's own, where a report had to reduce them.
+    """
 
     layer: str
     op: str
@@ -288,6 +291,7 @@ class ExplanationFact(TypedDict):
     folded_sum: Num | None
     terms: list[TermFact]
     terms_total: int
+    reduced: NotRequired[str | None]
 
 
 class PictureValueFact(TypedDict):
