@@ -45,7 +45,7 @@ class _Composer:
     def __post_init__(self) -> None:
         slide, look = self.slide, self.look
         self.measures = Measures(look.cell)
-        self.cell, self.gap = look.cell, max(1, look.cell // 28)
+        self.cell, self.gap = look.cell, max(1, look.cell // 20)
         self.kernel = weights_of(slide)
         self.sums = self.kernel is not None and len(slide.workings[0].window) > 1
         self.beyond = len(slide.workings[0].window) - len(slide.planes) if self.sums else 0
@@ -182,7 +182,7 @@ class _Composer:
     def _kernels(self, kernel: Floats) -> None:
         colours, measures = self.look.colours, self.measures
         fill = colours.tinted(colours.window)
-        size = fitting([telling.number(float(w)) for w in kernel.flat], self.cell - 6, measures.text)
+        size = fitting([telling.number(float(w)) for w in kernel.flat], self.cell - 6, measures.value)
         turned = ", turned by 180°" if self.slide.transposed else ""
         for number, weights in enumerate(kernel):
             y = self._centre(number) - len(weights) * self.cell // 2
@@ -217,7 +217,7 @@ class _Composer:
             rows = [[*row, self.bias] for row in rows]
             self._aside(self.bias_y, "bias")
         fill = self.look.colours.tinted(self.look.colours.window)
-        size = fitting([telling.number(value) for row in rows for value in row], wide - 6, self.measures.text)
+        size = fitting([telling.number(value) for row in rows for value in row], wide - 6, self.measures.value)
         for number, y in enumerate(places):
             if number < shown:
                 self._sign(left, self.sums_x, y + cell // 2, "=")
@@ -249,7 +249,7 @@ class _Composer:
             self._sign(self.input_x + self.columns * self.cell, self.output_x, self._centre(0), word)
         self._say(self.output_x, self.output_y, self._output_caption())
         texts = [telling.number(value) for value in slide.values]
-        size = fitting(texts, self.cell - 6, self.measures.text)
+        size = fitting(texts, self.cell - 6, self.measures.value)
         scale = scales.scale_for(list(slide.values))
         for frame, (row, column) in enumerate(slide.places):
             at, beside = row - slide.rows.outputs[0], column - slide.columns.outputs[0]
@@ -326,7 +326,7 @@ class _Composer:
             return []
         colours, weights = self.look.colours, self.kernel[number]
         texts = [telling.number(float(weight)) for weight in weights.flat]
-        size = fitting(texts, self.cell - 6, max(8, self.measures.of(0.24)))
+        size = fitting(texts, self.cell - 6, max(8, self.measures.of(0.27)))
         if not size:
             return []
         ground = mixed(colours.tinted(colours.input), colours.window, 0.22)
@@ -367,7 +367,9 @@ class _Composer:
             for row in range(self.rows)
             for column in range(self.columns)
         }
-        size = fitting([telling.number(v) for v in values.values() if v is not None], self.cell - 6, self.measures.text)
+        size = fitting(
+            [telling.number(v) for v in values.values() if v is not None], self.cell - 6, self.measures.value
+        )
         if not size:
             return
         raised = isinstance(slide.operation, Convolution) and not look.shade

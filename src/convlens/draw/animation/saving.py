@@ -38,6 +38,8 @@ MOST_PIXELS = 100_000_000
 
 _MOST_COLOURS = 255  # one of a GIF's 256 is left for what doesn't change from a frame to the next
 
+_EXIF_SOFTWARE = 0x0131
+
 Codes = npt.NDArray[np.uint32]
 
 _FRAME = re.compile(r"%0?(\d*)d")
@@ -184,14 +186,16 @@ def _of_pillow(stage: Stage, look: Look, kind: str) -> bytes:
 
     if kind == ".webp":
         first, *others = [Image.fromarray(made) for made in frames(stage)]
-        first.save(buffer, "WEBP", append_images=others, lossless=True, quality=60, method=3, **options)
+        about = Image.Exif()
+        about[_EXIF_SOFTWARE] = "convlens"
+        first.save(buffer, "WEBP", append_images=others, exif=about, lossless=True, quality=60, method=3, **options)
         return buffer.getvalue()
     found = colours_of(stage)
     few = len(found) <= _MOST_COLOURS
     first, *others = _indexed(stage, found) if few else [Image.fromarray(made) for made in frames(stage)]
-    about = PngInfo()
-    about.add_text("Software", "convlens")
-    first.save(buffer, "PNG", append_images=others, pnginfo=about, **options)
+    words = PngInfo()
+    words.add_text("Software", "convlens")
+    first.save(buffer, "PNG", append_images=others, pnginfo=words, **options)
     return buffer.getvalue()
 
 

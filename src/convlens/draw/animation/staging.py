@@ -99,6 +99,11 @@ class Measures:
         return max(11, self.of(0.36))
 
     @property
+    def value(self) -> int:
+        """The size of the numbers in the cells."""
+        return max(9, self.of(0.4))
+
+    @property
     def small(self) -> int:
         """The size of what stands back."""
         return max(10, self.of(0.3))

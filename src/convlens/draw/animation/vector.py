@@ -45,10 +45,11 @@ class _Document:
         body = "\n".join(filter(None, (self._part(part) for part in stage.parts)))
         rest = f"@media(prefers-reduced-motion:reduce){{.{self.own} g{{animation:none!important}}}}"
         ink = theme.hexadecimal(stage.page)
+        own = f'class="{self.own}" role="img" font-family="{theme.SANS_SERIF}"'
         size = f'width="{stage.width}" height="{stage.height}" viewBox="0 0 {stage.width} {stage.height}"'
         self.text = "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} class="{self.own}" role="img" font-family="{theme.SANS_SERIF}">',
+                f'<svg xmlns="http://www.w3.org/2000/svg" {size} {own}>',
                 f"<title>{escape(stage.title)}</title>",
                 f"<desc>{escape(stage.description)}</desc>",
                 "<metadata>convlens</metadata>",

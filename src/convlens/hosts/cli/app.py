@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from convlens.errors import ConvlensError
-from convlens.hosts.cli import explaining, facts, files, interrupts, looking, reporting, showing, terminal, viewing
+from convlens.hosts.cli import (
+    animating,
+    explaining,
+    facts,
+    files,
+    interrupts,
+    looking,
+    reporting,
+    showing,
+    terminal,
+    viewing,
+)
 from convlens.hosts.cli.command import PipeClosedError, StoppedError
 from convlens.hosts.cli.options import examples
 
@@ -34,7 +45,7 @@ app = typer.Typer(
         ("a model of your own, in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
     ),
 )
-for part in (viewing, reporting, facts, looking, explaining, files, showing):
+for part in (viewing, reporting, facts, looking, explaining, files, animating, showing):
     part.add_to(app)
 
 

@@ -1,0 +1,84 @@
+"""A window that slides over a real layer: its own input, its own kernel, the framework's own values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convlens.draw.animation import Slide, slide
+from convlens.draw.animation.sliding import cropped
+from convlens.errors import InputError
+from convlens.lens import addressing
+from convlens.network import Convolution, Network, Pooling
+
+if TYPE_CHECKING:
+    from convlens.lens.maps import FeatureMaps
+
+USUAL = (4, 4)
+"""Rows and columns of the output that are made, unless more are asked for."""
+
+
+def sliding(
+    maps: FeatureMaps,
+    layer: str,
+    channel: int = 0,
+    at: tuple[int, ...] | None = None,
+    size: tuple[int, int] = USUAL,
+) -> Slide:
+    """Lay out a part of a convolution's or a pooling's output for an animation.
+
+    Args:
+        maps: the run; the layer's inputs are fetched where they weren't kept.
+        layer: its name.
+        channel: which of its channels.
+        at: the (row, column) in the middle of the part, (column,) in 1-D; where the value of the largest magnitude is
+            by default.
+        size: how many rows and columns of the output.
+
+    Raises:
+        LayerNotFoundError, ChannelError, InputError: no such layer, channel or place.
+        DrawingError: no window slides in this layer, or there is too much to show.
+
+    >>> import convlens, numpy as np
+    >>> lens = convlens.sketch("conv 2 3x3 | maxpool 2x2", input_shape=(3, 12, 12), seed=0)
+    >>> found = sliding(lens.feature_maps(np.full((12, 12, 3), 100, np.uint8)), "maxpool", channel=1, size=(2, 3))
+    >>> len(found), found.layer.name
+    (6, 'maxpool')
+    """
+    made = maps.value(maps.network[layer].name)
+    addressing.check_channel(layer, made.shape, channel)
+    sources, weights = maps._reads(layer)
+    spatial = made.shape[1:]
+    if at is not None and (
+        len(at) != len(spatial) or not all(0 <= n < side for n, side in zip(at, spatial, strict=True))
+    ):
+        raise InputError(
+            "No such place in the map",
+            expected=f"a place inside {' x '.join(map(str, spatial)) or 'one value'}",
+            received=",".join(map(str, at)),
+        )
+    if at is None:
+        sizes = np.abs(np.nan_to_num(made[channel].astype(np.float64)))
+        at = tuple(int(n) for n in np.unravel_index(int(sizes.argmax()), spatial)) if spatial else ()
+    if len(spatial) == 1:
+        spatial, at = (1, *spatial), (0, *at)
+    outputs = cropped(spatial, (at[0], at[1]), size) if len(spatial) == 2 else None
+    return slide(maps.network[layer], sources[0], weights, channel=channel, outputs=outputs, values=made)
+
+
+def first_layer(network: Network) -> str:
+    """The first layer in which a window slides.
+
+    Raises:
+        InputError: there is none.
+    """
+    for layer in network:
+        if isinstance(layer.operation, Convolution) and len(layer.operation.kernel_size) < 3:
+            return layer.name
+    for layer in network:
+        if isinstance(layer.operation, Pooling) and len(layer.operation.kernel_size) < 3:
+            return layer.name
+    raise InputError(
+        "No window slides in this network", expected="a convolution or a pooling, 1-D or 2-D", received=network.name
+    )
