@@ -1,5 +1,6 @@
 /** A walk from model to model: where one arrives, what is new, and what isn't offered. */
 import { describe, expect, it } from "vitest";
+import { gridOf, sizeToSee } from "../src/panels/maps/layout";
 import { partsOf } from "../src/panels/walk/sketch";
 import type { FieldFact, LayerFact, ModelFact, NetworkFact, SessionFact } from "../src/source/facts";
 import { arriveAt, stepsOf, walk } from "../src/state/walk";
@@ -87,5 +88,19 @@ describe("the steps of a walk", () => {
     expect(view.mode).toBe("sequential");
     expect(view.layer).toBe("conv");
     expect(walk(view, 1)).toBe(false);
+  });
+});
+
+describe("few maps", () => {
+  it.each([
+    [3, 678, 626, 1438, 1078],
+    [1, 678, 626, 287, 215],
+    [6, 1240, 900, 30, 90],
+    [2, 400, 900, 50, 50],
+  ])("are as large as all %i of them are seen in %i x %i", (count, width, height, rows, columns) => {
+    const size = sizeToSee(count, width, height, rows, columns);
+    expect(gridOf(count, width, size, rows, columns).height).toBeLessThanOrEqual(height);
+    const seen = Array.from({ length: 2000 }, (_, n) => gridOf(count, width, n + 1, rows, columns)).filter((grid) => grid.height <= height);
+    expect(gridOf(count, width, size, rows, columns).wide).toBeGreaterThanOrEqual(Math.max(...seen.map((grid) => grid.wide)) - 1); // a height is rounded
   });
 });

@@ -18,6 +18,8 @@ export interface Grid {
 export const GAP = 8;
 export const EDGE = 10;
 export const LABEL = 16;
+/** The longer side of a map, at most. */
+export const LARGEST = 720;
 // Sequences are a value or a few high: they are drawn higher than they are, to be seen at all.
 const FLATTEST = 1 / 6;
 const TALLEST = 3;
@@ -35,6 +37,19 @@ export function gridOf(count: number, width: number, size: number, rows: number,
   const stepX = wide + GAP;
   const stepY = tall + LABEL + GAP;
   return { count, across, down, wide, tall, stepX, stepY, height: 2 * EDGE + down * stepY - GAP };
+}
+
+/** How large maps can be that are all seen at once: their longer side, as `gridOf` takes it; 0 where there is no room. */
+export function sizeToSee(count: number, width: number, height: number, rows: number, columns: number): number {
+  const ratio = Math.min(Math.max(rows / columns, FLATTEST), TALLEST);
+  let widest = 0;
+  for (let across = 1; across <= count; across++) {
+    const wide = (width - 2 * EDGE + GAP) / across - GAP;
+    const tall = (height - 2 * EDGE + GAP) / Math.ceil(count / across) - LABEL - GAP;
+    widest = Math.max(widest, Math.min(wide, tall / ratio));
+  }
+  const wide = Math.max(Math.floor(widest), 0);
+  return ratio > 1 ? wide * ratio : wide;
 }
 
 /** The top left corner of a map. */
