@@ -20,6 +20,7 @@ from convlens.draw.strips import draw_vector
 from convlens.engines.base import Array
 from convlens.errors import ChannelError, ConvlensError
 from convlens.lens import addressing, effective
+from convlens.lens.showing import Shows
 from convlens.network import Layer, Shape
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class SweptMap:
         return bool(self.agreeing.all())
 
 
-class FeatureMap:
+class FeatureMap(Shows):
     """The maps of one layer.
 
     ``layer`` holds its facts. ``array`` is float32, channels first, without batch axis: (channels, rows, columns);
@@ -131,6 +132,11 @@ class FeatureMap:
     def name(self) -> str:
         """The layer's name."""
         return self.layer.name
+
+    @property
+    def maps(self) -> FeatureMaps | None:
+        """The maps of the whole run, where this layer stands among them."""
+        return self._maps
 
     @property
     def array(self) -> Array:

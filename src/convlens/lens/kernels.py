@@ -16,13 +16,15 @@ from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.errors import ChannelError
 from convlens.lens.feature_map import Statistics
+from convlens.lens.showing import Shows
 from convlens.network import Convolution, Layer, Network
 
 if TYPE_CHECKING:
     from convlens.draw.figures import Axes, Figure
+    from convlens.lens.opened import Lens
 
 
-class Kernels:
+class Kernels(Shows):
     """The kernels of one convolution.
 
     ``array`` is float32, (filters, channels per group, rows, columns); ``bias`` is (filters,) or ``None``.
@@ -37,11 +39,20 @@ class Kernels:
     ('float32', (3, 3, 3), True)
     """
 
-    def __init__(self, layer: Layer, array: NDArray[Any], bias: NDArray[Any] | None, *, reads_colour: bool) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        array: NDArray[Any],
+        bias: NDArray[Any] | None,
+        *,
+        reads_colour: bool,
+        lens: Lens | None = None,
+    ) -> None:
         self.layer = layer
         self.array = array
         self.bias = bias
         self.reads_colour = reads_colour
+        self.lens = lens
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from convlens.lens.opened import Lens
 
 
-class FeatureMaps(Mapping[str, FeatureMap]):
+class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     """Every kept layer of one run, in execution order: a mapping from layer name to :class:`FeatureMap`.
 
     ``network`` is the path that this picture took; ``picture`` and ``recipe`` tell what it was fed with (``None`` where

@@ -18,13 +18,14 @@ from convlens.lens.explanation import Explanation
 from convlens.lens.intake import FREE_SIZE, Intake, Prepared, RecipeSource
 from convlens.lens.kernels import Kernels, reads_colour
 from convlens.lens.maps import FeatureMaps
+from convlens.lens.showing import Shows
 from convlens.lens.summary import Summary
 from convlens.lens.walking import AT_ONCE, Walk
 from convlens.network import Convolution, FreeShape, Input, Layer, Network, Shape
 from convlens.pictures import Recipe
 
 
-class Lens:
+class Lens(Shows):
     """An opened model.
 
     ``model`` is what was opened. ``network`` is the model as data: the path that the last picture took, or before any
@@ -137,7 +138,8 @@ class Lens:
                 else "This network has no convolution.",
             )
         weights = self._engine.weights(found.name)
-        return Kernels(found, weights["kernel"], weights.get("bias"), reads_colour=reads_colour(self.network, found))
+        colour = reads_colour(self.network, found)
+        return Kernels(found, weights["kernel"], weights.get("bias"), reads_colour=colour, lens=self)
 
     def feature_maps(
         self,

@@ -1,7 +1,8 @@
-"""From maps to the host that shows them in the browser.
+"""From the lens to the hosts that show it: in the browser, in a notebook's cell.
 
 A host stands above the lens, which never imports one. This is the one place where the way leads upwards, because
-``maps.serve()`` is what a person types; the host is named here and looked up when it is asked for.
+``maps.serve()``, or ``maps`` alone in a notebook, is what a person types; the hosts are named here and looked up when
+they are asked for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from convlens.lens.maps import FeatureMaps
 
 _HOST = "convlens.hosts.viewing"
+_NOTEBOOK = "convlens.hosts.notebook.showing"
 _REPORT = "convlens.hosts.report"
 
 
@@ -26,3 +28,14 @@ def report(maps: FeatureMaps, path: Path, **options: Any) -> Path:
 def serve(maps: FeatureMaps, **options: Any) -> None:
     """Have the server show these maps."""
     import_module(_HOST).serve(maps, **options)
+
+
+class Shows:
+    """What shows itself as the live viewer in a notebook: a lens, its maps, one layer's, its kernels."""
+
+    def _ipython_display_(self) -> None:
+        import_module(_NOTEBOOK).display(self)
+
+    def _display_(self) -> object:
+        """The same for marimo."""
+        return import_module(_NOTEBOOK).live(self)

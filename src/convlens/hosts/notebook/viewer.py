@@ -1,0 +1,164 @@
+"""The viewer as a widget: what it shows can be seen and set from Python."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+import anywidget
+import traitlets
+
+from convlens.errors import ChannelError, ConvlensError, InputError
+from convlens.hosts import viewing
+from convlens.hosts.notebook import frame
+from convlens.hosts.notebook.asking import Answer, answer
+from convlens.hosts.server.desk import Desk
+from convlens.lens import channels
+from convlens.lens.tiles import as_planes
+
+if TYPE_CHECKING:
+    from convlens.lens import FeatureMaps, Lens
+
+Tab = Literal["maps", "kernels"]
+Pixel = tuple[int, int]
+
+
+class Viewer(anywidget.AnyWidget):
+    """The live viewer of a lens, or of its maps on one picture.
+
+    ``layer``, ``channel`` and ``pixel`` (row, column; ``None`` where none is chosen) are what the page shows: they can
+    be read, watched with ``observe``, and set. ``height`` is the cell's, in pixels.
+
+    Raises:
+        LayerNotFoundError, ChannelError, InputError: what was set isn't there; nothing has changed then.
+
+    >>> import convlens, numpy as np
+    >>> maps = convlens.sketch("conv 2 3x3 | relu", input_shape=(3, 8, 8)).feature_maps(np.zeros((8, 8, 3), np.uint8))
+    >>> view = Viewer(maps.lens, maps)
+    >>> view.layer = "relu"
+    >>> view.pixel = 2, 3
+    >>> view.layer, view.channel, view.pixel
+    ('relu', 0, (2, 3))
+    """
+
+    _esm = files(__package__).joinpath("widget.js").read_text("utf-8")
+    _title = traitlets.Unicode("convlens").tag(sync=True)
+    _kept = traitlets.Unicode("").tag(sync=True)
+
+    layer = traitlets.Unicode("").tag(sync=True)
+    channel = traitlets.Int(0).tag(sync=True)
+    pixel = traitlets.Tuple(traitlets.Int(), traitlets.Int(), allow_none=True, default_value=None).tag(sync=True)
+    height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
+
+    def __init__(
+        self,
+        lens: Lens,
+        maps: FeatureMaps | None = None,
+        *,
+        layer: str | None = None,
+        tab: Tab = "maps",
+        kept: str = "",
+        **options: Any,
+    ) -> None:
+        self._lens, self._maps, self._tab = lens, maps, tab
+        self._network = lens.network if maps is None else maps.network
+        self._from_page = False
+        self._desk = Desk()
+        viewing.add_model(self._desk, self._network.name, lens)
+        if maps is not None:
+            viewing.add_maps(self._desk, maps)
+        names = [found.name for found in self._network]
+        first = next((found.name for found in self._network if found.has_kernels), names[0] if names else "")
+        super().__init__(_title=f"convlens: {self._network.name}", _kept=kept, **options)
+        self.on_msg(self._asked)
+        self.layer = layer if layer is not None else first
+
+    # --- what is chosen
+
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        name = str(proposal["value"])
+        if name:
+            _ = self._network[name]
+        return name
+
+    @traitlets.validate("channel")
+    def _check_channel(self, proposal: Any) -> int:
+        number, shape = int(proposal["value"]), self._shape()
+        if shape is not None and not 0 <= number < shape[0]:
+            raise ChannelError(
+                f"{self.layer} has no channel {number}", expected=f"0 to {shape[0] - 1}", received=str(number)
+            )
+        return number
+
+    @traitlets.validate("pixel")
+    def _check_pixel(self, proposal: Any) -> Pixel | None:
+        place = proposal["value"]
+        if place is None:
+            return None
+        row, column = int(place[0]), int(place[1])
+        shape = self._shape()
+        if shape is not None and not (0 <= row < shape[2] and 0 <= column < shape[3]):
+            raise InputError(
+                f"{self.layer} has no pixel at row {row}, column {column}",
+                expected=f"rows 0 to {shape[2] - 1}, columns 0 to {shape[3] - 1}",
+                received=f"{row}, {column}",
+            )
+        return row, column
+
+    @traitlets.observe("layer")
+    def _follow_layer(self, _change: Any) -> None:
+        """Another layer begins at its strongest channel, without a pixel, as it does in the page."""
+        if self._from_page:
+            return
+        self.set_trait("pixel", None)
+        self.channel = 0 if self._maps is None or self.layer not in self._maps else self._strongest()
+
+    def _strongest(self) -> int:
+        assert self._maps is not None
+        return channels.survey(self._maps[self.layer].array).strongest
+
+    def _shape(self) -> tuple[int, ...] | None:
+        """The chosen layer's maps as (channels, slices, rows, columns), where they are known."""
+        if self._maps is None or self.layer not in self._maps:
+            return None
+        return as_planes(self._maps[self.layer].array).shape
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the page has chosen arrives: all at once."""
+        self._from_page = True
+        try:
+            super().set_state(sync_data)
+        finally:
+            self._from_page = False
+
+    # --- what the page asks
+
+    def _asked(self, _widget: Any, content: Any, buffers: list[Any]) -> None:
+        if not isinstance(content, dict) or "ask" not in content:
+            return
+        view, asked, given = content.get("view", ""), str(content["ask"]), content.get("with") or {}
+        to = {"view": view, "id": content.get("id")}
+        if asked == "page":
+            try:
+                page = frame.page(dark=given.get("dark"))
+            except ConvlensError as error:
+                page = frame.notice(f"{error}")
+            self.send({**to, "page": True}, [page.encode()])
+            return
+        if asked == "opening":
+            found = Answer({"layer": self.layer, "channel": self.channel, "pixel": self.pixel, "tab": self._tab})
+        else:
+            file = bytes(buffers[0]) if buffers else None
+            found = answer(self._desk, f"{self.model_id}-{view}", asked, given, file)
+        told, data = found.message()
+        self.send({**to, **told}, data)
+
+    def __repr__(self) -> str:
+        what = repr(self._lens) if self._maps is None else repr(self._maps)
+        return f"Viewer of {what}"
+
+    def close(self) -> None:
+        """Take the viewer from the page, and let its maps go."""
+        self._desk.close()
+        super().close()
