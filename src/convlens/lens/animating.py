@@ -10,13 +10,12 @@ from convlens.draw.animation import Slide, slide
 from convlens.draw.animation.sliding import cropped
 from convlens.errors import InputError
 from convlens.lens import addressing
-from convlens.network import Convolution, Network, Pooling
+from convlens.network import Convolution, Network, Operation, Pooling
 
 if TYPE_CHECKING:
     from convlens.lens.maps import FeatureMaps
 
-USUAL = (4, 4)
-"""Rows and columns of the output that are made, unless more are asked for."""
+_USUAL, _LEAST, _ROOM = 4, 2, 14  # output values along an axis, and the input values that they may need there
 
 
 def sliding(
@@ -24,7 +23,7 @@ def sliding(
     layer: str,
     channel: int = 0,
     at: tuple[int, ...] | None = None,
-    size: tuple[int, int] = USUAL,
+    size: tuple[int, int] | None = None,
 ) -> Slide:
     """Lay out a part of a convolution's or a pooling's output for an animation.
 
@@ -34,7 +33,7 @@ def sliding(
         channel: which of its channels.
         at: the (row, column) in the middle of the part, (column,) in 1-D; where the value of the largest magnitude is
             by default.
-        size: how many rows and columns of the output.
+        size: how many rows and columns of the output; up to 4 x 4 by default, fewer where the windows lie far apart.
 
     Raises:
         LayerNotFoundError, ChannelError, InputError: no such layer, channel or place.
@@ -63,8 +62,25 @@ def sliding(
         at = tuple(int(n) for n in np.unravel_index(int(sizes.argmax()), spatial)) if spatial else ()
     if len(spatial) == 1:
         spatial, at = (1, *spatial), (0, *at)
-    outputs = cropped(spatial, (at[0], at[1]), size) if len(spatial) == 2 else None
-    return slide(maps.network[layer], sources[0], weights, channel=channel, outputs=outputs, values=made)
+    found = maps.network[layer]
+    asked = size or usual(found.operation)
+    outputs = cropped(spatial, (at[0], at[1]), asked) if len(spatial) == 2 else None
+    return slide(found, sources[0], weights, channel=channel, outputs=outputs, values=made)
+
+
+def usual(operation: Operation | None) -> tuple[int, int]:
+    """How many rows and columns of the output fit into one look.
+
+    >>> usual(Pooling("max", (5, 5), (5, 5), (1, 1), ((0, 0), (0, 0))))
+    (2, 2)
+    """
+    if not isinstance(operation, (Convolution, Pooling)):
+        return _USUAL, _USUAL
+    sides = []
+    for kernel, stride, dilation in zip(operation.kernel_size, operation.stride, operation.dilation, strict=True):
+        extent = dilation * (kernel - 1) + 1
+        sides.append(min(max((_ROOM - extent) // stride + 1, _LEAST), _USUAL))
+    return (sides[0], sides[1]) if len(sides) == 2 else (1, sides[-1])
 
 
 def first_layer(network: Network) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 
 from convlens.arithmetic.rounding import Floats
 from convlens.draw import colours as scales
@@ -52,6 +53,8 @@ class _Composer:
         self.bias = slide.workings[0].bias
         self.rows, self.columns = len(slide.rows.cells), len(slide.columns.cells)
         self.made = (len(slide.rows.outputs), len(slide.columns.outputs))
+        whole = all(value == int(value) for value in slide.values if isfinite(value))
+        self.equals = "=" if whole else "≈"  # the numbers beside it are printed with fewer digits than they have
         self._place()
         self._head()
         for number in range(len(slide.planes)):
@@ -163,7 +166,7 @@ class _Composer:
     def _input(self, number: int) -> None:
         slide, plane, y = self.slide, self.slide.planes[number], self._top(number)
         several = len(slide.source) > 1
-        name = f"input, channel {plane}:" if several else "input"
+        name = f"input, channel {plane}" if several else "input"
         spread = " with zeros between" if slide.transposed and max(slide.operation.stride) > 1 else ""
         text = telling.grid(name, (slide.rows, slide.columns)) + spread
         self._say(self.input_x, y, text)
@@ -182,24 +185,26 @@ class _Composer:
     def _kernels(self, kernel: Floats) -> None:
         colours, measures = self.look.colours, self.measures
         fill = colours.tinted(colours.window)
-        size = fitting([telling.number(float(w)) for w in kernel.flat], self.cell - 6, measures.value)
+        texts = telling.numbers(map(float, kernel.flat))
+        size, left = fitting(texts, self.cell - 6, measures.value), iter(texts)
         turned = ", turned by 180°" if self.slide.transposed else ""
         for number, weights in enumerate(kernel):
             y = self._centre(number) - len(weights) * self.cell // 2
             name = "kernel" if len(kernel) == 1 else f"kernel {self.slide.planes[number]}"
             self._say(self.kernel_x, y, f"{name}{turned}")
             for row, line in enumerate(weights):
-                for column, weight in enumerate(line):
+                for column in range(len(line)):
                     box = self._filled(self.kernel_x, y, row, column, fill)
                     self.stage.still(box)
+                    text = next(left)
                     if self.look.numbers and size:
-                        self.stage.still(write_value(self.look, box, telling.number(float(weight)), size, fill))
+                        self.stage.still(write_value(self.look, box, text, size, fill))
             self._sign(self.input_x + self.columns * self.cell, self.kernel_x, self._centre(number), "×")
         right = self.kernel_x + kernel.shape[2] * self.cell
         if self.sums:
             self._sums(right)
         else:
-            self._sign(right, self.output_x, self._centre(0), "=")
+            self._sign(right, self.output_x, self._centre(0), self.equals)
 
     def _sums(self, left: int) -> None:
         """What each channel contributes, frame by frame, and what those that aren't shown add."""
@@ -217,16 +222,17 @@ class _Composer:
             rows = [[*row, self.bias] for row in rows]
             self._aside(self.bias_y, "bias")
         fill = self.look.colours.tinted(self.look.colours.window)
-        size = fitting([telling.number(value) for row in rows for value in row], wide - 6, self.measures.value)
+        told = telling.numbers(value for row in rows for value in row)
+        size, long = fitting(told, wide - 6, self.measures.value), len(places)
         for number, y in enumerate(places):
             if number < shown:
-                self._sign(left, self.sums_x, y + cell // 2, "=")
+                self._sign(left, self.sums_x, y + cell // 2, self.equals)
             if number:
                 above = places[number - 1] + cell
                 self._sign(self.sums_x, self.sums_x + wide - self.gap, (above + y) // 2, "+")
             box = Box(self.sums_x, y, wide - self.gap, cell - self.gap, fill)
             self.stage.still(box)
-            texts = [telling.number(row[number]) for row in rows]
+            texts = told[number::long]
             if not (self.look.numbers and size):
                 continue
             if len(set(texts)) == 1:
@@ -234,7 +240,7 @@ class _Composer:
                 continue
             for frame, text in enumerate(texts):
                 self.stage.during(frame, frame, write_value(self.look, box, text, size, fill))
-        self._sign(self.sums_x + wide, self.output_x, self.output_y + self.made[0] * cell // 2, "=")
+        self._sign(self.sums_x + wide, self.output_x, self.output_y + self.made[0] * cell // 2, self.equals)
 
     def _aside(self, y: int, text: str) -> None:
         """A name to the left of one of the numbers that are added up."""
@@ -248,7 +254,7 @@ class _Composer:
             word = {"max": "max", "average": "mean", "lp": "norm"}[slide.operation.mode]
             self._sign(self.input_x + self.columns * self.cell, self.output_x, self._centre(0), word)
         self._say(self.output_x, self.output_y, self._output_caption())
-        texts = [telling.number(value) for value in slide.values]
+        texts = telling.numbers(slide.values)
         size = fitting(texts, self.cell - 6, self.measures.value)
         scale = scales.scale_for(list(slide.values))
         for frame, (row, column) in enumerate(slide.places):
@@ -306,6 +312,8 @@ class _Composer:
         thick = self._outline(x, y, tall, wide, colour)
         opacity = 0.0 if self.look.shade else 0.22
         shapes: list[Shape] = []
+        if self.look.shade:
+            shapes.append(self._halo(thick))
         if dense:
             if opacity:
                 shapes.append(Box(thick.x, thick.y, thick.width, thick.height, colour, opacity=opacity))
@@ -320,12 +328,17 @@ class _Composer:
                     shapes.append(Box(box.x, box.y, box.width, box.height, None, colour, self.measures.bold))
         return shapes + self._corners(number, x, y, rows, columns)
 
+    def _halo(self, box: Box) -> Box:
+        """A rim in the page's colour, so that a frame stands out from cells of any colour."""
+        width, height, thick = box.width + 2, box.height + 2, box.thickness + 2
+        return Box(box.x - 1, box.y - 1, width, height, None, self.look.colours.page, thick)
+
     def _corners(self, number: int, x: int, y: int, rows: tuple[int, ...], columns: tuple[int, ...]) -> list[Shape]:
         """The weights, small, in the cells that they are multiplied with."""
         if self.kernel is None or not self.look.numbers or self.look.shade:
             return []
         colours, weights = self.look.colours, self.kernel[number]
-        texts = [telling.number(float(weight)) for weight in weights.flat]
+        texts = telling.numbers(map(float, weights.flat))
         size = fitting(texts, self.cell - 6, max(8, self.measures.of(0.27)))
         if not size:
             return []
@@ -336,7 +349,7 @@ class _Composer:
             Label(
                 x + (column + 1) * self.cell - self.gap - inset,
                 y + (row + 1) * self.cell - self.gap - inset - round(size * 0.1),
-                telling.number(float(weights[at, beside])),
+                texts[at * len(columns) + beside],
                 size,
                 ink,
                 "end",
@@ -355,34 +368,33 @@ class _Composer:
                 if winners[at, beside]:
                     box = self._tile(self.input_x, self._top(0), row, column)
                     glow = Box(box.x, box.y, box.width, box.height, colour, colour, self.measures.bold, opacity=0.3)
-                    self.stage.during(frame, frame, glow)
+                    self.stage.during(frame, frame, *([self._halo(glow)] if self.look.shade else []), glow)
 
     def _input_numbers(self) -> None:
         slide, look = self.slide, self.look
         if not look.numbers:
             return
-        values = {
-            (plane, row, column): slide.cell(plane, row, column)
+        places = [
+            (plane, row, column)
             for plane in slide.planes
             for row in range(self.rows)
             for column in range(self.columns)
-        }
-        size = fitting(
-            [telling.number(v) for v in values.values() if v is not None], self.cell - 6, self.measures.value
-        )
+            if slide.cell(plane, row, column) is not None
+        ]
+        texts = dict(zip(places, telling.numbers(slide.cell(*place) or 0.0 for place in places), strict=True))
+        size = fitting(list(texts.values()), self.cell - 6, self.measures.value)
         if not size:
             return
         raised = isinstance(slide.operation, Convolution) and not look.shade
         for number, plane in enumerate(slide.planes):
             for row, at in enumerate(slide.rows.cells):
                 for column, beside in enumerate(slide.columns.cells):
-                    value = values[plane, row, column]
-                    if value is None:
+                    if (plane, row, column) not in texts:
                         continue
                     box = self._tile(self.input_x, self._top(number), row, column)
                     real = at >= 0 and beside >= 0
                     ground = self._ground(plane, at, beside) if real else look.colours.page
-                    label = write_value(look, box, telling.number(value), size, ground, raised=raised)
+                    label = write_value(look, box, texts[plane, row, column], size, ground, raised=raised)
                     if not real:
                         label = Label(label.x, label.y, label.string, size, look.colours.muted)
                     self.stage.still(label)

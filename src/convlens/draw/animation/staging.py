@@ -16,6 +16,9 @@ from convlens.draw.theme import Rgb
 from convlens.network import Convolution
 
 
+_WIDER = 1.1  # the fonts of other people's screens, beside that of the pictures
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle; its stroke lies on its inside. ``opacity`` is the fill's."""
@@ -137,7 +140,7 @@ def fitting(strings: list[str], width: int, largest: int, least: int = 8) -> int
     """
     longest = sorted(set(strings), key=len)[-24:]
     for size in range(largest, least - 1, -1):
-        if all(text_width(string, size) <= width for string in longest):
+        if all(text_width(string.replace("−", "+"), size) * _WIDER <= width for string in longest):
             return size
     return 0
 

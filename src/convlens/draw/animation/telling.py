@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from itertools import pairwise
-from math import isfinite
+from math import floor, isfinite, log10
 
 import numpy as np
 
@@ -25,6 +26,25 @@ def number(value: float) -> str:
     """
     text = f"{value:.0f}" if isfinite(value) and value == int(value) and abs(value) < 1e6 else format_value(value)
     return "0" if text == "-0" else text.replace("-", "−")
+
+
+def numbers(values: Iterable[float]) -> list[str]:
+    """The numbers of one grid, all with as many decimals as give its largest one three digits; whole ones in full.
+
+    >>> numbers([0.32154, -0.00742, 0.0]), numbers([1.0, 12.0]), numbers([5 / 3, 1.0])
+    (['0.322', '−0.007', '0'], ['1', '12'], ['1.67', '1.00'])
+    """
+    found = list(values)
+    largest = max((abs(value) for value in found if isfinite(value)), default=0.0)
+    if largest >= 1e6 or largest < 1e-3 or all(value == int(value) for value in found if isfinite(value)):
+        return [number(value) for value in found]
+    decimals = max(0, 2 - floor(log10(largest)))
+    return [number(value) if not isfinite(value) or value == 0 else _signed(value, decimals) for value in found]
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return (text if float(text) else text.removeprefix("-")).replace("-", "−")
 
 
 def title(slide: Slide) -> str:
@@ -69,7 +89,7 @@ def formulas(slide: Slide) -> list[str]:
 def grid(name: str, axes: tuple[Axis, Axis]) -> str:
     """What stands over the input: its size, or which part of it is shown."""
     if all(axis.whole for axis in axes):
-        return f"{name} {axes[0].size} × {axes[1].size}"
+        return f"{name}{':' if ',' in name else ''} {axes[0].size} × {axes[1].size}"
     spans = [[cell for cell in axis.cells if cell >= 0] for axis in axes]
     if not all(spans):
         return name

@@ -132,8 +132,15 @@ def animate(
         ),
     ] = None,
     outputs: Annotated[
-        str, typer.Option("--outputs", metavar="SIZE", help="How much of the output.", rich_help_panel=_LAYER)
-    ] = "4x4",
+        str | None,
+        typer.Option(
+            "--outputs",
+            metavar="SIZE",
+            help="How much of the output.",
+            show_default="up to 4x4",
+            rich_help_panel=_LAYER,
+        ),
+    ] = None,
     cell: Annotated[
         int, typer.Option("--cell", metavar="PIXELS", help="The side of a cell.", rich_help_panel=_LOOK)
     ] = 40,
@@ -214,7 +221,7 @@ def animate(
             )
         from convlens.lens import animating
 
-        place, part = read_place(at) or None, _pair("--outputs", outputs)
+        place, part = read_place(at) or None, _pair("--outputs", outputs) if outputs else None
         lens = open_lens(model, input_shape=input_shape, trust=trust)
         name = layer or animating.first_layer(lens.network)
         recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
@@ -233,7 +240,8 @@ def animate(
 def _target(output: Path | None, kind: str | None) -> Path:
     if output is None:
         name = f"{kind or 'layer'}.gif"
-        raise InputError("There is no path to write to", expected="a file or a folder", received="none", hint=f"Type -o {name}")
+        problem = "There is no path to write to"
+        raise InputError(problem, expected="a file or a folder", received="none", hint=f"Type -o {name}")
     return output
 
 
