@@ -44,12 +44,12 @@ export function sizeToSee(count: number, width: number, height: number, rows: nu
   const ratio = Math.min(Math.max(rows / columns, FLATTEST), TALLEST);
   let widest = 0;
   for (let across = 1; across <= count; across++) {
-    const wide = (width - 2 * EDGE + GAP) / across - GAP;
-    const tall = (height - 2 * EDGE + GAP) / Math.ceil(count / across) - LABEL - GAP;
-    widest = Math.max(widest, Math.min(wide, tall / ratio));
+    const wide = Math.floor((width - 2 * EDGE + GAP) / across) - GAP; // several rows end where the panel ends
+    const most = Math.floor(((height - 2 * EDGE + GAP) / Math.ceil(count / across) - LABEL - GAP) / ratio);
+    if (wide <= most) widest = Math.max(widest, wide);
+    else if (across === count) widest = Math.max(widest, most);
   }
-  const wide = Math.max(Math.floor(widest), 0);
-  return ratio > 1 ? wide * ratio : wide;
+  return ratio > 1 ? widest * ratio : widest;
 }
 
 /** The top left corner of a map. */
