@@ -50,7 +50,7 @@ describe("pieces", () => {
     const map = fake.map(fake.layer("conv"));
     expect(pieces.value("run", map, at)).toBeUndefined();
     await pieces.loadTile("run", tileOf("conv", at));
-    expect(pieces.value("run", map, at)).toBe(waves(7, row, column, 0));
+    expect(pieces.value("run", map, at)).toEqual({ value: waves(7, row, column, 0), near: false });
   });
 
   it("read no value from a coarser level", async () => {

@@ -38,6 +38,12 @@ export interface Which {
   slice: number;
 }
 
+/** A value that was read; `near` where its source had to reduce it. */
+export interface Read {
+  value: number;
+  near: boolean;
+}
+
 export class Pieces {
   #kept: Kept<Piece>;
   /** Which map is in which piece; a map of a piece that was dropped is forgotten with it. */
@@ -95,17 +101,21 @@ export class Pieces {
     return piece;
   }
 
-  /** The exact value at a pixel, where it is loaded. */
-  value(run: string, map: MapFact, at: { channel: number; slice: number; row: number; column: number }): number | undefined {
+  /** The value at a pixel, where it is loaded at the finest level: the framework's own, unless it is said to be `near`. */
+  value(run: string, map: MapFact, at: { channel: number; slice: number; row: number; column: number }): Read | undefined {
     const { channel, slice, row, column } = at;
     const part = this.whole({ run, layer: map.layer, level: 0, slice }, channel);
-    if (part?.piece.exact) {
-      const { rows, columns, values } = part.piece;
-      return values[(part.n * rows + row) * columns + column];
+    if (part) {
+      const { rows, columns, values, exact } = part.piece;
+      return read(values[(part.n * rows + row) * columns + column], exact);
     }
     const tile = this.tile(run, tileOf(map.layer, at));
-    return tile?.exact ? tile.values[(row % TILE) * tile.columns + (column % TILE)] : undefined;
+    return tile && read(tile.values[(row % TILE) * tile.columns + (column % TILE)], tile.exact);
   }
+}
+
+function read(value: number | undefined, exact: boolean): Read | undefined {
+  return value === undefined ? undefined : { value, near: !exact };
 }
 
 /** The tile of the finest level that holds a pixel. */

@@ -21,6 +21,7 @@ export function placeShort(index: readonly number[]): string {
 }
 
 export function verdictInWords(fact: ExplanationFact): string {
+  if (fact.reduced) return t("why.approximate", { why: reducedInWords(fact.reduced) });
   if (!fact.explained) return t("why.unexplained", { op: fact.op });
   if (!fact.agrees) return t("why.disagreesLong");
   if (Number.isFinite(real(fact.framework_value))) return t(fact.residual === 0 ? "why.agreesExactly" : "why.agreesLong");
@@ -56,13 +57,29 @@ const STEPS: [RegExp, Key][] = [
   [/^rounded to the nearest whole number, halves to the even one$/, "why.step.rounded"],
 ];
 
-/** A step in the person's language where its words are known ones; formulas stay as they are. */
-export function stepInWords(words: string): string {
-  for (const [pattern, key] of STEPS) {
+const REDUCED: [RegExp, Key][] = [
+  [/^This file carries the maps in float16$/, "why.reduced.half"],
+  [/^This file carries the maps in float16, at 1\/(\d+) of their resolution$/, "why.reduced.small"],
+  [/^Worked out by the page; the framework's own values differ by at most (\S+) \(all (\S+) were compared\)$/, "why.reduced.near"],
+  [/^Worked out by the page from maps that this file carries with less precision$/, "why.reduced.fromReduced"],
+];
+
+/** Why numbers are approximate, in the person's language where the words are known ones. */
+function reducedInWords(words: string): string {
+  return known(REDUCED, words) ?? words;
+}
+
+function known(table: [RegExp, Key][], words: string): string | null {
+  for (const [pattern, key] of table) {
     const match = pattern.exec(words);
     if (match) return t(key, { a: minus(match[1] ?? ""), b: minus(match[2] ?? "") });
   }
-  return words.replace(/ x /g, " × ").replace(/^x /, "× ").replace(/^- /, "− ");
+  return null;
+}
+
+/** A step in the person's language where its words are known ones; formulas stay as they are. */
+export function stepInWords(words: string): string {
+  return known(STEPS, words) ?? words.replace(/ x /g, " × ").replace(/^x /, "× ").replace(/^- /, "− ");
 }
 
 /** Numbers in words from Python, with a minus of their own. */

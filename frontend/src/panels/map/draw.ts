@@ -116,11 +116,12 @@ function drawNumbers(context: CanvasRenderingContext2D, scene: Scene, seen: Seen
   context.textBaseline = "middle";
   for (let row = seen.top; row < seen.bottom; row++) {
     for (let column = seen.left; column < seen.right; column++) {
-      const value = pieces.value(run, map, { channel, slice, row, column });
-      if (value === undefined) continue;
+      const read = pieces.value(run, map, { channel, slice, row, column });
+      if (read === undefined) continue;
+      const { value, near } = read;
       context.fillStyle = inkOn(scale.diverging, indexOf(value, scale));
       const text = short(Number.isFinite(value) ? value : value > 0 ? "Infinity" : value < 0 ? "-Infinity" : "NaN");
-      context.fillText(text, (x(column) + x(column + 1)) / 2, (y(row) + y(row + 1)) / 2, cell - 4 * ratio);
+      context.fillText(near ? `≈ ${text}` : text, (x(column) + x(column + 1)) / 2, (y(row) + y(row + 1)) / 2, cell - 4 * ratio);
     }
   }
 }

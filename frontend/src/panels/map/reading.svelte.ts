@@ -1,10 +1,10 @@
-/** The true value of the pixel under the cursor, in whichever panel the cursor is. */
-import { piecesOf, tileOf } from "../../paint/pieces";
+/** The value of the pixel under the cursor, in whichever panel the cursor is. */
+import { piecesOf, tileOf, type Read } from "../../paint/pieces";
 import type { Hover, View } from "../../state/view.svelte";
 
 class Reading {
   /** Null while the value isn't here yet. */
-  value = $state<number | null>(null);
+  value = $state.raw<Read | null>(null);
   hover = $state.raw<Hover | null>(null);
   #asking: AbortController | null = null;
 
