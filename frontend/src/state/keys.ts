@@ -3,7 +3,7 @@ import type { Key } from "../words";
 import { MODES, SCALES } from "./address";
 import { preferences } from "./preferences.svelte";
 import type { View } from "./view.svelte";
-import { walk } from "./walk";
+import { stepsOf, walk } from "./walk";
 
 /** The dialog that lists the keys. */
 export const DIALOG = "keys";
@@ -13,7 +13,11 @@ export interface Binding {
   words: Key;
   /** Returns false where there is nothing to do, so that the browser does what it always does. */
   act(view: View, event: KeyboardEvent): boolean | void;
+  /** Whether it is listed; a key that can't do anything here isn't. */
+  offered?(view: View): boolean;
 }
+
+const walks = (view: View) => stepsOf(view.session).length > 0;
 
 export const BINDINGS: readonly Binding[] = [
   { keys: ["/"], words: "keys.search", act: search },
@@ -22,8 +26,8 @@ export const BINDINGS: readonly Binding[] = [
   { keys: ["]"], words: "keys.channelAfter", act: (view) => view.chooseChannel(view.channel + 1) },
   { keys: [","], words: "keys.layerBefore", act: (view) => stepLayer(view, -1) },
   { keys: ["."], words: "keys.layerAfter", act: (view) => stepLayer(view, 1) },
-  { keys: ["p"], words: "keys.modelBefore", act: (view) => walk(view, -1) },
-  { keys: ["n"], words: "keys.modelAfter", act: (view) => walk(view, 1) },
+  { keys: ["p"], words: "keys.modelBefore", act: (view) => walk(view, -1), offered: walks },
+  { keys: ["n"], words: "keys.modelAfter", act: (view) => walk(view, 1), offered: walks },
   { keys: ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"], words: "keys.pixel", act: movePixel },
   { keys: ["Enter"], words: "keys.explain", act: explain },
   { keys: ["b"], words: "keys.back", act: walkBack },
