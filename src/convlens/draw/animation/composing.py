@@ -25,6 +25,9 @@ from convlens.draw.lettering import text_width
 from convlens.draw.theme import Rgb
 from convlens.network import Convolution, Pooling
 
+_GLASS = 0.22
+"""How much of its colour the window lays over the cells."""
+
 
 def compose(slide: Slide, look: Look) -> Stage:
     """The stage of a sliding window.
@@ -310,7 +313,7 @@ class _Composer:
         tall, wide = rows[-1] + 1, columns[-1] + 1
         dense = len(rows) == tall and len(columns) == wide
         thick = self._outline(x, y, tall, wide, colour)
-        opacity = 0.0 if self.look.shade else 0.22
+        opacity = 0.0 if self.look.shade else _GLASS
         shapes: list[Shape] = []
         if self.look.shade:
             shapes.append(self._halo(thick))
@@ -328,6 +331,10 @@ class _Composer:
                     shapes.append(Box(box.x, box.y, box.width, box.height, None, colour, self.measures.bold))
         return shapes + self._corners(number, x, y, rows, columns)
 
+    def _under(self, colour: Rgb) -> Rgb:
+        """A colour as it looks under the window."""
+        return mixed(colour, self.look.colours.window, 0.0 if self.look.shade else _GLASS)
+
     def _halo(self, box: Box) -> Box:
         """A rim in the page's colour, so that a frame stands out from cells of any colour."""
         width, height, thick = box.width + 2, box.height + 2, box.thickness + 2
@@ -342,8 +349,8 @@ class _Composer:
         size = fitting(texts, self.cell - 6, max(8, self.measures.of(0.27)))
         if not size:
             return []
-        ground = mixed(colours.tinted(colours.input), colours.window, 0.22)
-        ink = readable(colours.window, ground, colours.ink)
+        ink = readable(colours.window, self._under(colours.page), colours.ink)
+        ink = readable(ink, self._under(colours.tinted(colours.input)), colours.ink)
         inset = self.measures.bold
         return [
             Label(
@@ -367,7 +374,7 @@ class _Composer:
             for beside, column in enumerate(columns):
                 if winners[at, beside]:
                     box = self._tile(self.input_x, self._top(0), row, column)
-                    glow = Box(box.x, box.y, box.width, box.height, colour, colour, self.measures.bold, opacity=0.3)
+                    glow = Box(box.x, box.y, box.width, box.height, colour, colour, self.measures.bold, opacity=_GLASS)
                     self.stage.during(frame, frame, *([self._halo(glow)] if self.look.shade else []), glow)
 
     def _input_numbers(self) -> None:
@@ -396,7 +403,8 @@ class _Composer:
                     ground = self._ground(plane, at, beside) if real else look.colours.page
                     label = write_value(look, box, texts[plane, row, column], size, ground, raised=raised)
                     if not real:
-                        label = Label(label.x, label.y, label.string, size, look.colours.muted)
+                        ink = readable(look.colours.muted, self._under(look.colours.page), look.colours.ink)
+                        label = Label(label.x, label.y, label.string, size, ink)
                     self.stage.still(label)
 
     def _arithmetic(self) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -200,28 +201,31 @@ def _of_pillow(stage: Stage, look: Look, kind: str) -> bytes:
 
 
 def colours_of(stage: Stage) -> Codes:
-    """Every colour of every frame, as red, green and blue in one number, in rising order."""
-    found: set[int] = set()
+    """Every colour of every frame, as red, green and blue in one number, the most frequent first."""
+    found: Counter[int] = Counter()
     for made in frames(stage):
-        found.update(np.unique(_codes(made)).tolist())
-    return np.array(sorted(found), np.uint32)
+        colours, counts = np.unique(_codes(made), return_counts=True)
+        found.update(dict(zip(colours.tolist(), counts.tolist(), strict=True)))
+    return np.array([colour for colour, _ in sorted(found.items(), key=lambda one: (-one[1], one[0]))], np.uint32)
 
 
 def _indexed(stage: Stage, colours: Codes) -> list[Image]:
-    """Every frame with one palette for all: exact where there are no more than 256 colours, the nearest ones else."""
+    """Every frame with one palette for all.
+
+    Exact where there are no more than 255 colours. Else the rare ones, at the rims of letters, take the nearest of the
+    255 most frequent: what is flat stays as it is.
+    """
     from PIL import Image
 
-    palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
-    to_palette = np.arange(len(colours)).astype(np.uint8)
-    if len(colours) > _MOST_COLOURS:
-        strip = Image.fromarray(palette[None])
-        strip = strip.quantize(_MOST_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        to_palette = np.asarray(strip)[0]
-        palette = np.array(strip.getpalette(), np.uint8).reshape(-1, 3)
+    table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.int64)
+    palette = table[:_MOST_COLOURS]
+    nearest = ((table[:, None] - palette[None]) ** 2).sum(axis=-1).argmin(axis=1).astype(np.uint8)
+    order = np.argsort(colours)
     pictures = []
     for made in frames(stage):
-        picture = Image.fromarray(to_palette[np.searchsorted(colours, _codes(made))])
-        picture.putpalette(palette.tobytes())
+        places = order[np.searchsorted(colours[order], _codes(made))]
+        picture = Image.fromarray(nearest[places])
+        picture.putpalette(palette.astype(np.uint8).tobytes())
         pictures.append(picture)
     return pictures
 

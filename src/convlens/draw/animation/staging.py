@@ -15,7 +15,6 @@ from convlens.draw.lettering import text_width
 from convlens.draw.theme import Rgb
 from convlens.network import Convolution
 
-
 _WIDER = 1.1  # the fonts of other people's screens, beside that of the pictures
 
 

@@ -120,6 +120,8 @@ def _terms(slide: Slide, working: Working, value: float) -> list[str]:
     if working.window.size > 81:
         return []
     inside, window, kernel = working.inside, working.window, working.kernel
+    if slide.transposed and kernel is not None:  # in the order in which they lie under the turned kernel
+        inside, window, kernel = inside[:, ::-1, ::-1], window[:, ::-1, ::-1], kernel[:, ::-1, ::-1]
     left_out = working.rule in ("maximum", "mean") or slide.transposed
     rows: list[list[str]] = []
     for place in np.ndindex(*window.shape[:-1]):
@@ -146,7 +148,7 @@ def _terms(slide: Slide, working: Working, value: float) -> list[str]:
         return _ended("(", lines, f") / {divisor} {'=' if exact and _short(value) else '≈'} {number(value)}")
     if working.rule not in ("convolution", "transposed convolution"):
         return []
-    products = [float(p) for p in working.products[inside]] if working.products is not None else []
+    products = [float(p) for p in working.products.flat] if working.products is not None else []
     shown = [float(v) for v in (*window[inside], *(kernel[inside] if kernel is not None else ()))]
     sign = "=" if all(_short(v) for v in shown) and _exact([*products, working.bias or 0.0], value) else "≈"
     bias = "" if working.bias is None else f" + bias {_factor(number(working.bias))}"
