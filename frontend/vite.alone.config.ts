@@ -6,7 +6,7 @@ import { defineConfig } from "vite";
 export default defineConfig({
   plugins: [svelte()],
   publicDir: false,
-  worker: { format: "es" },
+  worker: { format: "iife" }, // a page that was opened as a file may start no module from its own text
   resolve: { alias: [{ find: /^\.\/starting$/, replacement: fileURLToPath(new URL("./src/layout/starting.alone.ts", import.meta.url)) }] },
   build: {
     outDir: "../src/convlens/hosts/page/alone",
