@@ -96,8 +96,8 @@ def as_i32(array: NDArray[Any]) -> Coded:
 
 
 def as_q8(array: Array) -> Coded | None:
-    """Eight bits a value, and a scale for each entry of the first axis; ``None`` where a value isn't finite."""
-    if not array.size or not np.isfinite(array).all():
+    """Eight bits a value, and a scale for each entry of the first axis; ``None`` where a value is too large for that."""
+    if not array.size or not (np.abs(array) < 1e38).all():  # NaN isn't, either
         return None
     flat = array.reshape(array.shape[0], -1).astype(np.float64)
     scale = (np.abs(flat).max(axis=1) / 127).astype(np.float32)

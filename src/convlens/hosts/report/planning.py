@@ -5,7 +5,8 @@ True means the framework's own float32, bit for bit. It costs nothing where the 
 pieces are made small, one more until it fits; then those that can be milder again are. Kernels go from float32 to
 float16 and 8 bits; maps to what the page works out nearly, to float16, then to half the resolution, a quarter, and so
 on. What is worked out from a piece that was made small isn't true any more; so as few as can be are made as small as
-can be, and the others, the early layers where a reader begins, stay true.
+can be, and the others, the early layers where a reader begins, stay true. Where even that is too much, the largest
+kernels are left out, and their layers can be looked at but not explained.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _SMALL = 48_000  # bytes: so little is written out, which is shown sooner than i
 _MOST_WORK = 3_000_000_000  # multiply-accumulates of one layer that the page is asked for
 _WORTH_SHRINKING = 4096  # values of a weight
 
+LEFT_OUT = 3
+
 How = Literal["values", "formula", "ordered", "worked"]
 
 
@@ -46,11 +49,18 @@ class Weight:
     @property
     def exact(self) -> bool:
         """Whether every weight comes out as it went in."""
-        return all(coded.exact for coded in self.coded.values())
+        return not self.left_out and all(coded.exact for coded in self.coded.values())
+
+    @property
+    def left_out(self) -> bool:
+        """Whether nothing of it goes into the file."""
+        return self.at == LEFT_OUT
 
     @property
     def coded(self) -> dict[str, Coded]:
         """The bytes of each role."""
+        if self.left_out:
+            return {}
         while len(self.forms) <= self.at:
             self.forms.append(self._form(len(self.forms)))
         return self.forms[self.at]
@@ -64,10 +74,6 @@ class Weight:
     def can_shrink(self) -> bool:
         """Whether there is a smaller form."""
         return self.at < 2 and any(array.size >= _WORTH_SHRINKING for array in self.roles.values())
-
-    def read(self) -> dict[str, Array]:
-        """The weights as the page reads them."""
-        return dict(self.roles) if self.exact else {role: coding.decoded(coded) for role, coded in self.coded.items()}
 
     def _form(self, number: int) -> dict[str, Coded]:
         found = {}
@@ -254,13 +260,23 @@ class Plans:
         pieces: list[tuple[int, Weight | Way]] = [(one.size, one) for one in weights if one.can_shrink]
         pieces += [(plan.size, way) for plan, way in zip(plans, found, strict=True) if plan.size > _SMALL]
         ordered = [piece for _, piece in sorted(pieces, key=lambda one: -one[0])]
-        for number, piece in enumerate(ordered):
+        for piece in ordered:
             piece.at = 2
             self._follow()
             if self.size <= room:
-                self._soften(ordered[: number + 1], room)
+                self._soften(room)
                 return True
-        return self._coarsen(found, room)
+        for piece in ordered:
+            if isinstance(piece, Weight):
+                piece.at = LEFT_OUT
+                self._follow()
+                if self.size <= room:
+                    self._soften(room)
+                    return True
+        if not self._coarsen(found, room):
+            return False
+        self._soften(room)
+        return True
 
     def _follow(self) -> None:
         """Maps that lost their true inputs or kernels go into the file in float16."""
@@ -269,15 +285,17 @@ class Plans:
                 if plan.how == "values" and plan.size > _SMALL and ways[name].at == 0 and ways[name].recomputable:
                     ways[name].at = 2
 
-    def _soften(self, made_small: list[Weight | Way], room: int) -> None:
-        """Milder forms where they fit, the smallest pieces first."""
-        followed = [way for _, ways in self.runs for way in ways.values() if way.at == 2 and way not in made_small]
-        for piece in (*reversed(made_small), *sorted(followed, key=lambda way: way.values.size)):
-            for form in (0, 1):
-                before, piece.at = piece.at, form
-                if self.size <= room:
-                    break
-                piece.at = before
+    def _soften(self, room: int) -> None:
+        """Milder forms where they fit, the early layers first."""
+        for model, ways in self.runs:
+            for name, way in ways.items():
+                weight = self.weights[model].get(name)
+                for piece in (way,) if weight is None else (weight, way):
+                    for form in range(piece.at):
+                        before, piece.at = piece.at, form
+                        if self.size <= room:
+                            break
+                        piece.at = before
 
     def _coarsen(self, ways: list[Way], room: int) -> bool:
         """Maps at lower and lower resolutions, the largest first."""

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 
 from convlens.hosts.report.planning import Plan, Plans, Way
 
-_FORMS = ("", "in float16", "with 8 bits a weight")
+_FORMS = (
+    "",
+    "The weights of {} are carried in float16",
+    "The weights of {} are carried with 8 bits a weight",
+    "The weights of {} are left out: these layers can be looked at, but not explained",
+)
 
 
 def says(plan: Plan, way: Way) -> str | None:
@@ -37,7 +42,7 @@ def reductions(plans: Plans, names: Mapping[str, str]) -> list[str]:
     for model, layers in plans.weights.items():
         for name, weight in layers.items():
             if weight.at:
-                add(f"The weights of {{}} are carried {_FORMS[weight.at]}", model, name)
+                add(_FORMS[weight.at], model, name)
     for number, (model, ways) in enumerate(plans.runs):
         for name, plan in plans.plan(number).items():
             if plan.exact:
