@@ -1,0 +1,136 @@
+"""Cases of settings that the strategies draw seldom: every function of a value alone, odd windows, coarse types.
+
+No framework decides here: the value that is held against the explanation is Python's own, rounded to float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from convlens.arithmetic import explain
+from convlens.arithmetic.functions import FUNCTIONS
+from convlens.arithmetic.rounding import rounded
+from convlens.engines.base import Array
+from convlens.network import (
+    Activation,
+    Convolution,
+    Kind,
+    Layer,
+    Merge,
+    Normalisation,
+    Operation,
+    Pad,
+    Pooling,
+    Resize,
+    Shape,
+    Whole,
+)
+
+CONSTANTS: Mapping[str, Mapping[str, float]] = {
+    "clip": {"min": -1.5, "max": 6.0},
+    "leaky_relu": {"alpha": 0.01},
+    "rrelu": {"lower": 0.125, "upper": 1 / 3},
+    "thresholded_relu": {"alpha": 0.5},
+    "threshold": {"threshold": 0.1, "value": 20.0},
+    "bounded_relu": {"slope": 0.1, "threshold": 0.25, "max": 2.0},
+    "hard_sigmoid": {"alpha": 0.2, "beta": 0.5},
+    "swish": {"alpha": 1.702},
+    "elu": {"alpha": 1.3},
+    "celu": {"alpha": 0.7},
+    "selu": {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805},
+    "softplus": {"beta": 2.0, "threshold": 20.0},
+    "squareplus": {"b": 4.0},
+    "hard_shrink": {"lambd": 0.5},
+    "shrink": {"lambd": 0.5, "bias": 0.25},
+    "soft_shrink": {"lambd": 0.5},
+}
+VALUES = np.array(
+    [
+        *(np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-9, 0.1, -0.1, 0.5, -0.5, 0.9, -1.0, 1.1, -1.3, 1.5, 2.5, -2.5, 5.9),
+        *(-7.25, 30.0, -103.0, 3e38),
+    ],
+    np.float32,
+)
+
+
+def of_functions() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
+    """Every function, of values of all sizes and of those that are no numbers."""
+    for name in FUNCTIONS:
+        operation = Activation(name, tuple(CONSTANTS.get(name, {}).items()))
+        weights = {"slope": np.array([0.3], np.float32)} if name == "prelu" else {}
+        yield _layer(name, operation, VALUES.shape), [VALUES], weights
+
+
+def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
+    """Operations with settings that are seldom drawn."""
+    two = ((1, 1), (1, 1))
+    image, small = numbers(1, 2, 6, 5), numbers(2, 2, 4, 4)
+    kernel = {"kernel": numbers(3, 2, 2, 3, 3), "bias": numbers(4, 2)}
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        conv = Convolution(2, 2, (3, 3), (2, 1), (1, 1), two, padding_mode=mode)
+        yield _layer(f"{mode} around", conv, (2, 3, 5)), [image], kernel
+    for dtype, sums_in in (("float16", None), ("float16", "float32"), ("bfloat16", "float32"), ("float32", "tf32")):
+        conv = Convolution(2, 2, (3, 3), (2, 1), (1, 1), two)
+        yield _layer(f"in {dtype}", conv, (2, 3, 5), dtype, sums_in=sums_in), [image * 60], kernel
+    over = _layer("over", Convolution(2, 2, (3, 3), (2, 1), (1, 1), two), (2, 3, 5), "float16")
+    yield over, [image * 6e6], kernel
+    wrong = _layer("disagrees", Convolution(2, 2, (3, 3), (2, 1), (1, 1), two), (2, 3, 5))
+    yield wrong, [image], kernel
+    for more in ({"divisor": 7}, {"count_include_pad": True}, {"padding_mode": "replicate"}, {"ceil_mode": True}):
+        pool = Pooling("average", (3, 3), (2, 2), (1, 1), two, **more)
+        yield _layer(f"pool {next(iter(more))}", pool, (2, 3, 3)), [image], {}
+    least = Pooling("max", (2, 2), (2, 2), (1, 1), ((0, 0), (0, 0)), least=0.0)
+    yield _layer("least", least, (2, 2, 2)), [-np.abs(small)], {}
+    for name in ("nearest", "linear", "cubic", "linear_antialias", "cubic_antialias"):
+        for coordinates in ("half_pixel", "align_corners", "half_pixel_symmetric", "asymmetric", "pytorch_half_pixel"):
+            scale = (Fraction(7, 6), Fraction(0.55))
+            outside = {"exclude_outside": coordinates == "half_pixel", "rounding": "ceil"}
+            resize = Resize(name, scale, coordinates=coordinates, **outside)  # type: ignore[arg-type]
+            yield _layer(f"{name} {coordinates}", resize, (2, 7, 3)), [image], {}
+    cropped = Resize("linear", (), coordinates="crop", crop=((0.1, 0.9), (-0.2, 1.3)), outside=2.5)
+    yield _layer("crop", cropped, (2, 4, 8)), [image], {}
+    for mode in ("layer", "group", "instance", "rms", "unit", "batch"):
+        axes = (0, 1, 2) if mode in ("layer", "rms", "group") else (1, 2)
+        norm = Normalisation(mode, 1e-5, groups=2 if mode == "group" else 1, axes=axes)
+        weights = {"scale": numbers(5, 2), "shift": numbers(6, 2)}
+        yield _layer(mode, norm, small.shape), [small], weights
+    for name in ("add", "subtract", "mean", "maximum", "power", "divide_whole", "multiply", "divide", "minimum"):
+        merge = Merge(name, factor=0.1 if name in ("add", "subtract") else 1.0)
+        yield _layer(name, merge, small.shape, inputs=2), [small, numbers(7, 4)], {}
+    for mode in ("constant", "reflect", "replicate", "circular"):
+        pad = Pad(((2, 1), (1, 2)), mode, 0.1 if mode == "constant" else 0.0, (1, 1) if mode != "constant" else (0, 2))
+        yield _layer(f"pad {mode}", pad, (4, 7, 7)), [small], {}
+    yield _layer("long sum", Whole("sum", (1, 2)), (2,)), [numbers(8, 2, 10, 13)], {}
+    yield _layer("unknown", Whole("attention"), (2, 4, 4)), [small], {}
+
+
+def _layer(
+    name: str,
+    operation: Operation,
+    shape: Shape,
+    dtype: str = "float32",
+    *,
+    inputs: int = 1,
+    sums_in: str | None = None,
+) -> Layer:
+    names = tuple(f"x{n}" for n in range(inputs))
+    kind = Kind.POOLING if isinstance(operation, Pooling) else Kind.OTHER
+    op = type(operation).__name__
+    return Layer(name, op, kind, names, shape, operation, dtype=dtype, sums_in=sums_in)
+
+
+def numbers(seed: int, *shape: int) -> Array:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def made_of(layer: Layer, sources: list[Array], weights: Mapping[str, Array]) -> Array:
+    """What the explanation gives, rounded; 0 where there is none, and something else where they are to disagree."""
+    made = np.zeros(layer.output_shape, np.float32)
+    with np.errstate(all="ignore"):
+        for index in np.ndindex(*layer.output_shape):
+            working = explain(layer, index, sources, weights)
+            made[index] = 0.0 if working is None else working.total
+    return made + np.float32(1) if layer.name == "disagrees" else rounded(made, layer.dtype)
