@@ -16,6 +16,7 @@ from convlens.draw.lettering import format_value, one_line, text_width
 from convlens.network import Convolution
 
 MOST_LINES = 4
+_SUMS_A_LINE = 4
 
 
 def number(value: float) -> str:
@@ -161,7 +162,9 @@ def _sums(working: Working, value: float) -> list[str]:
     if sums is None or not 1 < len(sums) <= 12 or working.rule not in ("convolution", "transposed convolution"):
         return []
     parts = [_factor(number(float(one))) for one in sums]
-    return [_equals([*map(float, sums)], working.bias, value, "channel sums " + " + ".join(parts))]
+    lines = [" + ".join(parts[first : first + _SUMS_A_LINE]) for first in range(0, len(parts), _SUMS_A_LINE)]
+    lines = [f"channel sums {lines[0]}", *(f"+ {line}" for line in lines[1:])]
+    return [*lines[:-1], _equals([*map(float, sums)], working.bias, value, lines[-1])]
 
 
 def _counted(working: Working, value: float) -> list[str]:

@@ -191,6 +191,13 @@ def animate(
     from convlens.draw.animation import saving
     from convlens.lens import files
 
+    if kind is None and model is None:
+        raise InputError(
+            "Nothing to animate",
+            expected="conv, pool, tconv, dilated or multichannel, or --model",
+            received="--picture or --layer without --model" if picture or layer else "none",
+            hint="Type: convlens animate conv -o conv.gif",
+        )
     target = _target(output, kind)
     ending = saving.check(target)
     look = animation.Look.of(
@@ -209,8 +216,9 @@ def animate(
     }
     given = {name: value for name, value in typed.items() if value is not None}
     if model is None:
+        assert kind is not None
         _check_kind(kind, given, picture=picture, layer=layer)
-        found = _example(kind or "conv", given)
+        found = _example(kind, given)
     else:
         if kind is not None or given:
             other = kind or f"--{next(iter(given)).replace('_', '-')}"
@@ -253,15 +261,8 @@ def _needed(picture: str | None) -> str:
     return picture
 
 
-def _check_kind(kind: Kind | None, given: dict[str, Any], *, picture: str | None, layer: str | None) -> None:
+def _check_kind(kind: Kind, given: dict[str, Any], *, picture: str | None, layer: str | None) -> None:
     """Refuse what doesn't belong together, before any work."""
-    if kind is None:
-        raise InputError(
-            "Nothing to animate",
-            expected="conv, pool, tconv, dilated or multichannel, or --model",
-            received="--picture or --layer without --model" if picture or layer else "none",
-            hint="Type: convlens animate conv -o conv.gif",
-        )
     for name, kinds in _NOT_OF.items():
         if name in given and kind not in kinds:
             raise InputError(
