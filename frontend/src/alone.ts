@@ -18,7 +18,7 @@ function show(source: Source, hash: string): View {
 }
 
 if (EmbeddedSource.isHere()) {
-  const view = show(new EmbeddedSource(), location.hash);
+  const view = show(new EmbeddedSource(), location.hash || (document.documentElement.dataset["opening"] ?? ""));
   window.addEventListener("popstate", () => void view.goTo(location.hash));
 } else {
   void portSource().then(async (source) => {

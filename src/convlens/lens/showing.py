@@ -33,9 +33,20 @@ def serve(maps: FeatureMaps, **options: Any) -> None:
 class Shows:
     """What shows itself as the live viewer in a notebook: a lens, its maps, one layer's, its kernels."""
 
+    def view(self, *, height: int = 620) -> Any:
+        """The live viewer as a widget, for a notebook: ``view.layer``, ``view.channel`` and ``view.pixel`` can be read,
+        watched with ``view.observe`` and set.
+
+        ``height`` is the cell's, in pixels. Alone in a cell this object shows itself in the same way.
+
+        Raises:
+            MissingDependencyError: the extra ``notebook`` isn't installed.
+        """
+        return import_module(_NOTEBOOK).live(self, height=height)
+
     def _ipython_display_(self) -> None:
         import_module(_NOTEBOOK).display(self)
 
     def _display_(self) -> object:
         """The same for marimo."""
-        return import_module(_NOTEBOOK).live(self)
+        return import_module(_NOTEBOOK).for_marimo(self)

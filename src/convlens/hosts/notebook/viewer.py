@@ -1,40 +1,45 @@
-"""The viewer as a widget: what it shows can be seen and set from Python."""
+"""The viewer as a widget: what it shows can be seen and set from Python.
+
+A cell gets two outputs. The first is the live viewer with a static picture beside it, which is what a front end
+without widgets shows (GitHub's view, for one). The second is a viewer that needs no kernel, the one of a report's file:
+an export by nbconvert shows it, since its widgets need the network and a kernel; where the live one runs, that one
+hides it.
+"""
 
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
+from uuid import uuid4
 
 import anywidget
 import traitlets
 
 from convlens.errors import ChannelError, ConvlensError, InputError
 from convlens.hosts import viewing
-from convlens.hosts.notebook import frame
+from convlens.hosts.notebook import frame, keeping, showing
 from convlens.hosts.notebook.asking import Answer, answer
+from convlens.hosts.notebook.shown import PLAIN, Shown
 from convlens.hosts.server.desk import Desk
 from convlens.lens import channels
 from convlens.lens.tiles import as_planes
 
-if TYPE_CHECKING:
-    from convlens.lens import FeatureMaps, Lens
-
-Tab = Literal["maps", "kernels"]
 Pixel = tuple[int, int]
 
 
 class Viewer(anywidget.AnyWidget):
-    """The live viewer of a lens, or of its maps on one picture.
+    """The live viewer of a lens, of its maps on one picture, of one layer's maps, of its kernels.
 
     ``layer``, ``channel`` and ``pixel`` (row, column; ``None`` where none is chosen) are what the page shows: they can
     be read, watched with ``observe``, and set. ``height`` is the cell's, in pixels.
 
     Raises:
         LayerNotFoundError, ChannelError, InputError: what was set isn't there; nothing has changed then.
+        NotImplementedError: ``what`` stands alone, without the lens that it came from.
 
     >>> import convlens, numpy as np
     >>> maps = convlens.sketch("conv 2 3x3 | relu", input_shape=(3, 8, 8)).feature_maps(np.zeros((8, 8, 3), np.uint8))
-    >>> view = Viewer(maps.lens, maps)
+    >>> view = Viewer(maps)
     >>> view.layer = "relu"
     >>> view.pixel = 2, 3
     >>> view.layer, view.channel, view.pixel
@@ -50,17 +55,10 @@ class Viewer(anywidget.AnyWidget):
     pixel = traitlets.Tuple(traitlets.Int(), traitlets.Int(), allow_none=True, default_value=None).tag(sync=True)
     height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
 
-    def __init__(
-        self,
-        lens: Lens,
-        maps: FeatureMaps | None = None,
-        *,
-        layer: str | None = None,
-        tab: Tab = "maps",
-        kept: str = "",
-        **options: Any,
-    ) -> None:
-        self._lens, self._maps, self._tab = lens, maps, tab
+    def __init__(self, what: object, **options: Any) -> None:
+        self.shown = shown = Shown.of(what)
+        lens, maps = shown.lens, shown.maps
+        self._maps = maps
         self._network = lens.network if maps is None else maps.network
         self._from_page = False
         self._desk = Desk()
@@ -69,9 +67,27 @@ class Viewer(anywidget.AnyWidget):
             viewing.add_maps(self._desk, maps)
         names = [found.name for found in self._network]
         first = next((found.name for found in self._network if found.has_kernels), names[0] if names else "")
-        super().__init__(_title=f"convlens: {self._network.name}", _kept=kept, **options)
+        super().__init__(_title=f"convlens: {self._network.name}", _kept=uuid4().hex, **options)
         self.on_msg(self._asked)
-        self.layer = layer if layer is not None else first
+        self.layer = shown.layer if shown.layer is not None else first
+
+    # --- how it shows itself
+
+    def show(self) -> None:
+        """Show it in the cell that runs, live and kept."""
+        data, about = self._repr_mimebundle_() or ({}, {})
+        showing.publish(data, about)
+        kept = keeping.keepsake(self.shown, self._kept)
+        showing.publish({"text/html": kept, PLAIN: f"The viewer of {self.shown.what!r}, kept in this file"})
+
+    def _ipython_display_(self) -> None:
+        if not showing.in_notebook():
+            raise NotImplementedError
+        self.show()
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        data, about = super()._repr_mimebundle_(**options) or ({}, {})
+        return {**data, **self.shown.still()}, about
 
     # --- what is chosen
 
@@ -147,7 +163,7 @@ class Viewer(anywidget.AnyWidget):
             self.send({**to, "page": True}, [page.encode()])
             return
         if asked == "opening":
-            found = Answer({"layer": self.layer, "channel": self.channel, "pixel": self.pixel, "tab": self._tab})
+            found = Answer({"layer": self.layer, "channel": self.channel, "pixel": self.pixel, "tab": self.shown.tab})
         else:
             file = bytes(buffers[0]) if buffers else None
             found = answer(self._desk, f"{self.model_id}-{view}", asked, given, file)
@@ -155,8 +171,7 @@ class Viewer(anywidget.AnyWidget):
         self.send({**to, **told}, data)
 
     def __repr__(self) -> str:
-        what = repr(self._lens) if self._maps is None else repr(self._maps)
-        return f"Viewer of {what}"
+        return f"Viewer of {self.shown.what!r}"
 
     def close(self) -> None:
         """Take the viewer from the page, and let its maps go."""

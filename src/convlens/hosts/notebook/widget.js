@@ -77,10 +77,9 @@ function render({ model, el }) {
   function putAway(kept) {
     if (!kept || stop.signal.aborted) return;
     const hide = () => {
-      const found = document.querySelector(`[data-convlens-kept="${kept}"]`);
-      const output = found?.closest(".jp-OutputArea-child, .output_area") ?? found;
-      if (output) output.style.display = "none";
-      return output !== null && output !== undefined;
+      const found = [...document.querySelectorAll(`[data-convlens-kept="${kept}"]`)];
+      for (const one of found) (one.closest(".jp-OutputArea-child, .output_area") ?? one).style.display = "none";
+      return found.length > 0;
     };
     if (hide()) return;
     const watch = new MutationObserver(() => hide() && watch.disconnect());

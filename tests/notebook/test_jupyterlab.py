@@ -1,0 +1,95 @@
+"""The viewer in a real JupyterLab: it shows, it explains, and Python and the page keep in step."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+from tests.notebook.conftest import Open
+
+SETUP = """import convlens, json
+from convlens import pictures
+line = "conv 4 3x3 pad 1 | relu | maxpool 2x2 stride 2 | conv 8 3x3 | relu | globalavgpool | dense 10"
+lens = convlens.sketch(line, input_shape=(3, 96, 128), seed=1)
+maps = lens.feature_maps(pictures.cat())"""
+TOLD = "print(json.dumps([view.layer, view.channel, view.pixel]))"
+OpenNotebook = Callable[..., Open]
+
+
+def test_maps_show_themselves_and_keep_in_step_with_python(open_notebook: OpenNotebook) -> None:
+    opened = open_notebook(
+        SETUP,
+        "view = maps.view()\nview",
+        TOLD,
+        "view.layer = 'conv2'\nview.channel = 5\nview.pixel = 3, 4\n" + TOLD,
+        "found = maps['conv2'].explain(5, 3, 4)\nprint(found.framework_value, found.agrees)",
+        "try:\n    view.pixel = 3, 400\nexcept convlens.ConvlensError as error:\n    print(error)\n" + TOLD,
+        "try:\n    view.layer = 'conv3'\nexcept convlens.ConvlensError as error:\n    print(error)\n" + TOLD,
+    )
+    opened.run(0)
+    opened.run(1)
+    viewer = opened.viewer
+    expect(viewer.locator("h1 .name")).to_have_text("conv")
+    expect(viewer.get_by_role("tab", name="Feature maps")).to_have_attribute("aria-selected", "true")
+    strongest = json.loads(opened.run(2))
+    assert strongest[0] == "conv"
+    assert strongest[2] is None
+    expect(viewer.locator(".map")).to_contain_text(f"Channel {strongest[1]} of 4")
+
+    # from the page to Python
+    viewer.locator(".map [role=application]").click(position={"x": 90, "y": 80})
+    expect(viewer.locator(".why")).to_be_visible()
+    layer, channel, pixel = json.loads(opened.run(2))
+    assert (layer, channel) == ("conv", strongest[1])
+    assert len(pixel) == 2
+    expect(viewer.locator(".why")).to_contain_text(re.compile(rf"{pixel[0]}\D+{pixel[1]}"))
+
+    # from Python to the page, and the explanation is Python's own
+    assert json.loads(opened.run(3)) == ["conv2", 5, [3, 4]]
+    expect(viewer.locator("h1 .name")).to_have_text("conv2")
+    expect(viewer.locator(".map")).to_contain_text("Channel 5 of 8")
+    value, agrees = opened.run(4).split()
+    assert agrees == "True"
+    expect(viewer.locator(".why")).to_contain_text(f"{float(value):.6g}".replace("-", "−"))
+
+    # what isn't there is refused, and nothing changes
+    said = opened.run(5).splitlines()
+    assert "columns 0 to 61" in said[0]
+    assert json.loads(said[-1]) == ["conv2", 5, [3, 4]]
+    said = opened.run(6).splitlines()
+    assert "conv2" in said[0]
+    assert json.loads(said[-1]) == ["conv2", 5, [3, 4]]
+    expect(viewer.locator("h1 .name")).to_have_text("conv2")
+
+
+def test_each_thing_opens_where_it_belongs(open_notebook: OpenNotebook) -> None:
+    opened = open_notebook(SETUP, "maps['relu']", "lens.kernels('conv2')", "lens")
+    opened.run(0)
+    opened.run(1)
+    expect(opened.viewer.locator("h1 .name")).to_have_text("relu")
+    opened.page.locator(".jp-Notebook .jp-CodeCell").nth(1).locator(".jp-OutputCollapser").first.click()
+    opened.run(2)
+    kernels = opened.page.locator(".jp-Notebook .jp-CodeCell").nth(2).frame_locator("iframe >> visible=true")
+    expect(kernels.locator("h1 .name")).to_have_text("conv2")
+    expect(kernels.get_by_role("tab", name="Kernels")).to_have_attribute("aria-selected", "true")
+    opened.run(3)
+    lens = opened.page.locator(".jp-Notebook .jp-CodeCell").nth(3).frame_locator("iframe >> visible=true")
+    expect(lens.locator("h1 .name")).to_have_text("conv")
+    # a picture that is opened in the page is run by the kernel
+    lens.locator("input[type=file]").first.set_input_files(
+        {"name": "grey.png", "mimeType": "image/png", "buffer": _grey_png()}
+    )
+    expect(lens.get_by_role("region", name="Picture")).to_contain_text("96 × 128")
+    expect(lens.locator(".map")).to_contain_text("of 4")
+
+
+def _grey_png() -> bytes:
+    from io import BytesIO
+
+    from PIL import Image
+
+    file = BytesIO()
+    Image.new("L", (160, 120), 90).save(file, "PNG")
+    return file.getvalue()
