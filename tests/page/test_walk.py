@@ -27,6 +27,7 @@ def test_a_walk_shows_each_model_with_its_words_and_its_true_numbers(visit: Visi
         assert [" ".join(part.split()) for part in words] == lesson.sketch.split(" | ")
         last = lesson.sketch.count("|")
         expect(strip.locator(".part").nth(last)).to_have_attribute("aria-current", "true")  # the end stays the end
+        screen.finished()
         screen.page.keyboard.press("n")
     expect(strip).to_contain_text("8 of 8")
     expect(strip.get_by_role("button", name="This is the last model")).to_be_disabled()
@@ -39,8 +40,10 @@ def test_what_has_changed_stands_beside_what_was(visit: Visit, first_start: Serv
     strip = screen.page.get_by_role("region", name="A walk from model to model")
     expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"84→903$"))
     expect(strip.locator("mark")).to_have_text(["10x10"])
+    screen.finished()
     strip.get_by_role("button", name="On to One filter of 3x3").click()
     expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"903→28$"))
+    screen.finished()
     strip.get_by_role("button", name="Back to Larger kernels: 10x10").click()
     expect(strip).to_contain_text("2 of 8")
 
