@@ -68,7 +68,7 @@ def test_the_exported_page_holds_working_viewers(
     exported: tuple[Path, list[list[dict[str, Any]]]], visit: Callable[[Path], Page]
 ) -> None:
     page = visit(exported[0])
-    opens = [("conv", "Feature maps"), ("conv2", "Feature maps"), ("conv2", "Kernels"), ("conv", "Feature maps")]
+    opens = [("conv", "Feature maps"), ("conv2", "Feature maps"), ("conv2", "Kernels"), ("conv", "Kernels")]
     for number, (layer, tab) in enumerate(opens):
         frame = page.locator("[data-convlens-kept] iframe").nth(number)
         frame.scroll_into_view_if_needed()

@@ -77,6 +77,7 @@ def test_each_thing_opens_where_it_belongs(open_notebook: OpenNotebook) -> None:
     opened.run(3)
     lens = opened.page.locator(".jp-Notebook .jp-CodeCell").nth(3).frame_locator("iframe >> visible=true")
     expect(lens.locator("h1 .name")).to_have_text("conv")
+    expect(lens.get_by_role("tab", name="Kernels")).to_have_attribute("aria-selected", "true")
     # a picture that is opened in the page is run by the kernel
     lens.locator("input[type=file]").first.set_input_files(
         {"name": "grey.png", "mimeType": "image/png", "buffer": _grey_png()}

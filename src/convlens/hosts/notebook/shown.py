@@ -32,7 +32,7 @@ class Shown:
         """
         match what:
             case Lens():
-                return cls(what, what, None)
+                return cls(what, what, None, tab="kernels")
             case FeatureMaps():
                 return cls(what, what.lens, what)
             case FeatureMap() if what.maps is not None:
