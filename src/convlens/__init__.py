@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convlens.lens import FeatureMaps as FeatureMaps
     from convlens.lens import Kernels as Kernels
     from convlens.lens import Lens as Lens
+    from convlens.lens import load as load
     from convlens.lens import open as open
     from convlens.lens import sketch as sketch
     from convlens.network import Network as Network
@@ -33,6 +34,7 @@ _HOMES = {
     "Lens": "convlens.lens",
     "Network": "convlens.network",
     "Recipe": "convlens.pictures",
+    "load": "convlens.lens",
     "open": "convlens.lens",
     "sketch": "convlens.lens",
 }

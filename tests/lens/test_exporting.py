@@ -21,20 +21,27 @@ from convlens.lens import exporting
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
+def is_map(name: str) -> bool:
+    """Whether an array is a layer's, not one of those that convlens keeps beside the maps."""
+    return not name.startswith(exporting.FACTS)
+
+
 def read_npz(path: Path) -> tuple[Arrays, dict[str, Any]]:
     with np.load(path) as archive:
-        arrays = {name: archive[name] for name in archive.files if name != exporting.FACTS}
+        arrays = {name: archive[name] for name in archive.files if is_map(name)}
         return arrays, json.loads(str(archive[exporting.FACTS]))
 
 
 def read_safetensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
     with safetensors.safe_open(str(path), "np") as file:
-        return safetensors.numpy.load_file(path), json.loads(file.metadata()["convlens"])
+        arrays = {name: array for name, array in safetensors.numpy.load_file(path).items() if is_map(name)}
+        return arrays, json.loads(file.metadata()["convlens"])
 
 
 def read_zarr(path: Path) -> tuple[Arrays, dict[str, Any]]:
     group = zarr.open_group(str(path), mode="r")
-    arrays = {name: np.asarray(array) for name, array in group.members(max_depth=None) if isinstance(array, zarr.Array)}
+    members = [(name, array) for name, array in group.members(max_depth=None) if isinstance(array, zarr.Array)]
+    arrays = {name: np.asarray(array) for name, array in members if is_map(name)}
     facts: Any = group.attrs["convlens"]
     return arrays, facts
 
@@ -84,7 +91,7 @@ def test_what_breaks_halfway_leaves_the_old_file(maps: convlens.FeatureMaps, tmp
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exporting.save(interrupted(), path, {})
+        exporting.save(interrupted(), path, lambda: exporting.Run(maps.network))
     after = READERS[suffix](path)[0]
     assert before.keys() == after.keys()
     assert [found.name for found in tmp_path.iterdir()] == [path.name]

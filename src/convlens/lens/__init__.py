@@ -3,6 +3,7 @@
 from convlens.lens.explanation import Explanation, PictureValue, Term
 from convlens.lens.feature_map import Box, FeatureMap, Statistics, SweptMap
 from convlens.lens.kernels import Kernels
+from convlens.lens.loading import load
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.memory import Estimate
 from convlens.lens.opened import Lens
@@ -26,6 +27,7 @@ __all__ = [
     "SweptMap",
     "Term",
     "Walk",
+    "load",
     "open",
     "sketch",
 ]

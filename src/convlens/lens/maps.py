@@ -47,7 +47,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         self,
         lens: Lens,
         network: Network,
-        arrays: dict[str, Array],
+        arrays: Mapping[str, Array],
         *,
         picture: Picture | None,
         recipe: Recipe | None,
@@ -69,7 +69,9 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def __getitem__(self, name: str) -> FeatureMap:
         # A FeatureMap holds on to its maps; it is made when asked for, so that nothing holds itself alive in a circle.
         if name in self._arrays:
-            array = self._arrays[name] = np.ascontiguousarray(self._arrays[name])
+            array = np.ascontiguousarray(self._arrays[name])
+            if isinstance(self._arrays, dict):  # else it is read from a file when it is asked for
+                self._arrays[name] = array
             caption = str(self.recipe) if self.recipe is not None else "fed untouched"
             labels = prediction.labels_of(self.network, name, self.lens.labels)
             return FeatureMap(self.network[name], array, caption=caption, maps=self, labels=labels)
@@ -161,6 +163,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
             if name in self.network:
                 self._fetch([name])
             else:
+                if name not in self._feed:
+                    raise LayerNotFoundError.among(name, [*self._arrays, *self._feed], "layer or input")
                 self._sources[name] = self.lens.as_input(name, self._feed[name])
         return self._sources[name]
 
@@ -191,10 +195,43 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def save(self, path: str | Path) -> Path:
         """Write the numbers, with names, shapes and the recipe, as ``.npz``, ``.safetensors`` or ``.zarr``.
 
+        :func:`convlens.load` opens them again, without the model. Its weights are not in the file.
+
         Raises:
             OutputError: the ending is unknown, or the path can't be written; nothing half-written remains.
         """
-        return exporting.save(self.values(), path, exporting.facts(self.network, self.picture, self.recipe))
+        return exporting.save(self.values(), path, self._saved)
+
+    def with_model(self, model: object, *, trust: bool = False) -> FeatureMaps:
+        """The same maps with the model that made them, so that they explain themselves; for maps of a file.
+
+        Args:
+            model: a path, a live model, or an opened lens.
+            trust: allow a model file that runs its own code when opened.
+
+        Raises:
+            ModelError: it isn't the model that made these maps: other layers, other shapes, other values.
+            InputError: the file is of an older version, and doesn't hold what the network was fed with.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 1 3x3 | relu", input_shape=(3, 8, 8))
+        >>> maps = lens.feature_maps(np.full((8, 8, 3), 9, np.uint8))
+        >>> maps.with_model(lens.model)["relu"].explain(0, 2, 3).agrees
+        True
+        """
+        from convlens.lens import loading
+
+        return loading.joined(self, model, trust=trust)
+
+    def _beside(self, lens: Lens, network: Network) -> FeatureMaps:
+        """These maps beside another lens of the same model, whose ``network`` of the same input is given."""
+        told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
+        return FeatureMaps(lens, network, self._arrays, feed=self._feed, prediction=self.prediction, **told)
+
+    def _saved(self) -> exporting.Run:
+        told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
+        told |= {"labels": self.lens.labels, "weights": self.lens.weights}
+        return exporting.Run(self.network, feed=self._feed, prediction=self.prediction, **told)
 
     def report(self, path: str | Path, *, budget: str | int = "12MB", force: bool = False) -> Path:
         """Write one HTML file with the viewer, the network, the kernels, these maps and the picture.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from html import escape
 from pathlib import PurePath
 from typing import Any
@@ -12,7 +13,7 @@ from convlens import derivation, draw, geometry
 from convlens.derivation import Worked
 from convlens.engines.base import Array, Engine, Feed, Sink
 from convlens.errors import ConvlensError, InputError
-from convlens.lens import addressing, fitting, many, prediction, stream
+from convlens.lens import addressing, exporting, fitting, many, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.explanation import Explanation
 from convlens.lens.intake import FREE_SIZE, Intake, Prepared, RecipeSource
@@ -265,7 +266,8 @@ class Lens(Shows):
         estimate.check(budget, "Choose layers, or take a smaller picture")
         made = stream.one_by_one(lambda sink: self._run(feed, keep, sink))
         told: dict[str, Any] = {"picture": shown, "recipe": used, "recipe_source": self._source(recipe)}
-        return Walk(network, wanted, made, labels=self.labels, budget=budget, **told)
+        beside = partial(exporting.Run, feed=feed, weights=self.weights)
+        return Walk(network, wanted, made, labels=self.labels, budget=budget, beside=beside, **told)
 
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None

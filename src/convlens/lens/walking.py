@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +44,7 @@ class Walk(Iterator[FeatureMap]):
         labels: Sequence[str] | None,
         budget: int,
         recipe_source: RecipeSource | None = None,
+        beside: Callable[[Network], exporting.Run] = exporting.Run,
     ) -> None:
         self.network = network
         self.layers = tuple(layer for layer in network if wanted is None or layer.name in wanted)
@@ -54,6 +56,8 @@ class Walk(Iterator[FeatureMap]):
         self._made = made
         self._labels = labels
         self._budget = budget
+        self._beside = beside
+        self._strange: list[Layer] = []  # of another path than a blank picture's
         self._scores = prediction.class_scores(network)
         self.caption = str(recipe) if recipe is not None else "fed untouched"
 
@@ -61,6 +65,8 @@ class Walk(Iterator[FeatureMap]):
         for layer, array in self._made:
             if self._scores is not None and layer.name == self._scores.name:
                 self.prediction = prediction.predict(layer, array, self._labels)
+            if layer.name not in self.network:
+                self._strange.append(layer)
             if self._wanted is None or layer.name in self._wanted:
                 labels = self._labels if self._scores is not None and layer.name == self._scores.name else None
                 return FeatureMap(self.network.get(layer.name) or layer, array, caption=self.caption, labels=labels)
@@ -78,7 +84,14 @@ class Walk(Iterator[FeatureMap]):
         target = exporting.check(path)
         if target.suffix == ".safetensors":
             Estimate.of(self.layers).check(self._budget, "Choose layers, or write .npz or .zarr, which can be streamed")
-        return exporting.save(_told(self, each), target, exporting.facts(self.network, self.picture, self.recipe))
+        return exporting.save(_told(self, each), target, self._saved)
+
+    def _saved(self) -> exporting.Run:
+        network = (
+            replace(self.network, layers=(*self.network.layers, *self._strange)) if self._strange else self.network
+        )
+        told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
+        return replace(self._beside(network), prediction=self.prediction, labels=self._labels, **told)
 
     def check_channel(self, number: int) -> None:
         """Raise :class:`~convlens.errors.ChannelError` where one of the layers to come doesn't have this channel."""
