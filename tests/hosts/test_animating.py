@@ -33,21 +33,8 @@ def shown(path: Path, frame: int = 0) -> np.ndarray:
 
 
 def test_the_line_of_the_help_makes_the_picture_it_names(run: Run, tmp_path: Path) -> None:
-    words = [
-        "animate",
-        "conv",
-        "--input",
-        "5x5",
-        "--kernel",
-        "3x3",
-        "--stride",
-        "2",
-        "--padding",
-        "1",
-        "-o",
-        "conv.gif",
-    ]
-    result = run(*words)
+    settings = ("--input", "5x5", "--kernel", "3x3", "--stride", 2, "--padding", 1)
+    result = run("animate", "conv", *settings, "-o", "conv.gif")
     assert result.code == 0
     assert result.out.splitlines() == [
         "convolution: 5 × 5 → 3 × 3 (kernel 3 × 3, stride 2, padding 1)",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convlens import draw, receptive
-from convlens.draw import Mode, Scale, ScaleChoice, scale_for
+from convlens.draw import Mode, Scale, ScaleChoice, animation, scale_for
 from convlens.draw.canvas import Canvas
 from convlens.draw.layers import draw_layer_pages
 from convlens.draw.mosaic import draw_map
@@ -19,7 +21,7 @@ from convlens.draw.scaling import check_scale
 from convlens.draw.strips import draw_vector
 from convlens.engines.base import Array
 from convlens.errors import ChannelError, ConvlensError
-from convlens.lens import addressing, effective
+from convlens.lens import addressing, animating, effective
 from convlens.lens.showing import Shows
 from convlens.network import Layer, Shape
 
@@ -264,6 +266,36 @@ class FeatureMap(Shows):
         (True, (3, 3, 3), True)
         """
         return self._kept().explain(self.name, self._index(channel, depth, row, column))
+
+    def animate(
+        self,
+        path: str | os.PathLike[str],
+        channel: int = 0,
+        *,
+        at: tuple[int, ...] | None = None,
+        size: tuple[int, int] | None = None,
+        look: animation.Look | None = None,
+    ) -> list[Path]:
+        """Write an animation of the layer's window on its way over a part of its input; of convolutions and poolings.
+
+        Args:
+            path: its ending says the format: .gif, .svg, .png, .webp, .mp4, .webm; a folder takes a PNG a step.
+            channel: which of the layer's channels.
+            at: (row, column) in the middle of the part, the value of the largest magnitude by default.
+            size: how many rows and columns of the map are made, up to 4 x 4 by default.
+            look: colours, the size of a cell, the speed; :class:`convlens.draw.animation.Look`.
+
+        Raises:
+            ChannelError, InputError, DrawingError, OutputError, MissingDependencyError
+
+        >>> import tempfile, convlens, numpy as np
+        >>> maps = convlens.sketch("conv 1 3x3", input_shape=(3, 8, 8)).feature_maps(np.full((8, 8, 3), 9, np.uint8))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in maps["conv"].animate(f"{folder}/conv.svg", size=(2, 2))]
+        ['conv.svg']
+        """
+        found = animating.sliding(self._kept(), self.name, channel, at, size)
+        return animation.save(found, path, look or animation.Look(shade=True))
 
     def explain_all(self, channel: int) -> SweptMap:
         """Every value of one channel, worked out again and compared.

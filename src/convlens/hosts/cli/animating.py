@@ -272,7 +272,10 @@ def _check_kind(kind: Kind, given: dict[str, Any], *, picture: str | None, layer
             )
     if picture or layer:
         raise InputError(
-            "A picture and a layer belong to a model", expected="--model MODEL", received="none", hint="Type --model"
+            "A picture and a layer belong to a model",
+            expected="--model MODEL",
+            received="none",
+            hint="Type --model model.onnx too.",
         )
 
 
