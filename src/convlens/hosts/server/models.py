@@ -11,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from convlens.errors import ModelError
+from convlens.hosts import answering
 from convlens.hosts.server import answers
 from convlens.hosts.server.desk import Desk
 from convlens.hosts.server.receiving import check_alone, received
-from convlens.hosts.wire import facts, schema
+from convlens.hosts.wire import schema
 
 Layer = Annotated[str, Query(description="The layer's name.", max_length=1000)]
 Name = Annotated[str, Query(description="The file's name, to be shown.", max_length=300)]
@@ -41,16 +42,12 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/models/{model}/derivation", response_model=schema.DerivationFact)
     def derivation(model: str, layer: Layer) -> Response:
         """How the numbers of a layer come about, formula by formula, as text and LaTeX."""
-        found = desk.model(model)
-        with found.lock:
-            return answers.fact(facts.derivation_fact(found.lens, layer))
+        return answers.fact(answering.derivation(desk, model, layer))
 
     @router.get("/models/{model}/kernels", response_model=schema.KernelsFact)
     def kernels(model: str, layer: Layer) -> Response:
         """The kernels of a layer: shape, bias, norms."""
-        found = desk.model(model)
-        with found.lock:
-            return answers.fact(facts.kernels_fact(found.lens.kernels(layer)))
+        return answers.fact(answering.kernels(desk, model, layer))
 
     @router.get("/models/{model}/kernels.npy", response_class=Response)
     def kernel_values(
@@ -60,11 +57,8 @@ def routes(desk: Desk) -> APIRouter:
         count: Annotated[int | None, Query(ge=1, description="How many filters; all by default.")] = None,
     ) -> Response:
         """The kernels' numbers: float32 (filters, channels per group, rows, columns)."""
-        found = desk.model(model)
-        with found.lock:
-            array = found.lens.kernels(layer).array
-        last = None if count is None else first + count
-        return answers.npy(array[first:last], {"Cache-Control": "no-store"}, f"{layer}-kernels.npy")
+        array = answering.kernel_values(desk, model, layer, first, count)
+        return answers.npy(array, {"Cache-Control": "no-store"}, f"{layer}-kernels.npy")
 
     @router.post("/models", response_model=schema.ModelFact, status_code=201)
     async def add(request: Request, name: Name) -> Response:

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from convlens.hosts import answering
 from convlens.hosts.server import answers
-from convlens.hosts.server.desk import Desk, NotFoundError
+from convlens.hosts.server.desk import Desk
 from convlens.hosts.server.receiving import received
 from convlens.hosts.wire import schema
-from convlens.hosts.wire.pictures import as_webp
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -34,12 +34,11 @@ def routes(desk: Desk) -> APIRouter:
         width: Annotated[int, Query(ge=16, le=4096, description="At most so many pixels wide and high.")] = 1024,
     ) -> Response:
         """The picture as it was given, as WebP; scaled down where it is larger than ``width``."""
-        shelved = desk.picture(picture)
+        desk.picture(picture)  # an error, where there is none, comes before "unchanged"
         tag = f"picture-{picture}-{width}"
         if (same := answers.unchanged(request, tag)) is not None:
             return same
-        if shelved.picture is None:
-            raise NotFoundError("This input was fed as an array; there is no picture of it", received=picture)
-        return Response(as_webp(shelved.picture, width), headers=answers.etag(tag), media_type="image/webp")
+        data = answering.original(desk, picture, width)
+        return Response(data, headers=answers.etag(tag), media_type="image/webp")
 
     return router

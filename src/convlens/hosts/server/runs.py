@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from io import BytesIO
 from json import dumps
 from typing import Annotated, Any, Literal
 
@@ -13,12 +12,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from convlens.errors import InputError
+from convlens.hosts import answering
 from convlens.hosts.server import answers
-from convlens.hosts.server.desk import Desk, NotFoundError
+from convlens.hosts.server.desk import Desk
 from convlens.hosts.server.running import Run
-from convlens.hosts.wire import facts, schema
-from convlens.hosts.wire.pictures import as_read
+from convlens.hosts.wire import schema
 from convlens.lens import tiles
 from convlens.network import Shape
 from convlens.pictures import Recipe
@@ -33,7 +31,6 @@ Index = Annotated[
     ),
 ]
 Number = Annotated[int, Query(ge=0, le=10**9)]
-_AT_ONCE = 1 << 26  # values of one answer; the same channel can be asked for any number of times
 _POLL = 0.015  # seconds between two looks at a run that is followed
 
 
@@ -105,19 +102,12 @@ def routes(desk: Desk) -> APIRouter:
         slice: Number = 0,
     ) -> Response:
         """Several whole maps at one level of detail: (channels, rows, columns); float16 above level 0 where it fits."""
-        planes = desk.run(run).planes(layer)
+        found = desk.run(run)
+        found.array(layer)  # an error, where there is no such layer, comes before "unchanged"
         if (same := answers.unchanged(request, run)) is not None:
             return same
         chosen = [int(one) for one in channels.split(",")]
-        if len(chosen) * planes.shape[2] * planes.shape[3] >> 2 * level > _AT_ONCE:
-            raise InputError(
-                "That is too much at once",
-                expected=f"up to {_AT_ONCE:,} values",
-                received=f"{len(chosen):,} maps of {planes.shape[2]} x {planes.shape[3]} at level {level}",
-                hint="Ask for fewer channels, a higher level, or tiles.",
-            )
-        found = tiles.at_level(planes, level, chosen, slice)
-        return answers.npy(tiles.as_float16(found) if level else found, answers.etag(run))
+        return answers.npy(answering.maps(found, layer, level, chosen, slice), answers.etag(run))
 
     @router.get("/{run}/tile.npy", response_class=Response)
     def tile(
@@ -131,11 +121,11 @@ def routes(desk: Desk) -> APIRouter:
         column: Number = 0,
     ) -> Response:
         """One tile of 256 x 256 values of one map at one level; float32 at level 0, float16 above where it fits."""
-        planes = desk.run(run).planes(layer)
+        found = desk.run(run)
+        found.array(layer)
         if (same := answers.unchanged(request, run)) is not None:
             return same
-        found = tiles.tile_of(planes, level, channel, slice, row, column)
-        return answers.npy(tiles.as_float16(found) if level else found, answers.etag(run))
+        return answers.npy(answering.tile(found, layer, level, channel, slice, row, column), answers.etag(run))
 
     @router.get("/{run}/explanation", response_model=schema.ExplanationFact | schema.PictureValueFact)
     def explanation(
@@ -146,38 +136,23 @@ def routes(desk: Desk) -> APIRouter:
         ``groups``: how many input channels to list, those of the largest sums; the others are folded. A network input's
         name gives its own value.
         """
-        found = desk.run(run)
-        shown = found.finished()
-        place = _place(index, np.shape(shown.value(_known(found, layer))), layer)
-        with desk.model(found.model).lock:
-            return answers.fact(facts.explanation_fact(shown.explain(layer, place, anywhere=True), groups))
+        return answers.fact(answering.explanation(desk, desk.run(run), layer, _place(index), groups))
 
     @router.get("/{run}/field", response_model=schema.BoxFact | None)
     def field(run: str, layer: Layer, index: Index = "") -> Response:
         """The pixels that can reach this value; null where the layer doesn't read the picture."""
-        found = desk.run(run)
-        shown = found.finished()
-        place = _place(index, found.array(layer).shape, layer)
-        if shown.network[layer].receptive_field is None:
-            return answers.fact(None)
-        with desk.model(found.model).lock:
-            return answers.fact(facts.box_fact(shown[layer].receptive_field(**_named(place))))
+        return answers.fact(answering.field(desk, desk.run(run), layer, _place(index)))
 
     @router.get("/{run}/effective", response_model=schema.EffectiveFact)
     def effective(run: str, layer: Layer, index: Index = "") -> Response:
         """How the effective receptive field of this value was measured."""
-        heat = _effective(desk, desk.run(run), layer, index)
-        return answers.fact(
-            schema.EffectiveFact(
-                method=heat.method, words=heat.in_words, rows=heat.heat.shape[-2], columns=heat.heat.shape[-1]
-            )
-        )
+        return answers.fact(answering.effective(desk, desk.run(run), layer, _place(index))[0])
 
     @router.get("/{run}/effective.npy", response_class=Response)
     def effective_values(run: str, layer: Layer, index: Index = "") -> Response:
         """How much each pixel moves this value: float32 (rows, columns)."""
-        heat = _effective(desk, desk.run(run), layer, index)
-        return answers.npy(heat.heat, {"Cache-Control": "no-store"})
+        heat = answering.effective(desk, desk.run(run), layer, _place(index))[1]
+        return answers.npy(heat, {"Cache-Control": "no-store"})
 
     @router.get("/{run}/picture.png", response_class=Response)
     def picture(request: Request, run: str) -> Response:
@@ -185,16 +160,7 @@ def routes(desk: Desk) -> APIRouter:
         found = desk.run(run)
         if (same := answers.unchanged(request, run)) is not None:
             return same
-        pixels = as_read(found.finished())
-        if pixels is None:
-            raise NotFoundError(
-                "This input is no picture", expected="1 or 3 channels", received="an array of another shape"
-            )
-        from PIL import Image
-
-        file = BytesIO()
-        Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG", compress_level=1)
-        return Response(file.getvalue(), headers=answers.etag(run), media_type="image/png")
+        return Response(answering.picture(found), headers=answers.etag(run), media_type="image/png")
 
     @router.get("/{run}/drawing.{kind}", response_class=Response)
     def drawing(
@@ -233,39 +199,5 @@ def _event(name: str, value: Any) -> str:
     return f"event: {name}\ndata: {dumps(value, allow_nan=False, separators=(',', ':'))}\n\n"
 
 
-def _known(run: Run, layer: str) -> str:
-    """The name of a layer or of a network input, or an error that names what there is."""
-    shown = run.finished()
-    if not any(given.name == layer for given in shown.network.inputs):
-        run.array(layer)
-    return layer
-
-
-def _place(index: str, shape: Shape, layer: str) -> Shape:
-    place = tuple(int(one) for one in index.split(",")) if index else ()
-    if len(place) != len(shape) or any(at >= size for at, size in zip(place, shape, strict=False)):
-        raise InputError(
-            f"{layer[:100]} has no value at {index or 'no place'}",
-            expected="an index within " + (" x ".join(map(str, shape)) or "a scalar: no index"),
-            received=index or "none",
-        )
-    return place
-
-
-def _named(place: Shape) -> dict[str, int]:
-    """An index as the lens takes places."""
-    names = {0: (), 1: ("channel",), 2: ("channel", "column"), 3: ("channel", "row", "column")}
-    found = names.get(len(place), ("channel", "depth", "row", "column"))
-    return dict(zip(found, place, strict=False))
-
-
-def _effective(desk: Desk, run: Run, layer: str, index: str) -> Any:
-    place = _place(index, run.array(layer).shape, layer)
-    shown = run.finished()
-
-    def measure() -> Any:
-        with desk.model(run.model).lock:
-            named: dict[str, Any] = {**_named(place)}
-            return shown[layer].effective_receptive_field(**named)
-
-    return run.remembered((layer, place), measure)
+def _place(index: str) -> Shape:
+    return tuple(int(one) for one in index.split(",")) if index else ()
