@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
-from tests.page.serving import Serving, sketched
+from tests.page.serving import Filed, Serving, Shown, sketched, tutorial_report
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -50,21 +50,22 @@ def visit(browser: Browser) -> Iterator[Visit]:
         if not request.url.startswith((origin, "data:", "blob:")):
             wrong.append(f"a request to {request.url}")
 
-    def opened(serving: Serving, hash: str = "", *, may_fail: bool = False, **options: Any) -> Page:
+    def opened(shown: Shown, hash: str = "", *, may_fail: bool = False, **options: Any) -> Page:
         settings: dict[str, Any] = {
             "viewport": {"width": 1400, "height": 900},
             "locale": "en-GB",
             "reduced_motion": "reduce",
+            "offline": isinstance(shown, Filed),
         } | options
         context = browser.new_context(**settings)
         contexts.append(context)
-        context.on("request", lambda request: asked(request, serving.origin))
+        context.on("request", lambda request: asked(request, shown.origin))
         page = context.new_page()
         page.set_default_timeout(20_000)
         if not may_fail:
             page.on("pageerror", lambda error: wrong.append(f"an error in the page: {error}"))
             page.on("console", lambda line: wrong.append(f"{line.type}: {line.text}") if line.type == "error" else None)
-        page.goto(serving.url + hash)
+        page.goto(shown.url + hash)
         return page
 
     yield opened
@@ -73,10 +74,20 @@ def visit(browser: Browser) -> Iterator[Visit]:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.fixture(scope="session")
-def first_start() -> Iterator[Serving]:
-    with Serving() as serving:
-        yield serving
+WHERE = ("server", "file")
+"""Where the viewer is met: the same journeys lead through both."""
+
+
+@pytest.fixture(scope="session", params=WHERE)
+def first_start(request: pytest.FixtureRequest, folder: Path) -> Iterator[Shown]:
+    """The eight models of the tutorial on the cat."""
+    if request.param == "server":
+        with Serving() as serving:
+            yield serving
+        return
+    path = folder / "tutorial.html"
+    path.write_text(tutorial_report().html, "utf-8")
+    yield Filed(path)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real server for the page's tests: ``convlens view`` as a person starts it, in a process of its own."""
+"""Where the page's tests meet it: ``convlens view`` in a process of its own, or a report's file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Self
+
+import convlens
+from convlens.hosts.demo import the_cat
+from convlens.hosts.report import Exhibit, Report, gallery
+from convlens.hosts.wire.facts import lesson_fact
+from convlens.sketches import TUTORIAL
+from convlens.sketches.tutorial import INPUT_SHAPE
 
 
 class Serving:
@@ -68,14 +75,39 @@ class Serving:
         self.stop()
 
 
+class Filed:
+    """A report on the disk, opened as a person opens it: by its ``file://`` address, with the network cut."""
+
+    origin = "file://"
+
+    def __init__(self, path: Path) -> None:
+        self.url = path.as_uri()
+
+
+Shown = Serving | Filed
+"""Where a viewer is met."""
+
+
 def sketched(folder: Path, line: str, shape: str, name: str) -> Path:
     """A sketch, saved as a model file."""
     import onnx
-
-    import convlens
 
     model = convlens.sketch(line, input_shape=[int(n) for n in shape.split("x")]).model
     assert isinstance(model, onnx.ModelProto)
     path = folder / f"{name}.onnx"
     onnx.save(model, path)
     return path
+
+
+def tutorial_report() -> Report:
+    """The eight models of the tutorial in one file."""
+    cat = the_cat()
+    return gallery(
+        [
+            Exhibit(
+                convlens.sketch(lesson.sketch, input_shape=INPUT_SHAPE, seed=lesson.seed).feature_maps(cat),
+                lesson_fact(lesson),
+            )
+            for lesson in TUTORIAL
+        ]
+    )

@@ -1,4 +1,4 @@
-"""The journeys of a person through the page, in a real Chromium, on a real server."""
+"""The journeys of a person through the page, in a real Chromium: on a real server, and in a report's file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from tests.page.conftest import Visit
+from tests.page.conftest import WHERE, Visit
 from tests.page.pages import Screen
-from tests.page.serving import Serving, sketched
+from tests.page.serving import Filed, Serving, Shown, sketched
 
 import convlens
 from convlens.pictures import cat
@@ -20,7 +20,7 @@ from convlens.sketches import TUTORIAL
 from convlens.sketches.tutorial import INPUT_SHAPE
 
 
-def test_first_start_shows_the_cat_and_the_first_tutorial_model(visit: Visit, first_start: Serving) -> None:
+def test_first_start_shows_the_cat_and_the_first_tutorial_model(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start))
     screen.painted("conv")
     expect(screen.page.locator("h1")).to_contain_text("3 × 1438 × 1078")
@@ -31,7 +31,7 @@ def test_first_start_shows_the_cat_and_the_first_tutorial_model(visit: Visit, fi
     expect(screen.why).to_have_attribute("data-agrees", "true")
 
 
-def test_the_explanation_says_what_python_says(visit: Visit, first_start: Serving) -> None:
+def test_the_explanation_says_what_python_says(visit: Visit, first_start: Shown) -> None:
     from convlens.hosts.demo import the_cat
 
     screen = Screen(visit(first_start, "#/see?layer=conv&channel=1&at=640,420"))
@@ -46,7 +46,7 @@ def test_the_explanation_says_what_python_says(visit: Visit, first_start: Servin
 
 
 @pytest.mark.parametrize("number", range(1, 9))
-def test_every_tutorial_model_opens_and_agrees(visit: Visit, first_start: Serving, number: int) -> None:
+def test_every_tutorial_model_opens_and_agrees(visit: Visit, first_start: Shown, number: int) -> None:
     lesson = TUTORIAL[number - 1]
     last = convlens.sketch(lesson.sketch, input_shape=INPUT_SHAPE, seed=lesson.seed).network.layers[-1].name
     screen = Screen(visit(first_start, f"#/see?model=tutorial-{number}&layer={last}&channel=0&at=11,12"))
@@ -54,7 +54,7 @@ def test_every_tutorial_model_opens_and_agrees(visit: Visit, first_start: Servin
     expect(screen.why).to_have_attribute("data-agrees", "true")
 
 
-def test_a_walk_back_to_the_picture_and_forth_again(visit: Visit, first_start: Serving) -> None:
+def test_a_walk_back_to_the_picture_and_forth_again(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start, "#/see?model=tutorial-7&layer=maxpool&channel=0&at=100,100"))
     place = screen.explained()
     seen = [place]
@@ -73,13 +73,26 @@ def test_a_walk_back_to_the_picture_and_forth_again(visit: Visit, first_start: S
 
 
 @pytest.fixture(scope="module")
-def small(folder: Path) -> Iterator[Serving]:
+def model(folder: Path) -> Path:
     line = "conv 8 3x3 | relu | maxpool 2x2 | conv 16 3x3 | relu | globalavgpool | dense 10 | softmax"
-    with Serving(str(sketched(folder, line, "3x64x64", "small"))) as serving:
+    return sketched(folder, line, "3x64x64", "small")
+
+
+@pytest.fixture(scope="module")
+def served(model: Path) -> Iterator[Serving]:
+    with Serving(str(model)) as serving:
         yield serving
 
 
-def test_choose_a_layer_a_map_a_pixel(visit: Visit, small: Serving) -> None:
+@pytest.fixture(scope="module", params=WHERE)
+def small(request: pytest.FixtureRequest, model: Path) -> Shown:
+    if request.param == "server":
+        found: Serving = request.getfixturevalue("served")
+        return found
+    return Filed(convlens.open(model).feature_maps(cat()).report(model.with_suffix(".html"), force=True))
+
+
+def test_choose_a_layer_a_map_a_pixel(visit: Visit, small: Shown) -> None:
     screen = Screen(visit(small))
     screen.painted("conv")
     screen.choose("conv2")
@@ -94,7 +107,7 @@ def test_choose_a_layer_a_map_a_pixel(visit: Visit, small: Serving) -> None:
     assert re.search(r"layer=conv2.*channel=1.*at=\d+,\d+", screen.page.url)
 
 
-def test_back_and_forward_follow_the_view(visit: Visit, small: Serving) -> None:
+def test_back_and_forward_follow_the_view(visit: Visit, small: Shown) -> None:
     screen = Screen(visit(small))
     screen.painted("conv")
     screen.choose("maxpool")
@@ -105,7 +118,7 @@ def test_back_and_forward_follow_the_view(visit: Visit, small: Serving) -> None:
     screen.painted("maxpool")
 
 
-def test_a_shared_link_and_a_reload_show_the_same(visit: Visit, small: Serving) -> None:
+def test_a_shared_link_and_a_reload_show_the_same(visit: Visit, small: Shown) -> None:
     hash = "#/see?layer=conv2&channel=3&at=7,9&colours=sequential&scale=map&sort=mean"
     screen = Screen(visit(small, hash))
     assert screen.explained() == "conv2:3,7,9"
@@ -117,7 +130,7 @@ def test_a_shared_link_and_a_reload_show_the_same(visit: Visit, small: Serving) 
         assert part in screen.page.url
 
 
-def test_hover_says_the_framework_s_float32(visit: Visit, small: Serving, folder: Path) -> None:
+def test_hover_says_the_framework_s_float32(visit: Visit, small: Shown, folder: Path) -> None:
     screen = Screen(visit(small, "#/see?layer=conv&channel=2"))
     screen.painted("conv")
     screen.large.hover(position={"x": 60, "y": 60})
@@ -129,7 +142,7 @@ def test_hover_says_the_framework_s_float32(visit: Visit, small: Serving, folder
     assert np.float32(float(shown)) == maps["conv"].array[2, int(row), int(column)]
 
 
-def test_colours_change_the_pixels_and_the_address(visit: Visit, small: Serving) -> None:
+def test_colours_change_the_pixels_and_the_address(visit: Visit, small: Shown) -> None:
     screen = Screen(visit(small))
     screen.painted("conv")
     before = screen.maps.screenshot()
@@ -140,8 +153,8 @@ def test_colours_change_the_pixels_and_the_address(visit: Visit, small: Serving)
     assert screen.maps.screenshot() != before
 
 
-def test_another_picture_and_a_broken_one(visit: Visit, small: Serving, tmp_path: Path) -> None:
-    screen = Screen(visit(small, may_fail=True))
+def test_another_picture_and_a_broken_one(visit: Visit, served: Serving, tmp_path: Path) -> None:
+    screen = Screen(visit(served, may_fail=True))
     screen.painted("conv")
     before = screen.page.url
     field = screen.page.locator("input[type=file]").first
@@ -158,7 +171,7 @@ def test_another_picture_and_a_broken_one(visit: Visit, small: Serving, tmp_path
     screen.painted("conv")
 
 
-def test_deep_zoom_prints_the_numbers(visit: Visit, first_start: Serving) -> None:
+def test_deep_zoom_prints_the_numbers(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start, "#/see?layer=conv&channel=0"))
     screen.painted("conv")
     box = screen.large.bounding_box()
@@ -187,7 +200,7 @@ def test_two_thousand_channels(visit: Visit, wide: Serving) -> None:
     expect(screen.why).to_have_attribute("data-agrees", "true")
 
 
-def test_keyboard_only(visit: Visit, small: Serving) -> None:
+def test_keyboard_only(visit: Visit, small: Shown) -> None:
     page = visit(small)
     screen = Screen(page)
     screen.painted("conv")
@@ -212,7 +225,7 @@ def test_keyboard_only(visit: Visit, small: Serving) -> None:
     assert screen.explained(place).split(":")[0] != "conv2"
 
 
-def test_the_list_of_keys(visit: Visit, small: Serving) -> None:
+def test_the_list_of_keys(visit: Visit, small: Shown) -> None:
     page = visit(small)
     Screen(page).painted("conv")
     page.keyboard.press("?")
@@ -221,13 +234,13 @@ def test_the_list_of_keys(visit: Visit, small: Serving) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_dark_and_light(visit: Visit, small: Serving) -> None:
+def test_dark_and_light(visit: Visit, small: Shown) -> None:
     page = visit(small, color_scheme="dark")
     Screen(page).painted("conv")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
 
 
-def test_thai(visit: Visit, small: Serving) -> None:
+def test_thai(visit: Visit, small: Shown) -> None:
     screen = Screen(visit(small, "#/see?layer=conv&channel=0&at=3,4", locale="th-TH"))
     screen.explained()
     assert screen.page.locator("html").get_attribute("lang") == "th"
@@ -237,7 +250,7 @@ def test_thai(visit: Visit, small: Serving) -> None:
 
 @pytest.mark.parametrize("width", [390, 820, 1400, 2200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visit: Visit, small: Serving, width: int, scheme: str) -> None:
+def test_axe_finds_nothing(visit: Visit, small: Shown, width: int, scheme: str) -> None:
     screen = Screen(
         visit(
             small, "#/see?layer=conv2&channel=1&at=7,9", viewport={"width": width, "height": 900}, color_scheme=scheme
@@ -254,7 +267,7 @@ def test_axe_finds_nothing(visit: Visit, small: Serving, width: int, scheme: str
     assert wider <= 0
 
 
-def test_the_picture_stays_while_recipe_and_answer_scroll(visit: Visit, small: Serving) -> None:
+def test_the_picture_stays_while_recipe_and_answer_scroll(visit: Visit, small: Shown) -> None:
     screen = Screen(visit(small, "#/see?layer=conv2&channel=1&at=7,9", viewport={"width": 1400, "height": 700}))
     screen.explained()
     panel, picture = screen.page.locator("section.picture"), screen.page.locator("section.picture .seen")
@@ -262,7 +275,7 @@ def test_the_picture_stays_while_recipe_and_answer_scroll(visit: Visit, small: S
     expect(picture).to_be_in_viewport(ratio=1)
 
 
-def test_a_narrow_window_brings_the_explanation_up(visit: Visit, small: Serving) -> None:
+def test_a_narrow_window_brings_the_explanation_up(visit: Visit, small: Shown) -> None:
     screen = Screen(visit(small, viewport={"width": 390, "height": 844}))
     screen.painted("conv")
     expect(screen.page.locator("section.why")).not_to_be_attached()

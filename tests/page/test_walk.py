@@ -9,12 +9,12 @@ from playwright.sync_api import expect
 from tests.hosts.test_demo import TRUE
 from tests.page.conftest import Visit
 from tests.page.pages import Screen
-from tests.page.serving import Serving
+from tests.page.serving import Serving, Shown
 
 from convlens.sketches import TUTORIAL
 
 
-def test_a_walk_shows_each_model_with_its_words_and_its_true_numbers(visit: Visit, first_start: Serving) -> None:
+def test_a_walk_shows_each_model_with_its_words_and_its_true_numbers(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start))
     strip = screen.page.get_by_role("region", name="A walk from model to model")
     for lesson, (parameters, shape) in zip(TUTORIAL, TRUE, strict=True):
@@ -35,7 +35,7 @@ def test_a_walk_shows_each_model_with_its_words_and_its_true_numbers(visit: Visi
     expect(strip).to_contain_text("7 of 8")
 
 
-def test_what_has_changed_stands_beside_what_was(visit: Visit, first_start: Serving) -> None:
+def test_what_has_changed_stands_beside_what_was(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start, "#/see?model=tutorial-2"))
     strip = screen.page.get_by_role("region", name="A walk from model to model")
     expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"84→903$"))
@@ -48,7 +48,7 @@ def test_what_has_changed_stands_beside_what_was(visit: Visit, first_start: Serv
     expect(strip).to_contain_text("2 of 8")
 
 
-def test_the_place_of_the_picture_and_the_colours_stay(visit: Visit, first_start: Serving) -> None:
+def test_the_place_of_the_picture_and_the_colours_stay(visit: Visit, first_start: Shown) -> None:
     """Row 700 of 3x3 kernels begins at pixel 700 and has 701 for its middle; of 20x20 that is row 691.5 or so."""
     screen = Screen(visit(first_start, "#/see?model=tutorial-3&at=700,500&colours=sequential"))
     assert screen.explained() == "conv:0,700,500"
@@ -59,7 +59,7 @@ def test_the_place_of_the_picture_and_the_colours_stay(visit: Visit, first_start
     assert "colours=sequential" in screen.page.url
 
 
-def test_the_words_can_be_folded_away_and_stay_so(visit: Visit, first_start: Serving) -> None:
+def test_the_words_can_be_folded_away_and_stay_so(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start, "#/see?model=tutorial-5"))
     says = screen.page.get_by_text(TUTORIAL[4].says)
     expect(says).to_be_visible()
@@ -71,7 +71,7 @@ def test_the_words_can_be_folded_away_and_stay_so(visit: Visit, first_start: Ser
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1000, "light"), (1400, "dark")])
-def test_axe_finds_nothing(visit: Visit, first_start: Serving, width: int, scheme: str) -> None:
+def test_axe_finds_nothing(visit: Visit, first_start: Shown, width: int, scheme: str) -> None:
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
     screen = Screen(visit(first_start, "#/see?model=tutorial-8&layer=relu&at=50,60", **options))
     screen.explained()
