@@ -1,4 +1,4 @@
-"""The demo: eight small models look at a cat, and everything they do lies in one folder, with a page to read it on."""
+"""The demo: eight small models look at a cat; all that they do lies in one folder, with a page to walk through it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from convlens import derivation, draw, lens, pictures, sketches
-from convlens.draw.mosaic import shrink
+from convlens import derivation, lens, pictures, sketches
 from convlens.draw.png import encode_rgb
-from convlens.hosts import demo_page
-from convlens.hosts.demo_page import Map, Section, Stage
-from convlens.lens import FeatureMap, Lens, files
+from convlens.hosts import report
+from convlens.hosts.report import page
+from convlens.hosts.wire.facts import lesson_fact
+from convlens.lens import FeatureMap, FeatureMaps, Lens, files
 from convlens.lens.files import Filling
 from convlens.pictures import Picture, Recipe
 from convlens.sketches import TUTORIAL, Lesson
 
 ROWS, COLUMNS = 1440, 1080
 PICTURE = "cat.png"
-_ON_THE_PAGE = 480  # pixels of a map's longest side
+CREDIT = "Chelsea the cat, by Stéfan van der Walt, CC0"
+BUDGET = "10MB"
+"""The most that the page may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +38,41 @@ class Demo:
         return {"folder": str(self.folder), "index": str(self.index), "models": list(self.models)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """One lesson: its maps, and the files that lie beside the page."""
+
+    lesson: Lesson
+    maps: FeatureMaps
+    links: dict[str, str]
+    pictures: tuple[str, ...]
+
+
 def run(folder: Path, *, force: bool = False, each: Callable[[str], None] = lambda _title: None) -> Demo:
     """Run the eight models and fill ``folder``; ``each`` is told when one is done.
 
+    ``index.html`` is the report of all of them: a walk from model to model.
+
     Raises:
-        OutputError: the folder can't be written, or a file in it isn't ours; nothing half-written remains.
+        ConvlensError: the viewer isn't built; the folder can't be written, or a file in it isn't ours; nothing
+            half-written remains.
     """
+    # what would end in an error says so before anything is run
+    page.viewer()
+    files.check_free(folder / "index.html", force=force)
     again = files.is_ours(folder / "index.html")  # then the texts beside it are ours too
     with files.filling(folder, force=force or again) as arriving:
         cat = the_cat()
         arriving.add("cat", ".png", encode_rgb(cat.pixels))
-        sections = []
+        made = []
         for lesson in TUTORIAL:
-            sections.append(_run_lesson(lesson, cat, arriving))
+            made.append(_run_lesson(lesson, cat, arriving))
             each(lesson.title)
-        models = tuple(_facts(section) for section in sections)
-        thumbnail = arriving.add("cat-small", ".png", encode_rgb(np.ascontiguousarray(cat.pixels[::3, ::3])))
-        page = demo_page.page(sections, picture=PICTURE, thumbnail=thumbnail.name, credit=_credit(cat))
-        arriving.add("index", ".html", page.encode())
-        arriving.add("index", ".txt", _index_text(sections).encode())
-    return Demo(folder, folder / "index.html", models)
+        exhibits = [report.Exhibit(one.maps, lesson_fact(one.lesson), CREDIT) for one in made]
+        walk = report.gallery(exhibits, budget=BUDGET, title="Eight small networks look at a cat")
+        arriving.add("index", ".html", walk.html.encode())
+        arriving.add("index", ".txt", _index_text(made).encode())
+    return Demo(folder, folder / "index.html", tuple(_facts(one) for one in made))
 
 
 def the_cat() -> Picture:
@@ -72,7 +87,7 @@ def the_cat() -> Picture:
     return Picture(pixels, PICTURE, (note,))
 
 
-def _run_lesson(lesson: Lesson, cat: Picture, arriving: Filling) -> Section:
+def _run_lesson(lesson: Lesson, cat: Picture, arriving: Filling) -> _Made:
     model = sketches.build(lesson.sketch, input_shape=(cat.channels, cat.rows, cat.columns), seed=lesson.seed)
     opened = lens.open(model)
     maps = opened.feature_maps(cat)
@@ -91,8 +106,7 @@ def _run_lesson(lesson: Lesson, cat: Picture, arriving: Filling) -> Section:
         "arithmetic": add("arithmetic", ".txt", derivation.in_words(maps.network).encode()),
     }
     links |= _add_kernels(opened, add)
-    stages = tuple(_stage(found, opened, add) for found in maps.values())
-    return Section(lesson, maps.network, stages, tuple(derivation.derive_all(maps.network)), links)
+    return _Made(lesson, maps, links, tuple(_add_maps(found, add) for found in maps.values()))
 
 
 Add = Callable[[str, str, bytes], str]
@@ -107,57 +121,41 @@ def _add_kernels(opened: Lens, add: Add) -> dict[str, str]:
     return links
 
 
-def _stage(found: FeatureMap, opened: Lens, add: Add) -> Stage:
-    whole = add(f"maps-{files.stem(found.name)}", ".png", found.png())
-    scale = draw.scale_for(found.array)
-    shown = tuple(_map(found, channel, scale, add) for channel in range(found.shape[0]))
-    kernels = opened.kernels(found.name) if found.layer.has_kernels else None
-    return Stage(found.layer, whole, shown, scale, found.statistics, kernels)
+def _add_maps(found: FeatureMap, add: Add) -> str:
+    """All channels as one picture, whose path this is, and each as one of its own, every value a pixel."""
+    for channel in range(found.shape[0]):
+        add(f"maps-{files.stem(found.name)}-channel-{channel}", ".png", found.png(channel))
+    return add(f"maps-{files.stem(found.name)}", ".png", found.png())
 
 
-def _map(found: FeatureMap, channel: int, scale: draw.Scale, add: Add) -> Map:
-    """One channel twice: every value a pixel, and small enough for the page."""
-    name = f"maps-{files.stem(found.name)}-channel-{channel}"
-    whole = add(name, ".png", found.png(channel))
-    array = found.array[channel]
-    step = -(-max(array.shape) // _ON_THE_PAGE)
-    factor = max(1, _ON_THE_PAGE // max(array.shape))
-    small = draw.map_png(shrink(array[None], step)[0], scale=scale, enlarge=factor, legend=False)
-    return Map(channel, whole, add(f"{name}-small", ".png", small), step, factor)
-
-
-def _facts(section: Section) -> dict[str, Any]:
+def _facts(made: _Made) -> dict[str, Any]:
     return {
-        "number": section.lesson.number,
-        "title": section.lesson.title,
-        "sketch": section.lesson.sketch,
-        "seed": section.lesson.seed,
-        "parameters": section.network.parameters,
-        "output_shape": list(section.network.layers[-1].output_shape),
-        "files": dict(section.links),
+        "number": made.lesson.number,
+        "title": made.lesson.title,
+        "sketch": made.lesson.sketch,
+        "seed": made.lesson.seed,
+        "parameters": made.maps.network.parameters,
+        "output_shape": list(made.maps.network.layers[-1].output_shape),
+        "files": dict(made.links),
     }
 
 
-def _credit(cat: Picture) -> str:
-    return f"Chelsea the cat, by Stéfan van der Walt (CC0); {cat.notes[0]}."
-
-
-def _index_text(sections: list[Section]) -> str:
+def _index_text(made: list[_Made]) -> str:
     lines = [
         "convlens demo: eight small networks look at a cat",
         "",
-        "index.html shows all of this on one page. Open it in a browser.",
+        "index.html walks through all of them. Open it in a browser: it is one file and needs nothing else.",
         f"{PICTURE} is the picture, {ROWS} rows x {COLUMNS} columns.",
         "",
         f"{'':3}{'sketch':<72}{'parameters':>10}  output (channels x rows x columns)",
     ]
-    for section in sections:
-        shape = " x ".join(str(n) for n in section.network.layers[-1].output_shape)
-        lines.append(f"{section.lesson.number:<3}{section.lesson.sketch:<72}{section.network.parameters:>10}  {shape}")
-    for section in sections:
-        lines += ["", f"{section.lesson.number}. {section.lesson.title}"]
-        lines += [f"   {path}" for path in (*section.links.values(), *(stage.picture for stage in section.stages))]
-    first = sections[0].links["model"]
+    for one in made:
+        shape = " x ".join(str(n) for n in one.maps.network.layers[-1].output_shape)
+        lines.append(f"{one.lesson.number:<3}{one.lesson.sketch:<72}{one.maps.network.parameters:>10}  {shape}")
+    for one in made:
+        lines += ["", f"{one.lesson.number}. {one.lesson.title}"]
+        lines += [f"   {path}" for path in (*one.links.values(), *one.pictures)]
+    first = made[0].links["model"]
     lines += [
         "",
         "Go on by yourself, in this folder:",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convlens import lens, pictures
-from convlens.hosts.demo import the_cat
+from convlens.hosts.demo import CREDIT, the_cat
 from convlens.hosts.server.desk import Desk
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import PictureFact
@@ -16,8 +16,6 @@ from convlens.sketches.tutorial import INPUT_SHAPE
 if TYPE_CHECKING:
     from convlens.lens import FeatureMaps, Lens
     from convlens.pictures import Picture
-
-CREDIT = "Chelsea the cat, by Stéfan van der Walt, CC0"
 
 
 def add_tutorial(desk: Desk) -> None:
