@@ -212,7 +212,7 @@ describe("the source in a file", () => {
     await expect(source.addPicture()).rejects.toThrow("can't run a model");
   });
   it("doesn't misread contents that are newer than it", async () => {
-    await expect(sourceOf(report({ version: 2 })).session()).rejects.toThrow("version");
+    await expect(sourceOf(report({ version: 2 })).session()).rejects.toThrow("newer");
     expect((await sourceOf(report()).session()).model).toBe("m");
   });
 });
