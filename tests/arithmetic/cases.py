@@ -34,6 +34,7 @@ from convlens.lens import Explanation
 from convlens.network import Kind, Layer, Operation, Shape
 
 KEPT = Path(__file__).parents[2] / "frontend" / "tests" / "cases" / "arithmetic.json"
+NUMBERS = KEPT.with_name("numbers.json")
 GROUPS = 24
 HAND = "by hand"
 LARGEST = 120
@@ -333,6 +334,9 @@ def write(origins: Iterable[Iterable[Seen]]) -> list[dict[str, Any]]:
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in found.cases)
     KEPT.write_text(f"[\n{lines}\n]\n")
+    from tests.arithmetic.cases_by_hand import single_numbers
+
+    NUMBERS.write_text(json.dumps(single_numbers(), separators=(",", ":")) + "\n")
     sys.stdout.writelines(f"{count:4} {kind}\n" for kind, count in found.kinds.items())
     return found.cases
 

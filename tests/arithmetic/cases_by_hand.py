@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from math import erf
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from convlens.arithmetic import explain
 from convlens.arithmetic.functions import FUNCTIONS
 from convlens.arithmetic.rounding import rounded
 from convlens.engines.base import Array
+from convlens.hosts.wire.facts import num
 from convlens.network import (
     Activation,
     Convolution,
@@ -92,6 +95,8 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
             yield _layer(f"{name} {coordinates}", resize, (2, 7, 3)), [image], {}
     cropped = Resize("linear", (), coordinates="crop", crop=((0.1, 0.9), (-0.2, 1.3)), outside=2.5)
     yield _layer("crop", cropped, (2, 4, 8)), [image], {}
+    within = Resize("linear", (), coordinates="crop", crop=((0.1, 0.9), (0.3, 0.8)))
+    yield _layer("crop within", within, (2, 4, 8)), [image], {}
     for mode in ("layer", "group", "instance", "rms", "unit", "batch"):
         axes = (0, 1, 2) if mode in ("layer", "rms", "group") else (1, 2)
         norm = Normalisation(mode, 1e-5, groups=2 if mode == "group" else 1, axes=axes)
@@ -105,6 +110,29 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
         yield _layer(f"pad {mode}", pad, (4, 7, 7)), [small], {}
     yield _layer("long sum", Whole("sum", (1, 2)), (2,)), [numbers(8, 2, 10, 13)], {}
     yield _layer("unknown", Whole("attention"), (2, 4, 4)), [small], {}
+
+
+def single_numbers() -> dict[str, list[list[Any]]]:
+    """What lies below the arithmetic: functions, printed numbers, sums, nearest fractions, each with its result."""
+    random = np.random.default_rng(0)
+    sizes = [*np.linspace(-6.5, 6.5, 131).tolist(), 1e-300, 2e-9, 0.84374, 0.84376, 1.2499, 1.2501, 2.857, 2.858, 28.0]
+    odd = (1.0, -1.0, 0.0, 2.0, -2.0, np.nan, np.inf, -np.inf)
+    with np.errstate(all="ignore"):
+        powers = [[num(a), num(b), num(float(np.power(a, b)))] for a in odd for b in (*odd, 0.5, 3.0, -3.0)]
+    printed = [0.0, -0.0, 0.5, 1.5, 2.5, 1e-5, 1.25e-4, 123456.5, 1234565.0, 1234575.0, 999999.5, 12345678.25, 1e15]
+    printed += [*(random.normal(size=40) * 10.0 ** random.integers(-12, 18, 40)).tolist(), np.nan, np.inf, -np.inf]
+    printed += [0.1 + 0.2, 2.0**-30, 1.0000000005, 123456789.5, 123456788.5, -2.5e-7, 5e-324, 1.7976931348623157e308]
+    counts = (0, 1, 7, 8, 9, 127, 128, 129, 136, 255, 256, 257, 300, 1000)
+    terms = np.array([(n * n % 1009 - 500) / 7 for n in range(max(counts))])
+    parts = [(1, 3), (-7, 11), (2**60 + 1, 3**30), (10**40 + 1, 10**39), (1, 10**30), (2**53 + 1, 2**52), (-(3**50), 7)]
+    parts += [(2**54 + 1, 1), (2**54 + 3, 1), (2**64 + 2**11, 2), (2**64 + 2**11 + 1, 2)]
+    return {
+        "erf": [[x, erf(x)] for x in sizes],
+        "power": powers,
+        "printed": [[num(x), digits, f"{x:.{digits}g}"] for x in printed for digits in (6, 9)],
+        "summed": [[n, float(terms[:n].sum())] for n in counts],
+        "fractions": [[str(a), str(b), float(Fraction(a, b))] for a, b in parts],
+    }
 
 
 def _layer(

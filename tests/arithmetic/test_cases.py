@@ -7,13 +7,15 @@ to them.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.arithmetic.cases import HAND, kept, layer_of, tensor_of, value_of
+from tests.arithmetic.cases import HAND, NUMBERS, kept, layer_of, tensor_of, value_of
+from tests.arithmetic.cases_by_hand import single_numbers
 
 import convlens.arithmetic
 from convlens.arithmetic import (
@@ -53,6 +55,10 @@ def same(ours: Any, theirs: Any, size: float) -> bool:
     if isinstance(theirs, float) and isinstance(ours, float):
         return ours == theirs or abs(ours - theirs) <= CLOSE * (abs(theirs) + size)
     return bool(ours == theirs)
+
+
+def test_the_single_numbers_are_kept() -> None:
+    assert same(single_numbers(), json.loads(NUMBERS.read_text()), 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,10 +17,10 @@ export function real(value: Num): number {
   return Number(value);
 }
 
-/** `base ^ exponent` as C has it: 1 to any power is 1, and so is -1 to an infinite one. */
+/** `base ^ exponent` as NumPy has it: 1 to any power is 1, so is -1 to an infinite one, and 0.5 makes a square root. */
 export function power(base: number, exponent: number): number {
   if (base === 1 || (base === -1 && (exponent === Infinity || exponent === -Infinity))) return 1;
-  return Math.pow(base, exponent);
+  return exponent === 0.5 ? Math.sqrt(base) : Math.pow(base, exponent);
 }
 
 /** `1 / (1 + exp(-x))`, without overflow on either side. */

@@ -46,5 +46,5 @@ function exponential(value: number, digits: number): string {
 }
 
 function stripped(text: string): string {
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  return text.includes(".") ? text.replace(/\.?0*$/, "") : text;
 }
