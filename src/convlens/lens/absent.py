@@ -13,7 +13,8 @@ from convlens.lens.opened import Lens
 from convlens.network import Input, Kind, Network, Shape
 from convlens.pictures import Recipe
 
-_UNKNOWN = Input("input", (), rank_known=False)  # of files that don't tell what the network read
+UNKNOWN = Input("input", (), rank_known=False)
+"""The input of a network in a file that doesn't tell what it read."""
 
 
 class Absent(Lens):
@@ -70,7 +71,7 @@ class _NoEngine:
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        return self._network.inputs or (_UNKNOWN,)
+        return self._network.inputs or (UNKNOWN,)
 
     @property
     def metadata(self) -> Mapping[str, str]:

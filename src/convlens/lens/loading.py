@@ -12,7 +12,7 @@ import numpy as np
 from convlens.engines.base import Array
 from convlens.errors import ConvlensError, InputError, MemoryBudgetError, ModelError
 from convlens.lens import exporting, opening, recording, shelves
-from convlens.lens.absent import Absent
+from convlens.lens.absent import UNKNOWN, Absent
 from convlens.lens.exporting import Entry, Record
 from convlens.lens.intake import RecipeSource
 from convlens.lens.maps import FeatureMaps
@@ -148,7 +148,7 @@ def _of_old(file: shelves.Stored, about: Mapping[str, Any]) -> FeatureMaps:
         for name, told in about["layers"].items()
     ]
     notes = ("saved by an older version: operations, inputs and the picture are not in the file",)
-    network = Network(str(about["model"]), str(about["engine"]), (), tuple(layers), (), 0, notes)
+    network = Network(str(about["model"]), str(about["engine"]), (UNKNOWN,), tuple(layers), (), 0, notes)
     keys = file.keys()
     shapes = {layer.name: layer.output_shape for layer in layers}
     entries = {
