@@ -245,6 +245,23 @@ def test_many_channels_are_added_up_channel_by_channel() -> None:
     assert line.replace("−", "-") == f"{shown} + bias 1 = {int(sums.sum()) + 1}"
 
 
+def test_a_bias_has_a_place_of_its_own_beside_the_sum() -> None:
+    stage = compose(convolution([[1, 2], [3, 4]], [[1, 0], [0, 1]], bias=-2), Look())
+    texts = told(stage, 0)
+    assert "1·1 + 2·0 + 3·0 + 4·1 + bias (−2) = 3" in texts
+    assert {"bias", "−2", "5", "3"} <= set(texts)
+    assert "bias" not in told(compose(convolution(), Look()), 0)
+
+
+@pytest.mark.parametrize("ending", [".gif", ".png", ".webp"])
+def test_a_single_window_is_a_single_frame(tmp_path: Path, ending: str) -> None:
+    found = convolution((3, 3))
+    animation.save(found, tmp_path / f"one{ending}")
+    with Image.open(tmp_path / f"one{ending}") as picture:
+        assert getattr(picture, "n_frames", 1) == 1
+        assert (np.asarray(picture.convert("RGB")) == next(frames(compose(found, Look())))).all()
+
+
 def test_without_numbers_no_cell_holds_one() -> None:
     texts = told(compose(convolution(), Look(numbers=False)), 4)
     assert not [text for text in texts if re.fullmatch(r"−?[\d.]+", text)]
@@ -393,6 +410,7 @@ WRONG: list[tuple[Callable[[], object], str, str]] = [
     (lambda: convolution((3, 5, 5), np.ones((2, 3, 3))), "other channels", "3"),
     (lambda: transposed((2, 2), (1, 1), padding=1), "takes away", "0 x 0"),
     (lambda: transposed((3, 3), stride=2, output_padding=2), "No such output padding", "0 to 1"),
+    (lambda: convolution(bias=float("nan")), "No such bias", "nan"),
     (lambda: pooling((4, 4), (2, 2), padding=2), "padding alone", "2 x 2"),
     (lambda: pooling((4, 4), (5, 5)), "larger than the input", "4 x 4"),
     (lambda: Look(cell=4), "No such cell", "12"),

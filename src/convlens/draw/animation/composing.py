@@ -9,19 +9,17 @@ from convlens.arithmetic.rounding import Floats
 from convlens.draw import colours as scales
 from convlens.draw.animation import telling
 from convlens.draw.animation.looks import Look, mixed, readable
+from convlens.draw.animation.placing import Plan
 from convlens.draw.animation.sliding import Slide
 from convlens.draw.animation.staging import (
     Box,
     Label,
-    Measures,
     Shape,
     Stage,
     fitting,
     shaded,
-    weights_of,
     write_value,
 )
-from convlens.draw.lettering import text_width
 from convlens.draw.theme import Rgb
 from convlens.network import Convolution, Pooling
 
@@ -47,18 +45,14 @@ class _Composer:
     stage: Stage = field(init=False)
 
     def __post_init__(self) -> None:
-        slide, look = self.slide, self.look
-        self.measures = Measures(look.cell)
+        slide, look, plan = self.slide, self.look, Plan(self.slide, self.look)
+        self.plan, self.measures, self.kernel = plan, plan.measures, plan.kernel
         self.cell, self.gap = look.cell, max(1, look.cell // 20)
-        self.kernel = weights_of(slide)
-        self.sums = self.kernel is not None and len(slide.workings[0].window) > 1
-        self.beyond = len(slide.workings[0].window) - len(slide.planes) if self.sums else 0
-        self.bias = slide.workings[0].bias
-        self.rows, self.columns = len(slide.rows.cells), len(slide.columns.cells)
-        self.made = (len(slide.rows.outputs), len(slide.columns.outputs))
+        said = " ".join(plan.lines[1:])
+        self.stage = Stage(plan.width, plan.height, len(slide), look.colours.page, plan.lines[0], said)
         whole = all(value == int(value) for value in slide.values if isfinite(value))
         self.equals = "=" if whole else "≈"  # the numbers beside it are printed with fewer digits than they have
-        self._place()
+        self.tints = shaded(slide) if look.shade else {}
         self._head()
         for number in range(len(slide.planes)):
             self._input(number)
@@ -70,70 +64,12 @@ class _Composer:
         if look.numbers:
             self._arithmetic()
 
-    def _place(self) -> None:
-        """Where the grids stand, and how large all of it is."""
-        slide, measures, cell = self.slide, self.measures, self.cell
-        margin, line = measures.of(0.7), round(measures.text * 1.5)
-        self.lines = [telling.title(slide), telling.settings(slide), *telling.formulas(slide)]
-        sizes = [round(measures.text * 1.25)] + [measures.small] * (len(self.lines) - 1)
-        caption = round(measures.small * 1.9)
-        between = measures.of(1.1 if self.kernel is not None else 1.9)
-        kernel: tuple[int, ...] = self.kernel.shape[1:] if self.kernel is not None else (0, 0)
-        block = max(self.rows, kernel[0]) * cell + caption
-        planes = len(slide.planes) * block + (len(slide.planes) - 1) * measures.of(0.3)
-        under = cell + measures.of(0.9)
-        grids = planes
-        planes += under * ((self.beyond > 0) + (self.sums and self.bias is not None))
-        tall = max(planes, self.made[0] * cell + caption)
-        x = margin
-        self.kernel_x = self.sums_x = 0
-        self.input_x, x = x, x + self.columns * cell + between
-        if self.kernel is not None:
-            self.kernel_x, x = x, x + kernel[1] * cell + between
-        if self.sums:
-            self.sums_x, x = x, x + measures.of(1.4) + between
-        self.output_x, x = x, x + self.made[1] * cell
-        captions = self.output_x + text_width(self._output_caption(), measures.small)
-        widths = [text_width(text, size) for text, size in zip(self.lines, sizes, strict=True)]
-        width = max(x, captions, margin + max(widths), 9 * cell) + margin
-        shift = (width - margin - max(x, captions)) // 2
-        self.input_x, self.output_x = self.input_x + shift, self.output_x + shift
-        self.kernel_x, self.sums_x = self.kernel_x + shift, self.sums_x + shift
-        self.margin, self.sizes, self.caption = margin, sizes, caption
-        top = margin + sizes[0] + (len(self.lines) - 1) * round(measures.small * 1.6) + measures.of(0.55)
-        first = top + (tall - planes) // 2
-        self.block_y = [first + number * (block + measures.of(0.3)) + caption for number in range(len(slide.planes))]
-        self.block_rows = block - caption
-        self.beyond_y = first + grids + under - cell
-        self.bias_y = self.beyond_y + (under if self.beyond else 0)
-        self.output_y = top + (tall - self.made[0] * cell - caption) // 2 + caption
-        self.foot = top + tall + measures.of(0.4)
-        self.told: list[list[str]] = []
-        if self.look.numbers:
-            room = width - 2 * margin
-            frames = range(len(slide))
-            self.told = [telling.arithmetic(slide, frame, room, measures.text) for frame in frames]
-        most = max(map(len, self.told), default=0)
-        height = self.foot + (most * line + line if most else 0) + margin - measures.of(0.3)
-        look = self.look.colours
-        said = " ".join(self.lines[1:])
-        self.stage = Stage(width, height, len(slide), look.page, self.lines[0], said)
-
-    def _output_caption(self) -> str:
-        """The size of the output, or which part of it is made."""
-        slide = self.slide
-        full = slide.layer.output_shape[1:] or (1, 1)
-        if self.made == tuple(full):
-            return "output " + " × ".join(map(str, full))
-        rows, columns = slide.rows.outputs, slide.columns.outputs
-        return f"output, {telling.span('row', rows[0], rows[-1])}, {telling.span('column', columns[0], columns[-1])}"
-
     def _head(self) -> None:
         measures, ink = self.measures, self.look.colours
-        y = self.margin + self.sizes[0] - measures.of(0.1)
-        for text, size in zip(self.lines, self.sizes, strict=True):
-            colour = ink.ink if y <= self.margin + self.sizes[0] else ink.muted
-            self.stage.still(Label(self.margin, y, text, size, colour, "start"))
+        y = self.plan.margin + self.plan.sizes[0] - measures.of(0.1)
+        for text, size in zip(self.plan.lines, self.plan.sizes, strict=True):
+            colour = ink.ink if y <= self.plan.margin + self.plan.sizes[0] else ink.muted
+            self.stage.still(Label(self.plan.margin, y, text, size, colour, "start"))
             y += round(measures.small * 1.6)
 
     def _tile(self, x: int, y: int, row: int, column: int) -> Box:
@@ -161,25 +97,20 @@ class _Composer:
         self.stage.still(Label((left + right) // 2, y + round(size * 0.36), text, size, colour))
 
     def _centre(self, number: int) -> int:
-        return self.block_y[number] + self.block_rows // 2
+        return self.plan.block_y[number] + self.plan.block_rows // 2
 
     def _top(self, number: int) -> int:
-        return self.block_y[number] + (self.block_rows - self.rows * self.cell) // 2
+        return self.plan.block_y[number] + (self.plan.block_rows - self.plan.rows * self.cell) // 2
 
     def _input(self, number: int) -> None:
         slide, plane, y = self.slide, self.slide.planes[number], self._top(number)
-        several = len(slide.source) > 1
-        name = f"input, channel {plane}" if several else "input"
-        spread = " with zeros between" if slide.transposed and max(slide.operation.stride) > 1 else ""
-        text = telling.grid(name, (slide.rows, slide.columns)) + spread
-        self._say(self.input_x, y, text)
-        self.tints = shaded(slide) if self.look.shade else {}
+        self._say(self.plan.input_x, y, self.plan.input_captions[number])
         for row, at in enumerate(slide.rows.cells):
             for column, beside in enumerate(slide.columns.cells):
                 if at >= 0 and beside >= 0:
-                    self.stage.still(self._filled(self.input_x, y, row, column, self._ground(plane, at, beside)))
+                    self.stage.still(self._filled(self.plan.input_x, y, row, column, self._ground(plane, at, beside)))
                 else:
-                    self.stage.still(self._empty(self.input_x, y, row, column, dashed=True))
+                    self.stage.still(self._empty(self.plan.input_x, y, row, column, dashed=True))
 
     def _ground(self, plane: int, row: int, column: int) -> Rgb:
         colours = self.look.colours
@@ -190,24 +121,22 @@ class _Composer:
         fill = colours.tinted(colours.window)
         texts = telling.numbers(map(float, kernel.flat))
         size, left = fitting(texts, self.cell - 6, measures.value), iter(texts)
-        turned = ", turned by 180°" if self.slide.transposed else ""
         for number, weights in enumerate(kernel):
             y = self._centre(number) - len(weights) * self.cell // 2
-            name = "kernel" if len(kernel) == 1 else f"kernel {self.slide.planes[number]}"
-            self._say(self.kernel_x, y, f"{name}{turned}")
+            self._say(self.plan.kernel_x, y, self.plan.kernel_captions[number])
             for row, line in enumerate(weights):
                 for column in range(len(line)):
-                    box = self._filled(self.kernel_x, y, row, column, fill)
+                    box = self._filled(self.plan.kernel_x, y, row, column, fill)
                     self.stage.still(box)
                     text = next(left)
                     if self.look.numbers and size:
                         self.stage.still(write_value(self.look, box, text, size, fill))
-            self._sign(self.input_x + self.columns * self.cell, self.kernel_x, self._centre(number), "×")
-        right = self.kernel_x + kernel.shape[2] * self.cell
-        if self.sums:
+            self._sign(self.plan.input_x + self.plan.columns * self.cell, self.plan.kernel_x, self._centre(number), "×")
+        right = self.plan.kernel_x + kernel.shape[2] * self.cell
+        if self.plan.sums:
             self._sums(right)
         else:
-            self._sign(right, self.output_x, self._centre(0), self.equals)
+            self._sign(right, self.plan.output_x, self._centre(0), self.equals)
 
     def _sums(self, left: int) -> None:
         """What each channel contributes, frame by frame, and what those that aren't shown add."""
@@ -216,24 +145,24 @@ class _Composer:
         places = [self._centre(number) - cell // 2 for number in range(shown)]
         found = [working.channel_sums for working in slide.workings]
         rows = [[float(part) for part in one[:shown]] for one in found if one is not None]
-        if self.beyond:
-            places.append(self.beyond_y)
+        if self.plan.beyond:
+            places.append(self.plan.beyond_y)
             rows = [[*row, float(one[shown:].sum())] for row, one in zip(rows, found, strict=True) if one is not None]
-            self._aside(self.beyond_y, f"the other {self.beyond:,} channels")
-        if self.bias is not None:
-            places.append(self.bias_y)
-            rows = [[*row, self.bias] for row in rows]
-            self._aside(self.bias_y, "bias")
+            self._aside(self.plan.beyond_y, f"the other {self.plan.beyond:,} channels")
+        if self.plan.bias is not None:
+            places.append(self.plan.bias_y)
+            rows = [[*row, self.plan.bias] for row in rows]
+            self._aside(self.plan.bias_y, "bias")
         fill = self.look.colours.tinted(self.look.colours.window)
         told = telling.numbers(value for row in rows for value in row)
         size, long = fitting(told, wide - 6, self.measures.value), len(places)
         for number, y in enumerate(places):
             if number < shown:
-                self._sign(left, self.sums_x, y + cell // 2, self.equals)
+                self._sign(left, self.plan.sums_x, y + cell // 2, self.equals)
             if number:
                 above = places[number - 1] + cell
-                self._sign(self.sums_x, self.sums_x + wide - self.gap, (above + y) // 2, "+")
-            box = Box(self.sums_x, y, wide - self.gap, cell - self.gap, fill)
+                self._sign(self.plan.sums_x, self.plan.sums_x + wide - self.gap, (above + y) // 2, "+")
+            box = Box(self.plan.sums_x, y, wide - self.gap, cell - self.gap, fill)
             self.stage.still(box)
             texts = told[number::long]
             if not (self.look.numbers and size):
@@ -243,34 +172,36 @@ class _Composer:
                 continue
             for frame, text in enumerate(texts):
                 self.stage.during(frame, frame, write_value(self.look, box, text, size, fill))
-        self._sign(self.sums_x + wide, self.output_x, self.output_y + self.made[0] * cell // 2, self.equals)
+        self._sign(
+            self.plan.sums_x + wide, self.plan.output_x, self.plan.output_y + self.plan.made[0] * cell // 2, self.equals
+        )
 
     def _aside(self, y: int, text: str) -> None:
         """A name to the left of one of the numbers that are added up."""
         size, colour = self.measures.small, self.look.colours.muted
-        x = self.sums_x - self.measures.of(0.3)
+        x = self.plan.sums_x - self.measures.of(0.3)
         self.stage.still(Label(x, y + self.cell // 2 + round(size * 0.36), text, size, colour, "end"))
 
     def _output(self) -> None:
         slide, look, stage = self.slide, self.look, self.stage
         if isinstance(slide.operation, Pooling):
             word = {"max": "max", "average": "mean", "lp": "norm"}[slide.operation.mode]
-            self._sign(self.input_x + self.columns * self.cell, self.output_x, self._centre(0), word)
-        self._say(self.output_x, self.output_y, self._output_caption())
+            self._sign(self.plan.input_x + self.plan.columns * self.cell, self.plan.output_x, self._centre(0), word)
+        self._say(self.plan.output_x, self.plan.output_y, self.plan.output_caption)
         texts = telling.numbers(slide.values)
         size = fitting(texts, self.cell - 6, self.measures.value)
         scale = scales.scale_for(list(slide.values))
         for frame, (row, column) in enumerate(slide.places):
             at, beside = row - slide.rows.outputs[0], column - slide.columns.outputs[0]
-            stage.still(self._empty(self.output_x, self.output_y, at, beside, dashed=False))
+            stage.still(self._empty(self.plan.output_x, self.plan.output_y, at, beside, dashed=False))
             fill = look.colours.tinted(look.colours.output)
             if look.shade:
                 red, green, blue = scales.palette(scale.diverging)[scales.index(slide.values[frame], scale)]
                 fill = (int(red), int(green), int(blue))
-            box = self._filled(self.output_x, self.output_y, at, beside, fill)
+            box = self._filled(self.plan.output_x, self.plan.output_y, at, beside, fill)
             label = [write_value(look, box, texts[frame], size, fill)] if look.numbers and size else []
             stage.during(frame, stage.frames - 1, box, *label)
-        mark = self._outline(self.output_x, self.output_y, 1, 1, look.colours.output)
+        mark = self._outline(self.plan.output_x, self.plan.output_y, 1, 1, look.colours.output)
         moves = [
             ((column - slide.columns.outputs[0]) * self.cell, (row - slide.rows.outputs[0]) * self.cell)
             for row, column in slide.places
@@ -309,7 +240,7 @@ class _Composer:
         self, number: int, start: tuple[int, int], rows: tuple[int, ...], columns: tuple[int, ...]
     ) -> list[Shape]:
         colour, top = self.look.colours.window, self._top(number)
-        x, y = self.input_x + start[1] * self.cell, top + start[0] * self.cell
+        x, y = self.plan.input_x + start[1] * self.cell, top + start[0] * self.cell
         tall, wide = rows[-1] + 1, columns[-1] + 1
         dense = len(rows) == tall and len(columns) == wide
         thick = self._outline(x, y, tall, wide, colour)
@@ -373,7 +304,7 @@ class _Composer:
         for at, row in enumerate(rows):
             for beside, column in enumerate(columns):
                 if winners[at, beside]:
-                    box = self._tile(self.input_x, self._top(0), row, column)
+                    box = self._tile(self.plan.input_x, self._top(0), row, column)
                     glow = Box(box.x, box.y, box.width, box.height, colour, colour, self.measures.bold, opacity=_GLASS)
                     self.stage.during(frame, frame, *([self._halo(glow)] if self.look.shade else []), glow)
 
@@ -384,8 +315,8 @@ class _Composer:
         places = [
             (plane, row, column)
             for plane in slide.planes
-            for row in range(self.rows)
-            for column in range(self.columns)
+            for row in range(self.plan.rows)
+            for column in range(self.plan.columns)
             if slide.cell(plane, row, column) is not None
         ]
         texts = dict(zip(places, telling.numbers(slide.cell(*place) or 0.0 for place in places), strict=True))
@@ -398,7 +329,7 @@ class _Composer:
                 for column, beside in enumerate(slide.columns.cells):
                     if (plane, row, column) not in texts:
                         continue
-                    box = self._tile(self.input_x, self._top(number), row, column)
+                    box = self._tile(self.plan.input_x, self._top(number), row, column)
                     real = at >= 0 and beside >= 0
                     ground = self._ground(plane, at, beside) if real else look.colours.page
                     label = write_value(look, box, texts[plane, row, column], size, ground, raised=raised)
@@ -411,10 +342,10 @@ class _Composer:
         measures, colours = self.measures, self.look.colours
         line = round(measures.text * 1.5)
         for frame, (row, column) in enumerate(self.slide.places):
-            y = self.foot + measures.small
-            place = Label(self.margin, y, f"row {row}, column {column}", measures.small, colours.muted, "start")
+            y = self.plan.foot + measures.small
+            place = Label(self.plan.margin, y, f"row {row}, column {column}", measures.small, colours.muted, "start")
             told = [
-                Label(self.margin, y + (number + 1) * line, text, measures.text, colours.ink, "start")
-                for number, text in enumerate(self.told[frame])
+                Label(self.plan.margin, y + (number + 1) * line, text, measures.text, colours.ink, "start")
+                for number, text in enumerate(self.plan.told[frame])
             ]
             self.stage.during(frame, frame, place, *told)

@@ -7,6 +7,7 @@ arithmetic for deep learning" (2016, arXiv:1603.07285), figures 1.1 and 1.5; all
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -154,6 +155,8 @@ def pooling(
 
 
 def _convolved(operation: Convolution, source: Array, kernel: Array, outputs: Pair, bias: float | None) -> Slide:
+    if bias is not None and not isfinite(bias):
+        raise DrawingError("No such bias", expected="a finite number", received=str(bias))
     weights = {"kernel": kernel[None], **({"bias": np.array([bias])} if bias is not None else {})}
     op = "ConvTranspose" if operation.transposed else "Conv"
     return slide(Layer("convolution", op, Kind.CONVOLUTION, ("input",), (1, *outputs), operation), source, weights)

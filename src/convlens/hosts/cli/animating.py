@@ -299,7 +299,7 @@ def _example(kind: Kind, given: dict[str, Any]) -> Slide:
 
 
 def _grid(option: str, text: str) -> Any:
-    """A size, ``5x5``; numbers, ``1 2; 3 4``; or the name of a kernel.
+    """A size, ``5x5`` or ``5``; numbers, ``1 2; 3 4``; or the name of a kernel.
 
     >>> _grid("--input", "3x5x5"), _grid("--kernel", "1 2; 3 -4")
     ((3, 5, 5), [[1.0, 2.0], [3.0, -4.0]])
@@ -310,6 +310,8 @@ def _grid(option: str, text: str) -> Any:
     if option == "--kernel" and word in NAMES:
         return named_kernel(word)
     sides = word.split("x")
+    if word.isdecimal():
+        return int(word), int(word)
     if len(sides) > 1 and all(side.strip().removeprefix("-").isdecimal() for side in sides):
         return tuple(int(side) for side in sides)
     try:
