@@ -1,25 +1,30 @@
 /** The viewer that stands alone: in a report's file with its data beside it, or in a notebook that answers it. */
 import { mount } from "svelte";
-import App from "./App.svelte";
+import Pages from "./Pages.svelte";
 import { EmbeddedSource } from "./source/embedded/source";
 import { portSource } from "./source/port";
 import { addressOf, keepInStep } from "./source/port/step.svelte";
 import type { Source } from "./source/source";
+import { rooms } from "./state/rooms.svelte";
 import { View } from "./state/view.svelte";
 import "./theme.css";
 
 const target = document.getElementById("page");
 
 function show(source: Source, hash: string): View {
+  rooms.follow(hash);
   const view = new View(source);
-  if (target) mount(App, { target, props: { view } });
-  void view.start(hash);
+  if (target) mount(Pages, { target, props: { view } });
+  void view.start(rooms.room === "see" ? hash : "");
   return view;
 }
 
 if (EmbeddedSource.isHere()) {
   const view = show(new EmbeddedSource(), location.hash || (document.documentElement.dataset["opening"] ?? ""));
-  window.addEventListener("popstate", () => void view.goTo(location.hash));
+  window.addEventListener("popstate", () => {
+    rooms.follow(location.hash);
+    if (rooms.room === "see") void view.goTo(location.hash);
+  });
 } else {
   void portSource().then(async (source) => {
     const view = show(source, addressOf(await source.opening()));

@@ -9,6 +9,7 @@ import type { MapFact, NetworkFact, PictureFact, ProblemFact, RecipeFact, RunFac
 import { Problem, type Source } from "../source/source";
 import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort, type Tab } from "./address";
 import { indexOf, placeOf } from "./place";
+import { rooms } from "./rooms.svelte";
 import { arriveAt } from "./walk";
 
 /** The pixel under the cursor, in whichever panel: the crosshair that runs through all of them. */
@@ -355,6 +356,7 @@ export class View {
   /** Writes the address; `push` makes it a step that the back button undoes. */
   #write(push: boolean): void {
     if (typeof location === "undefined" || location.protocol === "about:") return; // a frame within a page has no address of its own
+    if (rooms.room !== "see") return; // another room's address stands there
     const address = this.address;
     if (location.hash === address) return;
     if (push) history.pushState(null, "", address);
