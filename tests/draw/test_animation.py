@@ -380,9 +380,11 @@ def test_the_documentation_shows_no_other_picture() -> None:
 @pytest.mark.parametrize("name", THEMES)
 def test_every_text_can_be_read(name: str) -> None:
     """Each label against every flat ground that it can stand on: WCAG AA."""
-    made = (convolution((2, 5, 5), padding=1, bias=1), pooling((6, 6), (2, 2)), transposed(stride=2))
-    for found in made:
-        look = Look.of(name)
+    noise = np.random.default_rng(0).normal(size=(8, 8))
+    plain = (convolution((2, 5, 5), padding=1, bias=1), pooling((6, 6), (2, 2)), transposed(stride=2))
+    coloured = (convolution(noise, padding=1), convolution(np.abs(noise), stride=2), pooling(noise, (2, 2)))
+    for found, shade in (*((found, False) for found in plain), *((found, True) for found in coloured)):
+        look = Look.of(name, shade=shade)
         stage = compose(found, look)
         for frame, pixels in enumerate(frames(stage)):
             for part in (part for part in stage.parts if part.first <= frame <= part.last):

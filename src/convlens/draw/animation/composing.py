@@ -305,7 +305,8 @@ class _Composer:
             for beside, column in enumerate(columns):
                 if winners[at, beside]:
                     box = self._tile(self.plan.input_x, self._top(0), row, column)
-                    glow = Box(box.x, box.y, box.width, box.height, colour, colour, self.measures.bold, opacity=_GLASS)
+                    fill = None if self.look.shade else colour
+                    glow = Box(box.x, box.y, box.width, box.height, fill, colour, self.measures.bold, opacity=_GLASS)
                     self.stage.during(frame, frame, *([self._halo(glow)] if self.look.shade else []), glow)
 
     def _input_numbers(self) -> None:

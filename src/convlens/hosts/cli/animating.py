@@ -57,7 +57,7 @@ def add_to(app: typer.Typer) -> None:
 def animate(
     kind: Annotated[
         Kind | None,
-        typer.Argument(metavar="[KIND]", help="conv, pool, tconv, dilated or multichannel.", show_default=False),
+        typer.Argument(metavar="KIND", help="conv, pool, tconv, dilated or multichannel.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
