@@ -21,7 +21,7 @@ function network(...layers: LayerFact[]): NetworkFact {
   return { model: step("m", 0), layers, ...totals };
 }
 
-const step = (id: string, n: number): ModelFact => ({ id, name: id, engine: "", title: { en: `${n}`, th: `${n}` }, says: null });
+const step = (id: string, n: number): ModelFact => ({ id, name: id, engine: "", title: { en: `${n}`, th: `${n}` }, says: null, step: null });
 
 const conv = layer("conv", "convolution", 98, field(3, 1), 3);
 const wide = layer("conv", "convolution", 91, field(10, 1));
@@ -103,5 +103,24 @@ describe("few maps", () => {
     expect(gridOf(count, width, size, rows, columns).height).toBeLessThanOrEqual(height);
     const seen = Array.from({ length: 2000 }, (_, n) => gridOf(count, width, n + 1, rows, columns)).filter((grid) => grid.height <= height);
     expect(gridOf(count, width, size, rows, columns).wide).toBeGreaterThanOrEqual(Math.max(...seen.map((grid) => grid.wide)) - 1); // a height is rounded
+  });
+});
+
+describe("a file that holds some runs only", () => {
+  it("shows a model on a picture that it holds of it", async () => {
+    const source: FakeSource & { holds?: (model: string, picture: string) => boolean } = new FakeSource([{ name: "conv", shape: [3, 8, 8] }]);
+    const first = await source.session();
+    const pictures = ["cat", "dog", "owl"].map((id) => ({ ...(first.pictures[0] as (typeof first.pictures)[0]), id }));
+    source.session = async () => ({ ...first, models: [step("a", 1), step("b", 2)], pictures, model: "a", picture: "cat" });
+    source.holds = (model, picture) => (model === "a" ? picture !== "owl" : picture !== "cat");
+    const view = new View(source);
+    await view.start("");
+    expect(view.picturesOf("a").map(({ id }) => id)).toEqual(["cat", "dog"]);
+    await view.chooseModel("b");
+    expect(view.picture).toBe("dog"); // the first of its own
+    await view.choosePicture("owl");
+    expect(view.picture).toBe("owl");
+    await view.chooseModel("a");
+    expect(view.picture).toBe("cat");
   });
 });

@@ -90,6 +90,8 @@ export interface Source {
   originalAddress(picture: string): string;
   fileAddress(run: string, layer: string, channel: number | null, kind: FileKind, colours: { mode: string; scale: string }): string;
 
+  /** Whether there is a run of this model on this picture; a source that can run any has no such question. */
+  holds?(model: string, picture: string): boolean;
   addPicture(file: Blob, name: string): Promise<PictureFact>;
   addModel(file: Blob, name: string): Promise<ModelFact>;
   /** Calls back when the source is lost (false) and when it is there again (true). Returns how to stop. */

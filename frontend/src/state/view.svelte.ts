@@ -65,6 +65,12 @@ export class View {
     return this.#picture;
   }
 
+  /** The pictures that a model can be shown on. */
+  picturesOf(model: string | null): PictureFact[] {
+    const { source, pictures } = this;
+    return model === null ? pictures : pictures.filter(({ id }) => source.holds?.(model, id) ?? true);
+  }
+
   /** The facts of the chosen layer's maps, once they are there. */
   get map(): MapFact | null {
     return this.layer === null ? null : (this.maps.get(this.layer) ?? null);
@@ -234,7 +240,8 @@ export class View {
     const session = this.session;
     if (!session) return;
     const model = address.model ?? session.model;
-    const picture = address.picture ?? session.picture;
+    const wished = address.picture ?? session.picture;
+    const picture = this.picturesOf(model).some(({ id }) => id === wished) ? wished : (this.picturesOf(model)[0]?.id ?? wished);
     const recipe = address.recipe as RecipeFact | null;
     const again = model !== this.#model || picture !== this.#picture || JSON.stringify(recipe) !== JSON.stringify(this.recipe);
     if (model !== this.#model || this.network === null) {

@@ -50,6 +50,10 @@ export class EmbeddedSource implements Source {
     return this.#ask("kernelValues", [model, layer, first, count]);
   }
 
+  holds(model: string, picture: string): boolean {
+    return this.#contents.runs.some((run) => run.model === model && run.picture === picture);
+  }
+
   /** The run that the file holds of this model on this picture. */
   async run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<Facts.RunFact> {
     const listed = this.#contents.runs.find((run) => run.model === request.model && run.picture === request.picture);
