@@ -82,6 +82,7 @@ describe("every case", () => {
           const where = `${layer.name} ${JSON.stringify(layer.operation)} at ${fact.index.join()}`;
           const size = Math.max(finite(magnitude), ...told.steps.map((step) => Math.abs(finite(step.value))));
           expect(difference(told, fact, Number.isFinite(size) ? size : 0), where).toBeNull();
+          if (fact === values[0]?.fact) expect(Object.keys(told).sort()).toEqual(Object.keys(fact).sort());
           if (!worked) continue;
           expect(worked.focus, where).toBe(focus ?? null);
           expect(difference(worked.accumulated, accumulated ?? null, size), where).toBeNull();

@@ -3,22 +3,24 @@
 /** Where the `most` largest of `sizes` stand: largest first, of equals the earlier, NaN last; only where `allowed` isn't 0. */
 export function leading(sizes: Float64Array, most: number, allowed: Uint8Array | null = null): number[] {
   const places: number[] = [];
-  const threshold = thresholdOf(sizes, most, allowed);
-  sizes.forEach((size, n) => {
-    if ((!allowed || allowed[n]) && rank(size) >= threshold) places.push(n);
-  });
-  places.sort((one, other) => rank(sizes[other] as number) - rank(sizes[one] as number) || one - other);
-  return places.slice(0, most);
+  if (most >= sizes.length) {
+    for (let n = 0; n < sizes.length; n++) if (!allowed || allowed[n]) places.push(n);
+    return places.sort((one, other) => rank(sizes[other] as number) - rank(sizes[one] as number) || one - other);
+  }
+  // The best so far, in order; whatever comes later must be larger to stand before one of them.
+  for (let n = 0; n < sizes.length; n++) {
+    if (allowed && !allowed[n]) continue;
+    const own = rank(sizes[n] as number);
+    let at = places.length;
+    if (at === most && !(own > rank(sizes[places[at - 1] as number] as number))) continue;
+    while (at > 0 && own > rank(sizes[places[at - 1] as number] as number)) at--;
+    places.splice(at, 0, n);
+    if (places.length > most) places.pop();
+  }
+  return places;
 }
 
 /** Sizes are never negative: NaN is made the least. Infinities are held, since their difference would be NaN. */
 function rank(size: number): number {
-  return Number.isNaN(size) ? -1 : Math.min(size, Number.MAX_VALUE);
-}
-
-/** A size that at least `most` reach, and not many more: so that few are sorted. */
-function thresholdOf(sizes: Float64Array, most: number, allowed: Uint8Array | null): number {
-  if (sizes.length <= 16 * most) return -1;
-  const held = allowed ? sizes.filter((_, n) => allowed[n]) : sizes;
-  return rank(Float64Array.from(held, rank).sort()[Math.max(0, held.length - most)] ?? -1);
+  return size !== size ? -1 : size > Number.MAX_VALUE ? Number.MAX_VALUE : size;
 }

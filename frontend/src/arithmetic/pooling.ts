@@ -44,8 +44,13 @@ export function pooling(operation: Pooling, outputs: number[], index: number[], 
 /** The largest value of a window, or the smallest; NaN wins over both. */
 export function maximum(window: Grid, places: Places[], smallest = false): Working {
   const best = smallest ? smallestOf(window.data) : largestOf(window.data);
-  const winners = Array.from(window.data, (value) => (Number.isNaN(best) ? Number.isNaN(value) : value === best));
-  const ties = winners.filter(Boolean).length;
+  const winners = new Array<boolean>(window.data.length);
+  let ties = 0;
+  for (let n = 0; n < winners.length; n++) {
+    const value = window.data[n] as number;
+    winners[n] = Number.isNaN(best) ? Number.isNaN(value) : value === best;
+    ties += Number(winners[n]);
+  }
   const word = smallest ? "smallest" : "largest";
   return working({
     rule: smallest ? "minimum" : "maximum",

@@ -1,11 +1,11 @@
 /** An explanation as a fact: the same JSON as the server gives, of a working that the page has done itself. */
 import type { ExplanationFact, GroupFact, Num, TermFact } from "../source/facts";
 import type { Described } from "./explaining";
-import { agreement } from "./rounding";
-import { indexOf, NO_AXIS, PADDING, product, spreadPlaces, stridesOf } from "./tensor";
 import { leading } from "./leading";
-import { overflows, tolerance, type Working } from "./working";
+import { agreement } from "./rounding";
 import { summed } from "./summing";
+import { broadcastIndex, flatIndex, indexOf, NO_AXIS, PADDING, product, spreadPlaces } from "./tensor";
+import { overflows, tolerance, type Working } from "./working";
 
 /** Terms that an explanation lists beside its groups. */
 const TERMS = 40;
@@ -100,34 +100,57 @@ function groupsOf(
   const size = product(shape.slice(1));
   const { window, products } = working;
   const sums = products && Float64Array.from({ length: count }, (_, channel) => summed(products, channel * size, size));
-  const largest = (channel: number) =>
-    window.data.subarray(channel * size, (channel + 1) * size).reduce((found, value) => Math.max(found, Math.abs(value)), 0);
   const sizes = Float64Array.from({ length: count }, (_, n) => {
-    const found = sums ? Math.abs(sums[n] as number) : largest(n);
+    const found = sums ? Math.abs(sums[n] as number) : largestSize(window.data, n * size, (n + 1) * size);
     // NaN leads, then what is infinite, held to the largest number
     return Number.isNaN(found) ? Infinity : Math.min(found, Number.MAX_VALUE);
   });
   const order = leading(sizes, count);
   const listed = order.slice(0, most).map((channel): GroupFact => {
     const [first, last] = [channel * size, (channel + 1) * size];
-    const numbers = (data: Float64Array) => Array.from(data.subarray(first, last), num);
-    const axes = working.places.map((axis) => spreadPlaces(axis, window.shape, first, last));
+    const [source] = spreadPlaces(working.inputs, window.shape, first, first + 1);
     return {
       channel,
       sum: sums && num(sums[channel] as number),
-      window: numbers(window.data),
-      kernel: working.kernel && numbers(working.kernel),
-      products: products && numbers(products),
+      window: listedOf(window.data, first, last),
+      kernel: working.kernel && listedOf(working.kernel, first, last),
+      products: products && listedOf(products, first, last),
       winners: working.winners && working.winners.slice(first, last),
-      origins: Array.from({ length: size }, (_, n) => {
-        const place = axes.map((axis) => axis[n] as number);
-        return place.includes(PADDING) ? null : place.filter((at) => at >= 0);
-      }),
-      source: layer.inputs[spreadPlaces(working.inputs, window.shape, first, first + 1)[0] as number] as string,
+      origins: originsOf(working, first, last),
+      source: layer.inputs[source as number] as string,
     };
   });
   const rest = order.slice(most).map((channel) => (sums ? (sums[channel] as number) : 0));
   return { groups: listed, folded_sum: sums && rest.length > 0 ? num(summed(Float64Array.from(rest))) : null };
+}
+
+function largestSize(values: Float64Array, first: number, last: number): number {
+  let largest = 0;
+  for (let n = first; n < last; n++) largest = Math.max(largest, Math.abs(values[n] as number));
+  return largest;
+}
+
+function listedOf(values: Float64Array, first: number, last: number): Num[] {
+  const listed = new Array<Num>(last - first);
+  for (let n = first; n < last; n++) listed[n - first] = num(values[n] as number);
+  return listed;
+}
+
+/** Where the values stand in their source, `null` in the padding. */
+function originsOf({ places, window }: Working, first: number, last: number): (number[] | null)[] {
+  const axes = places.map((axis) => spreadPlaces(axis, window.shape, first, last));
+  const origins = new Array<number[] | null>(last - first);
+  for (let n = 0; n < origins.length; n++) {
+    const place: number[] = [];
+    let padded = false;
+    for (const axis of axes) {
+      const at = axis[n] as number;
+      if (at >= 0) place.push(at);
+      else padded ||= at === PADDING;
+    }
+    origins[n] = padded ? null : place;
+  }
+  return origins;
 }
 
 /** The values that entered, the largest contribution first; what decided, or is measured, before all. */
@@ -142,11 +165,7 @@ function termsOf(layer: Described, working: Working): Pick<ExplanationFact, "ter
   const total = inside ? inside.reduce((sum, one) => sum + one, 0) : sizes.length;
   const terms = leading(sizes, TERMS, inside).map((flat): TermFact => {
     const at = indexOf(flat, window.shape);
-    const found = (axis: Working["inputs"]) => {
-      const strides = stridesOf(axis.shape);
-      const place = axis.shape.reduce((sum, size, n) => sum + (size > 1 ? (at[n] as number) * (strides[n] as number) : 0), 0);
-      return axis.data[place] as number;
-    };
+    const found = (axis: Working["inputs"]) => axis.data[flatIndex(broadcastIndex(at, axis.shape), axis.shape)] as number;
     return {
       layer: layer.inputs[found(working.inputs)] as string,
       index: places.map(found).filter((place) => place !== NO_AXIS),

@@ -78,9 +78,10 @@ export function gather(source: Tensor, axes: readonly Int32Array[], fill = 0): G
     offsets = wider;
   });
   const data = new Float64Array(offsets.length);
-  offsets.forEach((offset, n) => {
+  for (let n = 0; n < data.length; n++) {
+    const offset = offsets[n] as number;
     data[n] = offset < 0 ? fill : (source.data[offset] as number);
-  });
+  }
   return { shape: axes.map((axis) => axis.length), data };
 }
 
