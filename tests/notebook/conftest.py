@@ -72,13 +72,10 @@ def open_notebook(browser: Browser, lab: Lab) -> Iterator[Callable[..., Open]]:
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: wrong.append(f"{error}"))
+        select = page.locator(".jp-Dialog button.jp-mod-accept")  # which kernel, it may ask, sooner or later
+        page.add_locator_handler(select, lambda button: button.click())
         page.goto(lab.address(path.name))
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        select = page.locator(".jp-Dialog button.jp-mod-accept")
-        page.locator(RUN).or_(select).first.wait_for(state="attached")
-        page.wait_for_timeout(500)
-        if select.count():
-            select.click()
         page.locator(RUN).wait_for(state="attached")
         return Open(page)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from time import monotonic
 
 from playwright.sync_api import expect
 from tests.notebook.conftest import Open
+from tests.notebook.jupyter import Lab
 
 SETUP = """import convlens, json
 from convlens import pictures
@@ -94,3 +96,25 @@ def _grey_png() -> bytes:
     file = BytesIO()
     Image.new("L", (160, 120), 90).save(file, "PNG")
     return file.getvalue()
+
+
+def test_a_saved_notebook_keeps_its_viewer_though_the_live_one_came_first(
+    open_notebook: OpenNotebook, lab: Lab
+) -> None:
+    opened = open_notebook(SETUP, "maps['relu']")
+    opened.run(0)
+    opened.run(1)
+    expect(opened.viewer.locator("h1 .name")).to_have_text("relu")
+    kept = opened.page.locator("[data-convlens-kept]")
+    expect(kept.locator("iframe")).to_have_count(1, timeout=90_000)  # made when the page asks no more
+    expect(kept).to_be_hidden()
+    expect(opened.page.locator("iframe >> visible=true")).to_have_count(1)
+    opened.page.keyboard.press("Control+s")
+    path = max(lab.folder.glob("*.ipynb"), key=lambda found: found.stat().st_mtime)
+    expect(opened.page.locator(".jp-Notebook")).to_be_visible()
+    until = monotonic() + 20
+    while "srcdoc" not in path.read_text() and monotonic() < until:
+        opened.page.wait_for_timeout(200)
+    live, stays = json.loads(path.read_text())["cells"][1]["outputs"]
+    assert "image/png" in live["data"]
+    assert "srcdoc" in "".join(stays["data"]["text/html"])

@@ -8,10 +8,12 @@ from urllib.parse import urlencode
 
 from convlens.errors import ConvlensError
 from convlens.hosts.notebook.shown import as_html
+from convlens.hosts.report import report_html
 from convlens.lens import memory
 
 if TYPE_CHECKING:
     from convlens.hosts.notebook.shown import Shown
+    from convlens.lens import FeatureMaps, Lens
 
 _budget: str | int | None = "3MB"
 
@@ -30,21 +32,34 @@ def keep(budget: str | int | None) -> None:
 
 
 def keepsake(shown: Shown, name: str) -> str:
-    """The viewer that needs no kernel; a still picture where it would be too large.
+    """The viewer that needs no kernel, or what of it fits; the live one finds it by ``name``.
 
-    The live one finds it by ``name``.
+    Where the maps would take too much, a picture of them stands above a viewer of the network and its kernels.
     """
-    inner = ""
-    if _budget is not None:
-        from convlens.hosts.report import report_html
-
+    said = ""
+    subjects: list[FeatureMaps | Lens] = [shown.lens] if shown.maps is None else [shown.maps, shown.lens]
+    for subject in [] if _budget is None else subjects:
         try:
-            inner = _frame(shown, report_html(shown.lens if shown.maps is None else shown.maps, budget=_budget))
+            found = _frame(shown, report_html(subject, budget=_budget))
         except ConvlensError as error:
-            said = f"{error.problem}; expected {error.expected}. " if error.expected else f"{error.problem}. "
-            said += "convlens.hosts.notebook.keep('10MB') keeps larger ones."
-            inner = f"{as_html(shown.still())}<p>No viewer is kept in this file. {escape(said)}</p>"
-    return f'<div data-convlens-kept="{name}">{inner or as_html(shown.still())}</div>'
+            size = f" They would take {error.expected}." if error.expected else ""
+            said = f"Not all maps are kept in this file.{size} convlens.hosts.notebook.keep('10MB') keeps more."
+            continue
+        return _named(name, found if not said else f"{_still(shown, said)}{found}")
+    return _named(name, _still(shown, said))
+
+
+def placeholder(shown: Shown, name: str) -> str:
+    """What stands there until the keepsake is made."""
+    return _named(name, _still(shown))
+
+
+def _named(name: str, inner: str) -> str:
+    return f'<div data-convlens-kept="{name}">{inner}</div>'
+
+
+def _still(shown: Shown, said: str = "") -> str:
+    return as_html(shown.still()) + (f"<p>{escape(said)}</p>" if said else "")
 
 
 def _frame(shown: Shown, page: str) -> str:

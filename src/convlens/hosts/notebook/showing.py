@@ -67,11 +67,21 @@ def live(what: object, *, height: int = 620) -> Viewer:
     return Viewer(what, height=height)
 
 
-def publish(data: dict[str, Any], about: dict[str, Any] | None = None) -> None:
-    """One output of the cell that runs."""
+def publish(
+    data: dict[str, Any], about: dict[str, Any] | None = None, *, name: str | None = None, again: bool = False
+) -> None:
+    """One output of the cell that runs; ``again`` puts something else in the place of the one of this name."""
     from IPython.core.display_functions import publish_display_data
 
-    publish_display_data(data, metadata=about)  # type: ignore[no-untyped-call]
+    transient = {} if name is None else {"display_id": name}
+    publish_display_data(data, metadata=about, transient=transient, update=again)  # type: ignore[no-untyped-call]
+
+
+def is_watched() -> bool:
+    """Whether a person looks on: what runs notebooks by itself allows no input."""
+    from IPython.core.getipython import get_ipython
+
+    return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", True))
 
 
 def in_notebook() -> bool:

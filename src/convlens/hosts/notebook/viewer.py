@@ -9,6 +9,8 @@ hides it.
 from __future__ import annotations
 
 from importlib.resources import files
+from threading import Lock, Thread
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +27,8 @@ from convlens.lens import channels
 from convlens.lens.tiles import as_planes
 
 Pixel = tuple[int, int]
+_QUIET = 4.0  # seconds without a question, after which nobody waits for an answer
+_KEEPING = Lock()  # one keepsake at a time
 
 
 class Viewer(anywidget.AnyWidget):
@@ -61,6 +65,7 @@ class Viewer(anywidget.AnyWidget):
         self._maps = maps
         self._network = lens.network if maps is None else maps.network
         self._from_page = False
+        self._last_asked = monotonic()
         self._desk = Desk()
         viewing.add_model(self._desk, self._network.name, lens)
         if maps is not None:
@@ -74,11 +79,30 @@ class Viewer(anywidget.AnyWidget):
     # --- how it shows itself
 
     def show(self) -> None:
-        """Show it in the cell that runs, live and kept."""
+        """Show it in the cell that runs, live and kept.
+
+        Where a person looks on, the kept one is made afterwards, when the page asks no more; a notebook that runs by
+        itself, as in nbconvert, waits for it.
+        """
         data, about = self._repr_mimebundle_() or ({}, {})
         showing.publish(data, about)
-        kept = keeping.keepsake(self.shown, self._kept)
-        showing.publish({"text/html": kept, PLAIN: f"The viewer of {self.shown.what!r}, kept in this file"})
+        name, words = self._kept, f"The viewer of {self.shown.what!r}, kept in this file"
+        if not showing.is_watched():
+            showing.publish({"text/html": keeping.keepsake(self.shown, name), PLAIN: words})
+            return
+        showing.publish({"text/html": keeping.placeholder(self.shown, name), PLAIN: words}, name=name)
+
+        def keep() -> None:
+            while monotonic() - self._last_asked < _QUIET:
+                sleep(_QUIET / 4)
+            try:
+                with _KEEPING:
+                    kept = keeping.keepsake(self.shown, name)
+            except Exception:  # what the framework says while the person's own cells run is for none of them
+                return
+            showing.publish({"text/html": kept, PLAIN: words}, name=name, again=True)
+
+        Thread(target=keep, name="convlens-keep", daemon=True).start()
 
     def _ipython_display_(self) -> None:
         if not showing.in_notebook():
@@ -153,6 +177,7 @@ class Viewer(anywidget.AnyWidget):
     def _asked(self, _widget: Any, content: Any, buffers: list[Any]) -> None:
         if not isinstance(content, dict) or "ask" not in content:
             return
+        self._last_asked = monotonic()
         view, asked, given = content.get("view", ""), str(content["ask"]), content.get("with") or {}
         to = {"view": view, "id": content.get("id")}
         if asked == "page":

@@ -7,7 +7,7 @@ const CHOSEN = ["layer", "channel", "pixel"];
 
 function render({ model, el }) {
   const view = Math.random().toString(36).slice(2);
-  const stop = new AbortController();
+  const away = document.createElement("style");
   const frame = document.createElement("iframe");
   frame.title = model.get("_title");
   frame.allow = "clipboard-write; fullscreen";
@@ -74,22 +74,14 @@ function render({ model, el }) {
   ask({ ask: "page", with: { dark: isDark() }, id: "page" });
 
   /** Hides the viewer that is kept for files: in the notebook this one shows the same. */
-  function putAway(kept) {
-    if (!kept || stop.signal.aborted) return;
-    const hide = () => {
-      const found = [...document.querySelectorAll(`[data-convlens-kept="${kept}"]`)];
-      for (const one of found) (one.closest(".jp-OutputArea-child, .output_area") ?? one).style.display = "none";
-      return found.length > 0;
-    };
-    if (hide()) return;
-    const watch = new MutationObserver(() => hide() && watch.disconnect());
-    watch.observe(document.body, { childList: true, subtree: true });
-    stop.signal.addEventListener("abort", () => watch.disconnect());
-    setTimeout(() => watch.disconnect(), 120_000);
+  function putAway(name) {
+    const kept = `[data-convlens-kept="${CSS.escape(name)}"]`;
+    away.textContent = `${kept}, .jp-OutputArea-child:has(${kept}), .output_area:has(${kept}) { display: none !important }`;
+    document.head.append(away);
   }
 
   return () => {
-    stop.abort();
+    away.remove();
     clearTimeout(waiting);
     model.off("msg:custom", answered);
     model.off("change:height", grow);
