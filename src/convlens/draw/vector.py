@@ -60,28 +60,40 @@ def pdf(canvas: Canvas) -> bytes:
     else:
         space = b"/DeviceRGB"
     image = zlib.compress(np.ascontiguousarray(raster).tobytes(), 6)
-    font = font_file()
-    widths = " ".join(str(_character_width(code)) for code in range(_FIRST, _LAST + 1))
     width, height = canvas.width * _POINTS_PER_PIXEL, canvas.height * _POINTS_PER_PIXEL
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %.2f %.2f] /Contents 4 0 R "
         b"/Resources << /XObject << /I 5 0 R >> /Font << /F 6 0 R >> >> >>" % (width, height),
-        _stream(b"", zlib.compress(_page_content(canvas))),
-        _stream(
+        stream(b"", zlib.compress(_page_content(canvas))),
+        stream(
             b"/Type /XObject /Subtype /Image /Width %d /Height %d /BitsPerComponent 8 /Interpolate false "
             b"/ColorSpace %s" % (canvas.width, canvas.height, space),
             image,
         ),
-        b"<< /Type /Font /Subtype /TrueType /BaseFont /Aileron-Regular /Encoding /WinAnsiEncoding "
-        b"/FirstChar %d /LastChar %d /Widths [%s] /FontDescriptor 7 0 R >>" % (_FIRST, _LAST, widths.encode()),
-        b"<< /Type /FontDescriptor /FontName /Aileron-Regular /Flags 32 /FontBBox [-200 -250 1200 950] "
-        b"/ItalicAngle 0 /Ascent 950 /Descent -250 /CapHeight 710 /StemV 80 /FontFile2 8 0 R >>",
-        _stream(b"/Length1 %d" % len(font), zlib.compress(font)),
+        *font_objects(7),
         b"<< /Producer (convlens) >>",
     ]
-    return _document(objects)
+    return document(objects)
+
+
+def font_objects(second: int) -> list[bytes]:
+    """Return the three objects of the picture font; ``second`` is the number that the second of them gets."""
+    font = font_file()
+    widths = " ".join(str(_character_width(code)) for code in range(_FIRST, _LAST + 1))
+    return [
+        b"<< /Type /Font /Subtype /TrueType /BaseFont /Aileron-Regular /Encoding /WinAnsiEncoding "
+        b"/FirstChar %d /LastChar %d /Widths [%s] /FontDescriptor %d 0 R >>" % (_FIRST, _LAST, widths.encode(), second),
+        b"<< /Type /FontDescriptor /FontName /Aileron-Regular /Flags 32 /FontBBox [-200 -250 1200 950] "
+        b"/ItalicAngle 0 /Ascent 950 /Descent -250 /CapHeight 710 /StemV 80 /FontFile2 %d 0 R >>" % (second + 1),
+        stream(b"/Length1 %d" % len(font), zlib.compress(font)),
+    ]
+
+
+def string_width(string: bytes, size: float) -> float:
+    """Return how wide a string of the font's encoding is, in the unit of ``size``."""
+    return sum(_character_width(code) for code in string) * size / _FONT_UNITS
 
 
 def _character_width(code: int) -> int:
@@ -101,8 +113,7 @@ def _page_content(canvas: Canvas) -> bytes:
     for text in canvas.texts:
         string = drawable(text.string).encode("cp1252", "replace")
         shift = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
-        units = sum(_character_width(code) for code in string)
-        x = text.x - shift * units * text.size / _FONT_UNITS
+        x = text.x - shift * string_width(string, text.size)
         escaped = string.replace(b"\\", rb"\\").replace(b"(", rb"\(").replace(b")", rb"\)")
         red, green, blue = (part / 255 for part in text_colour(text))
         parts.append(
@@ -113,11 +124,13 @@ def _page_content(canvas: Canvas) -> bytes:
     return b"\n".join(parts)
 
 
-def _stream(entries: bytes, body: bytes) -> bytes:
+def stream(entries: bytes, body: bytes) -> bytes:
+    """Return a stream object of a body that is deflated already."""
     return b"<< %s /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (entries, len(body), body)
 
 
-def _document(objects: list[bytes]) -> bytes:
+def document(objects: list[bytes]) -> bytes:
+    """Return a PDF of these objects, numbered from 1; the first is the catalogue, the last the facts."""
     out = bytearray(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
     offsets = []
     for number, body in enumerate(objects, start=1):

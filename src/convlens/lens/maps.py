@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -13,9 +13,11 @@ import numpy as np
 from convlens import draw
 from convlens.arithmetic import explain, explain_all
 from convlens.arithmetic.reach import Reach
+from convlens.draw import Mode, ScaleChoice
+from convlens.draw.plate_formats import Figure
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError
-from convlens.lens import exporting, prediction, showing
+from convlens.lens import exporting, figuring, prediction, showing
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.intake import RecipeSource
@@ -232,6 +234,41 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
         told |= {"labels": self.lens.labels, "weights": self.lens.weights}
         return exporting.Run(self.network, feed=self._feed, prediction=self.prediction, **told)
+
+    def figure(
+        self,
+        layers: str | Iterable[str] | None = None,
+        channels: figuring.Channels = None,
+        *,
+        width: float | str = "single",
+        columns: int | None = None,
+        scale: ScaleChoice = "layer",
+        mode: Mode = "auto",
+        captions: bool = True,
+    ) -> Figure:
+        """A figure for print: these layers and channels as lettered panels, with colour bars and a caption.
+
+        Args:
+            layers: names, in the order of the panels; the first six by default.
+            channels: numbers, for every layer or by layer's name; the first eight by default.
+            width: ``"single"`` (85 mm), ``"double"`` (175 mm), millimetres, or a text such as ``"3.5in"``.
+            columns: how many maps stand side by side.
+            scale: ``"layer"``: one colour scale for all channels of a layer; ``"map"``: each its own; or a ``Scale``.
+            mode: ``"diverging"`` (zero-centred), ``"sequential"``, or ``"auto"``: by the sign of the values.
+            captions: write the caption below; it is the figure's ``caption`` in any case.
+
+        Raises:
+            LayerNotFoundError, ChannelError: no such layer or channel.
+            DrawingError: a width or a number of columns that can't be.
+
+        >>> import convlens, numpy as np
+        >>> maps = convlens.sketch("conv 4 3x3 | relu").feature_maps(np.full((32, 32, 3), 100, np.uint8))
+        >>> figure = maps.figure(["conv", "relu"], [0, 2], width="85mm")
+        >>> figure.width, figure.svg()[:4], figure.pdf()[:5]
+        (85.0, '<svg', b'%PDF-')
+        """
+        told: dict[str, Any] = {"width": width, "columns": columns, "scale": scale, "mode": mode}
+        return figuring.figure(self, layers, channels, captions=captions, **told)
 
     def report(self, path: str | Path, *, budget: str | int = "12MB", force: bool = False) -> Path:
         """Write one HTML file with the viewer, the network, the kernels, these maps and the picture.
