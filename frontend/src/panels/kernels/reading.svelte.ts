@@ -16,6 +16,8 @@ export class Weights {
   readonly #each: number;
   readonly #blocks = new SvelteMap<number, Float32Array>();
   readonly #asked = new Set<number>();
+  /** Whether the source had to reduce them: what is shown is then near the weights, not these themselves. */
+  near = $state(false);
 
   constructor(source: Source, model: string, fact: KernelsFact) {
     this.#source = source;
@@ -51,6 +53,7 @@ export class Weights {
         this.#blocks.delete(old);
       }
       this.#blocks.set(block, values.data);
+      if (!values.exact) this.near = true;
     } catch {
       // The source is lost, which the page says elsewhere; what is looked at is asked for again.
     } finally {

@@ -5,8 +5,15 @@
  * order, so that an accumulator is read and written once. What is stored in a Float32Array is rounded by that alone.
  */
 
-/** acc = f32(acc + x * k), term after term: one rounding a term. */
-export function addFused(sums: Float32Array, count: number, x: Float32Array, places: Int32Array, weights: Float64Array, from: number, to: number, shift: number): void {
+/** The terms of one output value: where in `x` each reads for the first of the places, and what it is multiplied by. */
+export interface Terms {
+  x: Float32Array;
+  places: Int32Array;
+  weights: Float64Array;
+}
+
+/** acc = f32(acc + x * k) for terms `from` to `to`: one rounding a term. */
+export function addFused(sums: Float32Array, count: number, { x, places, weights }: Terms, from: number, to: number, shift: number): void {
   const f = Math.fround;
   let n = from;
   for (; n + 4 <= to; n += 4) {
@@ -33,7 +40,7 @@ export function addFused(sums: Float32Array, count: number, x: Float32Array, pla
 }
 
 /** Products are rounded, and so is every sum: a group of `size` terms by itself, then added to the accumulator. */
-export function addGroup(sums: Float32Array, count: number, x: Float32Array, places: Int32Array, weights: Float64Array, from: number, size: number, shift: number): void {
+export function addGroup(sums: Float32Array, count: number, { x, places, weights }: Terms, from: number, size: number, shift: number): void {
   const f = Math.fround;
   const a = (places[from] as number) + shift;
   const ka = f(weights[from] as number);
@@ -61,13 +68,15 @@ export function addGroup(sums: Float32Array, count: number, x: Float32Array, pla
   }
   for (let i = 0; i < count; i++) {
     let part = f(f((x[a + i] as number) * ka) + f((x[b + i] as number) * kb));
-    for (let n = from + 2; n < from + size; n++) part = f(part + f((x[(places[n] as number) + shift + i] as number) * f(weights[n] as number)));
+    for (let n = from + 2; n < from + size; n++) {
+      part = f(part + f((x[(places[n] as number) + shift + i] as number) * f(weights[n] as number)));
+    }
     sums[i] = (sums[i] as number) + part;
   }
 }
 
 /** In float64, unrounded. */
-export function addDouble(sums: Float64Array, count: number, x: Float32Array, places: Int32Array, weights: Float64Array, from: number, to: number, shift: number): void {
+export function addDouble(sums: Float64Array, count: number, { x, places, weights }: Terms, from: number, to: number, shift: number): void {
   let n = from;
   for (; n + 4 <= to; n += 4) {
     const a = (places[n] as number) + shift;
@@ -79,7 +88,8 @@ export function addDouble(sums: Float64Array, count: number, x: Float32Array, pl
     const kc = weights[n + 2] as number;
     const kd = weights[n + 3] as number;
     for (let i = 0; i < count; i++) {
-      sums[i] = (sums[i] as number) + (x[a + i] as number) * ka + (x[b + i] as number) * kb + (x[c + i] as number) * kc + (x[d + i] as number) * kd;
+      const two = (sums[i] as number) + (x[a + i] as number) * ka + (x[b + i] as number) * kb;
+      sums[i] = two + (x[c + i] as number) * kc + (x[d + i] as number) * kd;
     }
   }
   for (; n < to; n++) {

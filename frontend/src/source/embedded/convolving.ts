@@ -1,6 +1,6 @@
 /** A convolution worked out in the order in which the framework adds up: the twin of `convlens.hosts.report.orders`. */
 import type { Convolution, Tensor } from "../../arithmetic/operations";
-import { addDouble, addFused, addGroup } from "./adding";
+import { addDouble, addFused, addGroup, type Terms } from "./adding";
 import type { Order } from "./contents";
 import { gridOf, sheetsOf, type Grid, type Sheets } from "./sheets";
 
@@ -52,8 +52,8 @@ export class Convolver {
   /** Rows `from` to `to` (not included) of one filter's map at one depth, written into `into` from `at` on. */
   rows(filter: number, depth: number, from: number, to: number, into: Float32Array, at: number): void {
     const columns = this.#grid.outputs[2] as number;
-    const { width, data } = this.#sheets;
-    const [places, weights] = this.#termsOf(filter, depth);
+    const { width } = this.#sheets;
+    const terms = this.#termsOf(filter, depth);
     const bias = this.weights.bias ? (this.weights.bias.data[filter] as number) : null;
     const together = Math.max(1, Math.floor(AT_ONCE / width));
     const room = (together - 1) * width + columns;
@@ -62,7 +62,7 @@ export class Convolver {
     for (let row = from; row < to; row += together) {
       const rows = Math.min(together, to - row);
       const count = (rows - 1) * width + columns;
-      this.#add(sums, run, count, data, places, weights, row * width);
+      this.#add(sums, run, count, terms, row * width);
       for (let n = 0; n < rows; n++) {
         const start = at + (row - from + n) * columns;
         for (let i = 0; i < columns; i++) {
@@ -74,7 +74,7 @@ export class Convolver {
   }
 
   /** Where each term of a filter reads, and its weight. */
-  #termsOf(filter: number, depth: number): [Int32Array, Float64Array] {
+  #termsOf(filter: number, depth: number): Terms {
     const { groups, filters } = this.operation;
     const first = Math.floor(filter / (filters / groups)) * this.#channels;
     const [, high, wide] = this.#grid.kernel as [number, number, number];
@@ -87,13 +87,13 @@ export class Convolver {
       places[n] = this.#sheets.at(first + channel, depth, [Math.floor(tap / (high * wide)), Math.floor(tap / wide) % high, tap % wide]);
       weights[n] = kernel[filter * this.#terms.length + number] as number;
     });
-    return [places, weights];
+    return { x: this.#sheets.data, places, weights };
   }
 
-  #add(sums: Float32Array | Float64Array, run: Float32Array | null, count: number, data: Float32Array, places: Int32Array, weights: Float64Array, shift: number): void {
+  #add(sums: Float32Array | Float64Array, run: Float32Array | null, count: number, terms: Terms, shift: number): void {
     sums.fill(0, 0, count);
     if (sums instanceof Float64Array) {
-      addDouble(sums, count, data, places, weights, 0, places.length, shift);
+      addDouble(sums, count, terms, 0, terms.places.length, shift);
       return;
     }
     let from = 0;
@@ -101,11 +101,11 @@ export class Convolver {
       const into = number === 0 || run === null ? sums : run;
       if (number > 0) into.fill(0, 0, count);
       if (this.order.fused) {
-        addFused(into, count, data, places, weights, from, from + groups.length, shift);
+        addFused(into, count, terms, from, from + groups.length, shift);
         from += groups.length;
       } else {
         for (const size of groups) {
-          addGroup(into, count, data, places, weights, from, size, shift);
+          addGroup(into, count, terms, from, size, shift);
           from += size;
         }
       }

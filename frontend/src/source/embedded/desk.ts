@@ -6,7 +6,7 @@ import type * as Facts from "../facts";
 import type { TilePlace, Values } from "../source";
 import { integersOf, sizeOf } from "./arrays";
 import { Blobs, type Texts } from "./blobs";
-import type { Contents, ModelContents, RunContents } from "./contents";
+import type { ArrayFact, Contents, ModelContents, RunContents } from "./contents";
 import { Keeper, NotHeld, type HeldRun, type Known } from "./keeper";
 import { pause } from "./pausing";
 import { fromMeans, meansInto, partOf, planesOf, reduced, type Planes, type Wanted } from "./planes";
@@ -96,7 +96,7 @@ export class Desk {
     const columns = span(place.column, reduced(planes.columns, level));
     const shape = [rows[1] - rows[0], columns[1] - columns[0]];
     const data = new Float32Array(sizeOf(shape));
-    if (level === 0 && (await this.#strip(held, layer, place, rows, columns, data, signal))) {
+    if (level === 0 && (await this.#strip(held, place, { rows, columns }, data, signal))) {
       return { data, shape, exact: held.contents.plans[layer]?.exact ?? false };
     }
     const { known } = await this.#at(held, layer, level);
@@ -114,7 +114,8 @@ export class Desk {
     const field = there(held.layers.get(layer), layer).receptive_field;
     if (!field) return null;
     const seen = held.contents.seen[layer];
-    const tables = seen ? await Promise.all(seen.tables.map(async (table) => ({ shape: table.shape, data: await integersOf(this.#blobs, table) }))) : null;
+    const tableOf = async (table: ArrayFact) => ({ shape: table.shape, data: await integersOf(this.#blobs, table) });
+    const tables = seen ? await Promise.all(seen.tables.map(tableOf)) : null;
     const picture = held.model.network.inputs.find((given) => given.shape.length >= 2);
     const { rows, columns } = held.contents.run;
     const sizes = field.size.length === 2 ? [rows, columns] : (picture?.shape.slice(1) ?? []).map((size) => size ?? columns);
@@ -155,8 +156,8 @@ export class Desk {
   async #at(run: HeldRun, layer: string, level: number): Promise<{ planes: Planes; known: Known }> {
     const planes = planesOf(mapOf(run, layer).shape);
     const overview = run.contents.plans[layer]?.overview;
-    if (overview && level >= overview.level && !this.#keeper.has(run, layer)) return { planes, known: await this.#keeper.overview(run, layer, overview) };
-    return { planes, known: await this.#keeper.values(run, layer) };
+    const soon = overview && level >= overview.level && !this.#keeper.has(run, layer);
+    return { planes, known: await (soon ? this.#keeper.overview(run, layer, overview) : this.#keeper.values(run, layer)) };
   }
 
   /** Rows and columns, counted at `level`, of one map, from the values that there are. */
@@ -174,7 +175,9 @@ export class Desk {
   }
 
   /** Works out the rows of a tile alone, where its whole layer takes long; false where that can't be. */
-  async #strip(run: HeldRun, layer: string, place: TilePlace, rows: [number, number], columns: [number, number], into: Float32Array, signal?: AbortSignal): Promise<boolean> {
+  async #strip(run: HeldRun, place: TilePlace, ends: Ends, into: Float32Array, signal?: AbortSignal): Promise<boolean> {
+    const { layer } = place;
+    const { rows, columns } = ends;
     const fact = run.layers.get(layer);
     if (!fact || fact.macs < LONG_WORK || this.#keeper.has(run, layer)) return false;
     const convolver = await this.#keeper.convolver(run, layer);
@@ -193,6 +196,8 @@ export class Desk {
     return true;
   }
 }
+
+type Ends = Pick<Wanted, "rows" | "columns">;
 
 interface Place extends Wanted {
   channel: number;

@@ -83,7 +83,9 @@ const FUNCTIONS: Record<string, (constants: Constants) => (x: number) => number>
   hard_swish: () => (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
 };
 
-function activated(operation: Pick<Activation, "function" | "constants" | "axis">, source: Tensor, slope: Tensor | undefined): Float32Array | null {
+type Function = Pick<Activation, "function" | "constants" | "axis">;
+
+function activated(operation: Function, source: Tensor, slope: Tensor | undefined): Float32Array | null {
   if (operation.axis !== null) return null;
   const data = source.data;
   if (operation.function === "prelu") return slope ? withSlopes(source, slope) : null;
@@ -164,7 +166,8 @@ function affine(source: Tensor, scale: Stretched | null, shift: Stretched | null
   const along = shift.steps[shift.steps.length - 1] ?? 0;
   eachRow(source.shape, [scale.steps, shift.steps], (at, [a, b]) => {
     for (let n = 0; n < columns; n++) {
-      into[at + n] = (source.data[at + n] as number) * (scale.data[(a as number) + n * across] as number) + (shift.data[(b as number) + n * along] as number);
+      const scaled = (source.data[at + n] as number) * (scale.data[(a as number) + n * across] as number);
+      into[at + n] = scaled + (shift.data[(b as number) + n * along] as number);
     }
   });
   return into;

@@ -15,7 +15,7 @@ export function pooledMaxima(operation: Pooling, outputs: number[], source: Tens
     const windows = Array.from({ length: count }, (_, place) => windowAt(operation, axis - 1, size, place, count));
     const outer = sizeOf(shape.slice(0, axis));
     const inner = sizeOf(shape.slice(axis + 1));
-    values = maximaAlong(values, outer, size, inner, windows, least, operation.ignores_nan);
+    values = maximaAlong(values, [outer, size, inner], windows, least, operation.ignores_nan);
     shape[axis] = count;
   }
   return values;
@@ -27,7 +27,10 @@ function windowAt(operation: Pooling, axis: number, size: number, place: number,
   return taps.filter((position) => position >= 0);
 }
 
-function maximaAlong(values: Float32Array, outer: number, size: number, inner: number, windows: Int32Array[], least: number, ignoresNan: boolean): Float32Array {
+type Shape = [outer: number, size: number, inner: number];
+
+function maximaAlong(values: Float32Array, shape: Shape, windows: Int32Array[], least: number, ignoresNan: boolean): Float32Array {
+  const [outer, size, inner] = shape;
   const found = new Float32Array(outer * windows.length * inner).fill(least);
   for (let n = 0; n < outer; n++) {
     windows.forEach((window, place) => {

@@ -29,8 +29,10 @@ export interface Part {
   columns: number;
 }
 
-/** Rows and columns `from` to `to` (not included) of one map of a whole layer. */
-export function partOf(data: Float32Array, planes: Planes, channel: number, slice: number, rows: [number, number], columns: [number, number]): Part {
+type Span = [from: number, to: number]; // `to` isn't included
+
+/** Rows and columns of one map of a whole layer. */
+export function partOf(data: Float32Array, planes: Planes, channel: number, slice: number, rows: Span, columns: Span): Part {
   const { slices, rows: high, columns: wide } = planes;
   const start = ((channel * slices + slice) * high + rows[0]) * wide + columns[0];
   return { data, first: start, stride: wide, rows: rows[1] - rows[0], columns: columns[1] - columns[0] };
@@ -44,7 +46,7 @@ export function reduced(length: number, level: number): number {
 export function meansInto(part: Part, level: number, into: Float32Array, at: number): void {
   const { data, first, stride, rows, columns } = part;
   if (level === 0) {
-    for (let row = 0; row < rows; row++) into.set(data.subarray(first + row * stride, first + row * stride + columns), at + row * columns);
+    for (let row = 0, from = first; row < rows; row++, from += stride) into.set(data.subarray(from, from + columns), at + row * columns);
     return;
   }
   const side = 2 ** level;
@@ -69,8 +71,8 @@ export function meansInto(part: Part, level: number, into: Float32Array, at: num
 /** What is wanted of a map: rows and columns `from` to `to` (not included), counted at `level`. */
 export interface Wanted {
   level: number;
-  rows: [number, number];
-  columns: [number, number];
+  rows: Span;
+  columns: Span;
 }
 
 /** A part of a map of means at `level`: repeated where a finer level is wanted, averaged where a coarser one is. */

@@ -75,7 +75,16 @@ export function sheetsOf(grid: Grid, source: Float32Array, channels: number, siz
   return sheets(grid, data, data.byteLength, { depths, high: sheetHigh, wide: sheetWide, down, right });
 }
 
-function sheets(grid: Grid, data: Float32Array, own: number, size: { depths: number; high: number; wide: number; down: number; right: number }): Sheets {
+/** How many depths a channel has, how large a sheet is, and how many there are of each depth. */
+interface Size {
+  depths: number;
+  high: number;
+  wide: number;
+  down: number;
+  right: number;
+}
+
+function sheets(grid: Grid, data: Float32Array, own: number, size: Size): Sheets {
   const { depths, high, wide, down, right } = size;
   return {
     data,

@@ -5,7 +5,7 @@ import type { Tensor } from "../../arithmetic/operations";
 import type { ExplanationFact, LayerFact, PictureValueFact } from "../facts";
 import { sizeOf } from "./arrays";
 import { NotHeld, type HeldRun, type Keeper, type Known, type Reason } from "./keeper";
-import { fromMeans, partOf, planesOf, reduced } from "./planes";
+import { fromMeans, partOf, planesOf, reduced, type Wanted } from "./planes";
 import { stridesOf } from "./strides";
 
 const LONG_WORK = 50_000_000; // multiply-accumulates after which one value is worked out without its layer
@@ -64,7 +64,8 @@ function tensorOf(known: Known | undefined, shape: number[]): Tensor {
   for (let map = 0; map < planes.channels * planes.slices; map++) {
     const [channel, slice] = [Math.floor(map / planes.slices), map % planes.slices];
     const means = partOf(known.data, own, channel, slice, [0, own.rows], [0, own.columns]);
-    fromMeans(means, known.level, { level: 0, rows: [0, planes.rows], columns: [0, planes.columns] }, data, map * planes.rows * planes.columns);
+    const whole: Wanted = { level: 0, rows: [0, planes.rows], columns: [0, planes.columns] };
+    fromMeans(means, known.level, whole, data, map * planes.rows * planes.columns);
   }
   return { shape, data };
 }
