@@ -47,7 +47,7 @@ interface Change {
 function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Contents, string[]] {
   const pieces = new Pieces();
   const operation: Convolution = { type: "Convolution", in_channels: 1, filters: 2, kernel_size: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [[0, 0], [0, 0]], groups: 1, bias: true, transposed: false, output_padding: [], padding_mode: "zeros" };
-  const fact = { id: "m", name: "small", engine: "onnx", title: null, says: null };
+  const fact = { id: "m", name: "small", engine: "onnx", title: null, says: null, step: null };
   const layers = [layer("conv", "convolution", ["image"], [2, 38, 68], macs), layer("relu", "activation", ["conv"], [2, 38, 68]), layer("half", "other", ["relu"], [2, 38, 68]), layer("lost", "other", ["relu"], [2, 38, 68])];
   const recipe = { resize: "none", size: null, crop: 1, interpolation: "", channels: "grey", scale: 1, mean: [], std: [], notes: [] };
   const model: ModelContents = {

@@ -27,7 +27,7 @@ export const RECIPE: RecipeFact = {
   std: [1],
   notes: [],
 };
-const MODEL: ModelFact = { id: "fake", name: "fake", engine: "fake", title: null, says: null };
+const MODEL: ModelFact = { id: "fake", name: "fake", engine: "fake", title: null, says: null, step: null };
 const PICTURE: PictureFact = {
   id: "wave",
   name: "wave",

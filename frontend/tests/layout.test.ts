@@ -11,7 +11,7 @@ function layer(name: string, inputs: string[], scope: string[] = [], kind = "con
 
 function network(layers: LayerFact[]): NetworkFact {
   return {
-    model: { id: "m", name: "m", engine: "onnx", title: null, says: null },
+    model: { id: "m", name: "m", engine: "onnx", title: null, says: null, step: null },
     inputs: [{ name: "x", shape: [3, null, 4], dtype: "float32" }],
     outputs: [],
     layers,

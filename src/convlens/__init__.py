@@ -38,11 +38,14 @@ _HOMES = {
     "open": "convlens.lens",
     "sketch": "convlens.lens",
 }
+_MODULES = ("callbacks",)
 
 __all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"convlens.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'convlens' has no attribute {name!r}")
     value: object = getattr(import_module(_HOMES[name]), name)
@@ -51,4 +54,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return [*__all__, *_MODULES]

@@ -753,6 +753,8 @@ export interface components {
         /**
          * ModelFact
          * @description An opened model. As a step of a walk it has a ``title``, and ``says`` what changes from the model before it.
+         *
+         *     ``step``: which moment of a training it is, where it is one.
          */
         ModelFact: {
             /** Engine */
@@ -762,6 +764,7 @@ export interface components {
             /** Name */
             name: string;
             says: components["schemas"]["SaidFact"] | null;
+            step: components["schemas"]["StepOfTraining"] | null;
             title: components["schemas"]["SaidFact"] | null;
         };
         /**
@@ -979,6 +982,22 @@ export interface components {
             value: number | ("NaN" | "Infinity" | "-Infinity");
             /** Words */
             words: string;
+        };
+        /**
+         * StepOfTraining
+         * @description A moment of a training: models of the same ``timeline`` are one network with the weights that it had then.
+         */
+        StepOfTraining: {
+            /** Accuracy */
+            accuracy: number | null;
+            /** Label */
+            label: string;
+            /** Loss */
+            loss: number | null;
+            /** Number */
+            number: number;
+            /** Timeline */
+            timeline: string;
         };
         /**
          * TermFact

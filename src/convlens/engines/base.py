@@ -82,6 +82,20 @@ class Engine(Protocol):
         """
 
 
+class Training(Protocol):
+    """What an engine's module ``training`` offers: the weights of a live model, and the model with others."""
+
+    def weights_of(self, model: Any) -> dict[str, Array]:
+        """Every weight by name, copied; the model may be in the middle of its training."""
+
+    def with_weights(self, model: Any, weights: Mapping[str, Array]) -> Any:
+        """A copy of the model that holds ``weights``, which :meth:`weights_of` gave; the model stays as it is.
+
+        Raises:
+            ModelError: the model can't be copied, or these are another model's weights.
+        """
+
+
 def as_float32(array: Array) -> Array:
     """The array in float32, without a copy where it already is."""
     return array if array.dtype == np.float32 else array.astype(np.float32)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from convlens.engines.base import Engine
+from convlens.engines.base import Engine, Training
 from convlens.errors import MissingDependencyError, ModelError, UntrustedModelError
 from convlens.network import Shape
 
@@ -94,6 +94,15 @@ def open_engine(model: object, *, trust: bool = False, input_shape: Shape | None
         )
     engine = cast(type[Engine], getattr(importlib.import_module(row.module), row.engine))
     return engine.open(model, trust=trust, input_shape=input_shape)
+
+
+def training_of(model: object) -> Training:
+    """What takes the weights out of a live model and puts them into a copy.
+
+    Raises:
+        ModelError: no engine opens it.
+    """
+    return cast(Training, importlib.import_module(f"{find(model).module}.training"))
 
 
 def _find_by_suffix(path: Path) -> Row:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convlens.lens.maps import FeatureMaps
+    from convlens.lens.timeline import Timeline
 
 _HOST = "convlens.hosts.viewing"
 _NOTEBOOK = "convlens.hosts.notebook.showing"
 _REPORT = "convlens.hosts.report"
+_TRAINING = "convlens.hosts.training"
 
 
 def report(maps: FeatureMaps, path: Path, **options: Any) -> Path:
@@ -28,6 +30,17 @@ def report(maps: FeatureMaps, path: Path, **options: Any) -> Path:
 def serve(maps: FeatureMaps, **options: Any) -> None:
     """Have the server show these maps."""
     import_module(_HOST).serve(maps, **options)
+
+
+def training_report(timeline: Timeline, path: Path, picture: object, *, budget: str | int | None) -> Path:
+    """Have the report's host write one file of a training."""
+    import_module(_TRAINING).save(timeline, path, picture, budget=budget)
+    return path
+
+
+def training_serve(timeline: Timeline, picture: object, **options: Any) -> None:
+    """Have the server show a training."""
+    import_module(_TRAINING).serve(timeline, picture, **options)
 
 
 class Shows:

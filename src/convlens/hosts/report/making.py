@@ -133,6 +133,7 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
             engine=network.engine,
             title=None,
             says=None,
+            step=None,
         )
         weights = {name: Weight(name, roles) for name, roles in facts.weights_of(opened, network).items()}
         models.append(_Model(ModelFact(**{**told, "engine": network.engine}), opened, network, weights))

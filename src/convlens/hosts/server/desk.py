@@ -106,7 +106,7 @@ class Desk:
         with self._lock:
             number = len(self._models) + 1
             return self.add_fact(
-                ModelFact(id=id or f"{number}", name=name, engine=engine, title=None, says=None), opener
+                ModelFact(id=id or f"{number}", name=name, engine=engine, title=None, says=None, step=None), opener
             )
 
     def add_fact(self, fact: ModelFact, opener: Callable[[], Lens]) -> Model:
@@ -125,8 +125,10 @@ class Desk:
 
     @property
     def models_left(self) -> int:
-        """How many more models fit."""
-        return _MODELS - len(self._models)
+        """How many more models fit; all steps of a training count as one."""
+        with self._lock:
+            facts = [model.fact for model in self._models.values()]
+        return _MODELS - len({fact["id"] if fact["step"] is None else fact["step"]["timeline"] for fact in facts})
 
     # --- pictures
 

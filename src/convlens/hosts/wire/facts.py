@@ -87,6 +87,7 @@ def lesson_fact(lesson: Lesson) -> ModelFact:
         engine="onnx",
         title=SaidFact(en=lesson.title, th=lesson.title_th),
         says=SaidFact(en=lesson.says, th=lesson.says_th),
+        step=None,
     )
 
 

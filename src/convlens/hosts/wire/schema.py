@@ -16,14 +16,28 @@ class SaidFact(TypedDict):
     th: str
 
 
+class StepOfTraining(TypedDict):
+    """A moment of a training: models of the same ``timeline`` are one network with the weights that it had then."""
+
+    timeline: str
+    number: int
+    label: str
+    loss: float | None
+    accuracy: float | None
+
+
 class ModelFact(TypedDict):
-    """An opened model. As a step of a walk it has a ``title``, and ``says`` what changes from the model before it."""
+    """An opened model. As a step of a walk it has a ``title``, and ``says`` what changes from the model before it.
+
+    ``step``: which moment of a training it is, where it is one.
+    """
 
     id: str
     name: str
     engine: str
     title: SaidFact | None
     says: SaidFact | None
+    step: StepOfTraining | None
 
 
 class RecipeFact(TypedDict):

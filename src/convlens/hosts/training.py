@@ -1,0 +1,75 @@
+"""A training as hosts show it: each of its steps is a model, and all of them are one timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convlens.errors import InputError
+from convlens.hosts.wire.schema import ModelFact, StepOfTraining
+from convlens.lens import feeding, memory
+
+if TYPE_CHECKING:
+    from convlens.hosts.server.desk import Desk
+    from convlens.lens import Lens
+    from convlens.lens.timeline import Timeline
+
+
+def step_fact(timeline: Timeline, place: int, *, engine: str = "") -> ModelFact:
+    """One step as a model of its own.
+
+    >>> from convlens.lens import digits
+    >>> step_fact(digits.timeline(), 0)["step"]["number"]
+    0
+    """
+    step = timeline.steps[place]
+    return ModelFact(
+        id=f"{timeline.name}-{step.number}",
+        name=timeline.name,
+        engine=engine,
+        title=None,
+        says=None,
+        step=StepOfTraining(
+            timeline=timeline.name, number=step.number, label=step.label, loss=step.loss, accuracy=step.accuracy
+        ),
+    )
+
+
+def add_to(desk: Desk, timeline: Timeline) -> None:
+    """Put every step on the desk; a step is opened when it is first asked for."""
+    for place in range(len(timeline)):
+
+        def opened(place: int = place) -> Lens:
+            return timeline[place]
+
+        desk.add_fact(step_fact(timeline, place), opened)
+
+
+def save(timeline: Timeline, path: Path, picture: object, *, budget: str | int | None = None) -> None:
+    """Write every step's run on one picture as one HTML file."""
+    from convlens import writing
+    from convlens.hosts.report import Exhibit, gallery
+
+    most = None if budget is None else memory.parse(budget)
+    runs = timeline.feature_maps(picture)
+    exhibits = [Exhibit(maps, step_fact(timeline, place)) for place, maps in enumerate(runs)]
+    writing.write(path, gallery(exhibits, budget=most, title=timeline.name).html.encode())
+
+
+def serve(timeline: Timeline, picture: object, **options: Any) -> None:
+    """Show a training in the browser."""
+    from convlens import pictures
+    from convlens.hosts.server import launching
+    from convlens.hosts.server.desk import Desk
+
+    desk = Desk()
+    add_to(desk, timeline)
+    if pictures.is_fed(picture) or feeding.is_arrays(picture):
+        raise InputError(
+            "The page shows a training on a picture",
+            expected="a path of a picture, an image or a uint8 array",
+            received=f"{type(picture).__name__} that is fed untouched",
+            hint='Type timeline.report("training.html", array): a file shows it on an array.',
+        )
+    desk.add_picture(pictures.read(picture), sample=True)
+    launching.serve(desk, **options)
