@@ -87,12 +87,16 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the page gets one layer's values; see ``frontend/src/source/embedded/contents.ts``."""
+    """How the page gets one layer's values; see ``frontend/src/source/embedded/contents.ts``.
+
+    ``of_true``: of values that aren't exact, whether they are worked out from the framework's own inputs at least.
+    """
 
     how: How
     exact: bool
     size: int
     level: int = 0
+    of_true: bool = False
     order: Order | None = None
     array: Coded | None = None
 
@@ -152,8 +156,10 @@ class Way:
             if self.formula and whole_inputs and self.off is None:
                 return Plan("formula", False, 0)
             return Plan("values", True, len(self.whole().data), array=self.whole())
+        if self.formula and whole_inputs:
+            return Plan("formula", False, 0, of_true=true_inputs)
         if self.at == 1 and works and true_inputs and self.off is not None:
-            return Plan("worked" if self.order is not None else "formula", False, 0)
+            return Plan("worked", False, 0, of_true=True)
         level = max(0, self.at - 2)
         half = self.half(level)
         if half is None:

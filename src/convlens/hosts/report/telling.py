@@ -23,7 +23,7 @@ def says(plan: Plan, way: Way) -> str | None:
             return f"This file carries the maps in float16, at 1/{1 << plan.level} of their resolution"
         case "values":
             return "This file carries the maps in float16"
-        case _ if way.off is not None:
+        case _ if plan.of_true:
             return (
                 f"Worked out by the page; the framework's own values differ by at most {way.furthest:.3g} "
                 f"(all {way.values.size:,} were compared)"
