@@ -16,7 +16,7 @@ import numpy as np
 from convlens.draw import theme, vector
 from convlens.draw.colours import Bytes
 from convlens.draw.lettering import drawable, font_file, known, one_line, text_coverage
-from convlens.draw.plates import POINT, Plate, Raster, Stroke, Words
+from convlens.draw.plates import POINT, Plate, Raster, Stroke, Words, drawn_width
 from convlens.draw.png import encode_indexed, encode_rgb
 from convlens.errors import DrawingError, OutputError
 from convlens.writing import write
@@ -256,22 +256,31 @@ def _draw_line(page: Bytes, line: Stroke, dots: float) -> None:
 
 
 def _draw_words(page: Bytes, text: Words, dots: float) -> None:
+    """Write a line word by word, each where it stands in the other formats too: rounding to dots must not add up."""
     size = max(1, round(text.points * POINT * dots))
-    coverage, left, top = _coverage(text.string, size, text.bold)
-    height, width = coverage.shape
-    shift = {"start": 0, "middle": (width + 1) // 2, "end": width}[text.anchor]
-    x, y = round(text.x * dots) + left - shift, round(text.y * dots) + top
+    before = ""
+    space = drawn_width("i i", text.points) - drawn_width("ii", text.points)
+    shift = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
+    start = text.x - shift * drawn_width(text.string, text.points)
+    for word in one_line(text.string).split(" "):
+        x = start + drawn_width(before, text.points) + (space if before else 0.0)
+        _stamp(page, _coverage(word, size, text.bold), round(x * dots), round(text.y * dots), text.colour)
+        before = f"{before} {word}" if before else word
+
+
+def _stamp(page: Bytes, letters: tuple[Bytes, int, int], x: int, y: int, colour: theme.Rgb) -> None:
+    coverage, left, top = letters
+    x, y = x + left, y + top
     x0, y0 = max(x, 0), max(y, 0)
-    under = page[y0 : y + height, x0 : x + width]
-    if not under.size:
-        return
-    share = coverage[y0 - y : y0 - y + under.shape[0], x0 - x : x0 - x + under.shape[1], None] * np.float32(1 / 255)
-    under[:] = np.rint(under + (np.array(text.colour, np.float32) - under) * share).astype(np.uint8)
+    under = page[y0 : y + coverage.shape[0], x0 : x + coverage.shape[1]]
+    if under.size:
+        share = coverage[y0 - y : y0 - y + under.shape[0], x0 - x : x0 - x + under.shape[1], None] * np.float32(1 / 255)
+        under[:] = np.rint(under + (np.array(colour, np.float32) - under) * share).astype(np.uint8)
 
 
 @lru_cache(maxsize=4096)
 def _coverage(string: str, size: int, bold: bool) -> tuple[Bytes, int, int]:
-    coverage, left, top = text_coverage(one_line(string), size)
+    coverage, left, top = text_coverage(string, size)
     extra = max(1, round(size * 0.05)) if bold and coverage.size else 0
     if extra:  # the font has one weight: a letter beside itself is a bold one
         wide = np.zeros((coverage.shape[0], coverage.shape[1] + extra), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,7 +10,7 @@ from functools import lru_cache
 from convlens.draw import theme
 from convlens.draw.canvas import Anchor
 from convlens.draw.colours import Bytes
-from convlens.draw.lettering import one_line, text_width
+from convlens.draw.lettering import known, one_line, text_width
 
 POINT = 25.4 / 72
 """Millimetres."""
@@ -88,7 +89,22 @@ def width_of(text: str, points: float) -> float:
     >>> width_of("", 7), 0 < width_of("a", 7) < width_of("aa", 7)
     (0.0, True)
     """
+    ours = drawn_width(text, points)
+    if known(text):
+        return ours
+    return max(ours, sum(map(_ems, text)) * points * POINT)  # another font will draw it, whose letters may be wider
+
+
+def drawn_width(text: str, points: float) -> float:
+    """How wide a line of text is in the picture font, which has boxes for the letters that it lacks."""
     return text_width(text, _UNITS) / _UNITS * points * POINT if text else 0.0
+
+
+def _ems(letter: str) -> float:
+    """How wide a letter of any script is at most, in sizes of its font."""
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0.0
+    return 1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.68
 
 
 def broken(text: str, points: float, width: float) -> list[str]:

@@ -25,7 +25,8 @@ _EDGE, _GAP, _BETWEEN = 1.0, 1.6, 3.6
 _LETTER, _HEADING, _SMALL, _TEXT = 9.0, 7.0, 6.0, 7.0  # points
 _LINE = 1.32  # of the size
 _BAR, _BAR_GAP, _TICK = 2.0, 1.8, 0.8
-_HIGHEST, _HIGHEST_BAR = 62.0, 34.0
+_HIGHEST, _HIGHEST_BAR, _LEAST_BAR = 62.0, 34.0, 6.0
+_LEAST_TILE = 5.0  # high, unless columns are asked for
 _STRIP = 1.8  # millimetres of a row of a 1-D map, 6 for a vector
 _INDENT = 4.2
 _DOT = " · "
@@ -147,9 +148,12 @@ def publication(
             ]
             y = max(ends) + _BETWEEN
     else:
-        across = columns or min(max((len(block.tiles) for block in blocks), default=1), 4 if plate.width < 120 else 8)
+        across = columns or min(
+            max((len(block.tiles) for block in blocks if block.tiles), default=1), 4 if plate.width < 120 else 8
+        )
         for number, block in enumerate(blocks):
-            y = _put(plate, block, number, _EDGE, y, (inner, aside), across, 0) + _BETWEEN
+            own = columns or next(n for n in range(across, 0, -1) if n == 1 or _tall(block, inner - aside, n))
+            y = _put(plate, block, number, _EDGE, y, (inner, aside), own, 0) + _BETWEEN
     told = _captions(plate, blocks, scale, closing)
     y -= _BETWEEN
     if captions:
@@ -225,9 +229,14 @@ def _put(
         _put_tile(plate, tile, left, top, wide, high)
     if block.legend is not None:
         right = x + used * wide + (used - 1) * _GAP + _BAR_GAP
-        _put_bar(plate, block, right, y + lead, min(high, _HIGHEST_BAR))
+        _put_bar(plate, block, right, y + lead, max(min(high, _HIGHEST_BAR), _LEAST_BAR))
     rows = math.ceil(len(block.tiles) / across)
-    return y + rows * (high + lead + _GAP) - _GAP
+    return y + max(rows * (high + lead + _GAP) - _GAP, lead + _LEAST_BAR)
+
+
+def _tall(block: _Block, width: float, across: int) -> bool:
+    """Whether so many maps side by side are high enough to be looked at."""
+    return 0 in block.shape or _tile_size(block, width, across)[1] >= _LEAST_TILE
 
 
 def _tile_size(block: _Block, width: float, across: int) -> tuple[float, float]:

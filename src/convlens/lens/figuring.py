@@ -93,6 +93,8 @@ def _panel(found: FeatureMap, asked: list[int] | None) -> Panel:
 
 def _numbers(found: FeatureMap, numbers: list[int], count: int, first: bool) -> str:
     noun = "feature" if len(found.shape) < 2 else "channel"
+    if not count:
+        return f"no {noun}s"
     if len(numbers) == count and numbers == list(range(count)):
         return f"all {count} {noun}s" if count > 1 else f"its one {noun}"
     if first:

@@ -15,6 +15,7 @@ from convlens.hosts.cli import (
     animating,
     explaining,
     facts,
+    figuring,
     files,
     interrupts,
     looking,
@@ -45,7 +46,7 @@ app = typer.Typer(
         ("a model of your own, in one line", 'convlens sketch "conv 3 3x3 | relu | maxpool 5x5" -o small.onnx'),
     ),
 )
-for part in (viewing, reporting, facts, looking, explaining, files, animating, showing):
+for part in (viewing, reporting, facts, looking, explaining, files, figuring, animating, showing):
     part.add_to(app)
 
 
