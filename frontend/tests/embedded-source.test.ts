@@ -48,7 +48,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Con
   const pieces = new Pieces();
   const operation: Convolution = { type: "Convolution", in_channels: 1, filters: 2, kernel_size: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [[0, 0], [0, 0]], groups: 1, bias: true, transposed: false, output_padding: [], padding_mode: "zeros" };
   const fact = { id: "m", name: "small", engine: "onnx", title: null, says: null, step: null };
-  const layers = [layer("conv", "convolution", ["image"], [2, 38, 68], macs), layer("relu", "activation", ["conv"], [2, 38, 68]), layer("half", "other", ["relu"], [2, 38, 68]), layer("lost", "other", ["relu"], [2, 38, 68])];
+  const layers = [layer("conv", "convolution", ["image"], [2, 38, 68], macs), layer("relu", "activation", ["conv"], [2, 38, 68]), layer("half", "other", ["relu"], [2, 38, 68]), layer("lost", "other", ["relu"], [2, 38, 68]), layer("constructor", "other", ["relu"], [2, 38, 68])];
   const recipe = { resize: "none", size: null, crop: 1, interpolation: "", channels: "grey", scale: 1, mean: [], std: [], notes: [] };
   const model: ModelContents = {
     network: { model: fact, inputs: [{ name: "image", shape: [1, ROWS, COLUMNS], dtype: "float32" }], outputs: ["half"], layers, parameters: 20, macs, notes: [], recipe, recipe_source: "default" },
@@ -65,7 +65,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Con
     half: { how: "values", array: { ...pieces.floats(SMALL, [2, 1, 19, 34]), exact: false }, level: 1, exact: false, crc: null, overview: null, says: "This file carries the maps in float16, at 1/2 of their resolution" },
   };
   const picture = pieces.plain(png(PIXELS, ROWS, COLUMNS, 1, [2, 4]));
-  const run: RunFact = { id: "r", model: "m", picture: "p", recipe: null, recipe_source: null, caption: "", rows: ROWS, columns: COLUMNS, state: "done", done: 3, total: 3, maps: ["conv", "relu", "half", "lost"].map(map), prediction: null, problem: null };
+  const run: RunFact = { id: "r", model: "m", picture: "p", recipe: null, recipe_source: null, caption: "", rows: ROWS, columns: COLUMNS, state: "done", done: 3, total: 3, maps: ["conv", "relu", "half", "lost", "constructor"].map(map), prediction: null, problem: null };
   const table = pieces.plain(deflateSync(Buffer.from(TABLE.buffer)));
   const contents: RunContents = {
     run,
@@ -134,7 +134,7 @@ describe.each([
   it("gives the framework's own values", async () => {
     const source = await make();
     const run = await source.run(wanted, quiet, new AbortController().signal);
-    expect(run.maps.length).toBe(4);
+    expect(run.maps.length).toBe(5);
     const found = await source.maps("r", "conv", 0, [1, 0], 0);
     expect(found).toMatchObject({ shape: [2, 38, 68], exact: true });
     expect([...found.data]).toEqual([...CONV.subarray(38 * 68), ...CONV.subarray(0, 38 * 68)]);
@@ -210,6 +210,12 @@ describe("the source in a file", () => {
     await expect(source.run({ ...wanted, picture: "other" }, quiet, signal)).rejects.toThrow("doesn't hold the maps");
     expect(source.can).toEqual({ run: false, uploadModel: false, effective: false, files: false });
     await expect(source.addPicture()).rejects.toThrow("can't run a model");
+  });
+  it("finds nothing by a name but what is in the file", async () => {
+    const source = await opened();
+    await expect(source.maps("r", "constructor", 0, [0], 0)).rejects.toThrow("doesn't hold constructor");
+    await expect(source.derivation("m", "constructor")).rejects.toThrow("doesn't hold constructor");
+    expect((await source.field("r", "constructor", [0, 1, 2]))?.exact).toBe(false);
   });
   it("doesn't misread contents that are newer than it", async () => {
     await expect(sourceOf(report({ version: 2 })).session()).rejects.toThrow("newer");

@@ -125,10 +125,16 @@ export class Desk {
   #model(id: string): Promise<ModelContents> {
     let known = this.#models.get(id);
     if (!known) {
-      known = this.#blobs.json<ModelContents>(there(this.held.models[id], id));
+      known = this.#heldModel(id);
       this.#models.set(id, known);
     }
     return known;
+  }
+
+  async #heldModel(id: string): Promise<ModelContents> {
+    const model = await this.#blobs.json<ModelContents>(there(this.held.models[id], id));
+    bare(model.derivations, model.kernels, model.operations, model.sums_in, model.weights);
+    return model;
   }
 
   #run(id: string): Promise<HeldRun> {
@@ -143,6 +149,7 @@ export class Desk {
   async #heldRun(id: string): Promise<HeldRun> {
     const listed = there(this.held.runs.find((run) => run.id === id), id);
     const [model, contents] = await Promise.all([this.#model(listed.model), this.#blobs.json<RunContents>(listed.blob)]);
+    bare(contents.inputs, contents.plans, contents.seen);
     return { id, model, contents, layers: new Map(model.network.layers.map((layer) => [layer.name, layer])) };
   }
 
@@ -202,6 +209,11 @@ type Ends = Pick<Wanted, "rows" | "columns">;
 interface Place extends Wanted {
   channel: number;
   slice: number;
+}
+
+/** A layer may be called `constructor`: by their names nothing but what is in the file is to be found. */
+function bare(...records: object[]): void {
+  for (const record of records) Object.setPrototypeOf(record, null);
 }
 
 function there<T>(found: T | null | undefined, name: string): T {
