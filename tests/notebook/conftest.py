@@ -41,7 +41,8 @@ class Open:
         """Run one cell once more; what it printed."""
         found = self.page.locator(".jp-Notebook .jp-CodeCell").nth(cell)
         prompt = found.locator(".jp-InputPrompt")
-        before = prompt.inner_text()
+        expect(prompt).to_have_text(re.compile(r"\["))
+        before = prompt.text_content() or ""
         taken = re.compile(rf"^(?!{re.escape(before.strip())})")
         for last in (False, False, True):  # a kernel that has only just started takes no keys yet
             found.locator(".jp-InputArea-editor .cm-content").click()
