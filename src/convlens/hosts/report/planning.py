@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _SMALL = 48_000  # bytes: so little is written out, which is shown sooner than it is worked out
 _MOST_WORK = 3_000_000_000  # multiply-accumulates of one layer that the page is asked for
 _WORTH_SHRINKING = 4096  # values of a weight
+_LEAST_SHARE = 1024  # bytes of a layer's maps
 
 LEFT_OUT = 3
 
@@ -304,19 +305,13 @@ class Plans:
                         piece.at = before
 
     def _coarsen(self, ways: list[Way], room: int) -> bool:
-        """Maps at lower and lower resolutions, the largest first."""
-        stuck: set[int] = set()
-        while (size := self.size) > room:
-            sizes = [plan.size for number in range(len(self.runs)) for plan in self.plan(number).values()]
-            able = [
-                (size, way)
-                for size, way in zip(sizes, ways, strict=True)
-                if size and way.at < way.coarsest and id(way) not in stuck
-            ]
-            if not able:
+        """Maps at lower and lower resolutions: no layer may take more than its share, and the shares shrink."""
+        share = max((2 * way.values.size for way in ways), default=0)
+        while self.size > room:
+            if share < _LEAST_SHARE:
                 return False
-            way = max(able, key=lambda one: one[0])[1]
-            way.at = max(2, way.at + 1)
-            if self.size >= size:
-                stuck.add(id(way))
+            share //= 2
+            for way in ways:
+                while way.at < way.coarsest and 2 * way.values.size >> 2 * max(0, way.at - 2) > share:
+                    way.at = max(2, way.at + 1)
         return True
