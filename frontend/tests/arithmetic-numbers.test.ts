@@ -54,6 +54,8 @@ describe("numbers as Python has them", () => {
     expect(canOverflow(70000, 60000, "float16", null)).toBe(true);
     expect(canOverflow(0, -70000, "float16", "float32")).toBe(true);
     expect(canOverflow(70000, 60000, "float32", null)).toBe(false);
+    expect(canOverflow(0, 3.38e38, "bfloat16", null)).toBe(true);
+    expect(canOverflow(0, 3.3e38, "bfloat16", null)).toBe(false);
     expect(agreement(Infinity, 7e4, 1, true)).toBe(true);
     expect(agreement(2, 7e4, 1, true)).toBe(false);
   });

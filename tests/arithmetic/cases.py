@@ -98,11 +98,11 @@ class Kept:
 
 
 def _indices(seen: Seen) -> list[Shape]:
-    """The first value and two drawn ones; of a vector by hand all."""
+    """The first value and two drawn ones, by hand four; of a vector by hand all."""
     if seen.kind == HAND and seen.made.ndim == 1:
         return [*np.ndindex(*seen.made.shape)]
-    random = np.random.default_rng(seen.made.size)
-    drawn = [tuple(int(random.integers(size)) for size in seen.made.shape) for _ in range(2)]
+    random, drawn_places = np.random.default_rng(seen.made.size), 4 if seen.kind == HAND else 2
+    drawn = [tuple(int(random.integers(size)) for size in seen.made.shape) for _ in range(drawn_places)]
     return sorted({(0,) * seen.made.ndim, *drawn})
 
 

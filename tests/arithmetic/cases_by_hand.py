@@ -20,6 +20,7 @@ from convlens.hosts.wire.facts import num
 from convlens.network import (
     Activation,
     Convolution,
+    Dense,
     Kind,
     Layer,
     Merge,
@@ -80,6 +81,8 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
         yield _layer(f"in {dtype}", conv, (2, 3, 5), dtype, sums_in=sums_in), [image * 60], kernel
     over = _layer("over", Convolution(2, 2, (3, 3), (2, 1), (1, 1), two), (2, 3, 5), "float16")
     yield over, [image * 6e6], kernel
+    grouped = Convolution(4, 4, (2,), (1,), (1,), ((0, 0),), groups=2, bias=False)
+    yield _layer("groups", grouped, (4, 4)), [numbers(9, 4, 5)], {"kernel": numbers(10, 4, 2, 2)}
     wrong = _layer("disagrees", Convolution(2, 2, (3, 3), (2, 1), (1, 1), two), (2, 3, 5))
     yield wrong, [image], kernel
     for more in ({"divisor": 7}, {"count_include_pad": True}, {"padding_mode": "replicate"}, {"ceil_mode": True}):
@@ -93,6 +96,10 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
             outside = {"exclude_outside": coordinates == "half_pixel", "rounding": "ceil"}
             resize = Resize(name, scale, coordinates=coordinates, **outside)  # type: ignore[arg-type]
             yield _layer(f"{name} {coordinates}", resize, (2, 7, 3)), [image], {}
+    for coordinates in ("half_pixel", "half_pixel_symmetric", "asymmetric"):
+        scale = (Fraction(7, 6), Fraction(0.55))
+        coarse = Resize("linear", scale, coordinates=coordinates, coordinate_arithmetic="scale")
+        yield _layer(f"coarse {coordinates}", coarse, (2, 7, 3)), [image], {}
     cropped = Resize("linear", (), coordinates="crop", crop=((0.1, 0.9), (-0.2, 1.3)), outside=2.5)
     yield _layer("crop", cropped, (2, 4, 8)), [image], {}
     within = Resize("linear", (), coordinates="crop", crop=((0.1, 0.9), (0.3, 0.8)))
@@ -102,6 +109,17 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
         norm = Normalisation(mode, 1e-5, groups=2 if mode == "group" else 1, axes=axes)
         weights = {"scale": numbers(5, 2), "shift": numbers(6, 2)}
         yield _layer(mode, norm, small.shape), [small], weights
+    weights = {"scale": numbers(5, 4), "shift": numbers(6, 4)}
+    square = _layer("weights along the last axis", Normalisation("layer", 1e-3, axes=(2,)), (4, 3, 4))
+    yield square, [numbers(11, 4, 3, 4)], weights
+    quantised = {
+        "weight_integers": np.round(numbers(12, 3, 2) * 50),
+        "kernel_scale": np.array([0.01, 0.02, 0.05], np.float32),
+        "output_scale": np.array([0.5], np.float32),
+        "input_zero_point": np.array([3], np.float32),
+    }
+    dense = Dense(2, 3, bias=False, per_position=True, features_axis=1)
+    yield _layer("quantised rows", dense, (4, 3), "int8"), [np.round(numbers(13, 4, 2) * 40)], quantised
     for name in ("add", "subtract", "mean", "maximum", "power", "divide_whole", "multiply", "divide", "minimum"):
         merge = Merge(name, factor=0.1 if name in ("add", "subtract") else 1.0)
         yield _layer(name, merge, small.shape, inputs=2), [small, numbers(7, 4)], {}
