@@ -23,12 +23,15 @@ from convlens.hosts.notebook import frame, keeping, showing
 from convlens.hosts.notebook.asking import Answer, answer
 from convlens.hosts.notebook.shown import PLAIN, Shown
 from convlens.hosts.server.desk import Desk
-from convlens.lens import channels
+from convlens.hosts.wire import facts
+from convlens.lens import channels, memory
 from convlens.lens.tiles import as_planes
 
 Pixel = tuple[int, int]
 _QUIET = 4.0  # seconds without a question, after which nobody waits for an answer
 _KEEPING = Lock()  # one keepsake at a time
+_OPEN: list[Viewer] = []
+"""Oldest first. A notebook holds every widget until it is closed, also those whose cells were run again."""
 
 
 class Viewer(anywidget.AnyWidget):
@@ -60,7 +63,8 @@ class Viewer(anywidget.AnyWidget):
     height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
 
     def __init__(self, what: object, **options: Any) -> None:
-        self.shown = shown = Shown.of(what)
+        shown = Shown.of(what)
+        self.shown: Shown | None = shown
         lens, maps = shown.lens, shown.maps
         self._maps = maps
         self._network = lens.network if maps is None else maps.network
@@ -75,6 +79,8 @@ class Viewer(anywidget.AnyWidget):
         super().__init__(_title=f"convlens: {self._network.name}", _kept=uuid4().hex, **options)
         self.on_msg(self._asked)
         self.layer = shown.layer if shown.layer is not None else first
+        _OPEN.append(self)
+        _make_room()
 
     # --- how it shows itself
 
@@ -86,18 +92,21 @@ class Viewer(anywidget.AnyWidget):
         """
         data, about = self._repr_mimebundle_() or ({}, {})
         showing.publish(data, about)
-        name, words = self._kept, f"The viewer of {self.shown.what!r}, kept in this file"
-        if not showing.is_watched():
-            showing.publish({"text/html": keeping.keepsake(self.shown, name), PLAIN: words})
+        shown, name = self.shown, self._kept
+        if shown is None:
             return
-        showing.publish({"text/html": keeping.placeholder(self.shown, name), PLAIN: words}, name=name)
+        words = f"The viewer of {shown.what!r}, kept in this file"
+        if not showing.is_watched():
+            showing.publish({"text/html": keeping.keepsake(shown, name), PLAIN: words})
+            return
+        showing.publish({"text/html": keeping.placeholder(shown, name), PLAIN: words}, name=name)
 
         def keep() -> None:
             while monotonic() - self._last_asked < _QUIET:
                 sleep(_QUIET / 4)
             try:
                 with _KEEPING:
-                    kept = keeping.keepsake(self.shown, name)
+                    kept = keeping.keepsake(shown, name)
             except Exception:  # what the framework says while the person's own cells run is for none of them
                 return
             showing.publish({"text/html": kept, PLAIN: words}, name=name, again=True)
@@ -111,7 +120,7 @@ class Viewer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         data, about = super()._repr_mimebundle_(**options) or ({}, {})
-        return {**data, **self.shown.still()}, about
+        return {**data, **({} if self.shown is None else self.shown.still())}, about
 
     # --- what is chosen
 
@@ -187,7 +196,9 @@ class Viewer(anywidget.AnyWidget):
                 page = frame.notice(f"{error}")
             self.send({**to, "page": True}, [page.encode()])
             return
-        if asked == "opening":
+        if self.shown is None:
+            found = Answer(problem=facts.problem_fact(_GONE), status=404)
+        elif asked == "opening":
             found = Answer({"layer": self.layer, "channel": self.channel, "pixel": self.pixel, "tab": self.shown.tab})
         else:
             file = bytes(buffers[0]) if buffers else None
@@ -196,9 +207,29 @@ class Viewer(anywidget.AnyWidget):
         self.send({**to, **told}, data)
 
     def __repr__(self) -> str:
-        return f"Viewer of {self.shown.what!r}"
+        return "Viewer, closed" if self.shown is None else f"Viewer of {self.shown.what!r}"
 
     def close(self) -> None:
         """Take the viewer from the page, and let its maps go."""
-        self._desk.close()
+        if self in _OPEN:
+            _OPEN.remove(self)
+        self._let_go()
         super().close()
+
+    def _let_go(self) -> None:
+        self._desk.close()
+        self._desk, self._maps, self.shown = Desk(), None, None
+
+
+_GONE = ConvlensError(
+    "The maps of this cell were let go, to keep memory bounded", hint="Run the cell again; view.close() frees others."
+)
+
+
+def _make_room() -> None:
+    """Let the oldest viewers' maps go while all together hold more than a quarter of the free memory."""
+    while len(_OPEN) > 1:
+        maps = {id(one._maps): one._maps for one in _OPEN if one._maps is not None}
+        if sum(found.value(name).nbytes for found in maps.values() for name in found) <= memory.available() // 4:
+            return
+        _OPEN.pop(0)._let_go()
