@@ -124,6 +124,48 @@ def test_some_layers_with_the_model_explain_too(lens: convlens.Lens, tmp_path: P
     assert joined["relu"].explain(0, 1, 2).agrees  # its input is run again
 
 
+@pytest.mark.parametrize("engine", ["onnx", "keras", "torch"])
+def test_a_real_network_of_each_engine(
+    efficientnets: dict[str, convlens.FeatureMaps], tmp_path: Path, engine: str
+) -> None:
+    maps = efficientnets[engine]
+    joined = convlens.load(maps.save(tmp_path / "maps.npz"), model=maps.lens)
+    assert_same(joined, maps)
+    first = next(layer for layer in maps.network if layer.has_kernels)
+    assert joined[first.name].explain(0, 1, 2).agrees
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
+def test_a_live_network_that_copies_values_in_orders_of_its_own(tmp_path: Path, kind: str) -> None:
+    """Receptive fields follow the order, which comes from the weights: it is in the file."""
+    import torch
+
+    class Shuffling(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1)
+            self.up = torch.nn.ConvTranspose2d(8, 4, 2, stride=2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.nn.functional.interpolate(self.up(torch.relu(self.conv(x))), scale_factor=1.5, mode="bilinear")
+            return torch.nn.functional.pixel_shuffle(y, 2).permute(0, 2, 3, 1).unfold(1, 2, 2).flip(1)
+
+    dtype = getattr(torch, kind)
+    model = Shuffling().eval().to(dtype)
+    given_to_it = torch.rand((1, 3, 8, 12), generator=torch.Generator().manual_seed(0)).to(dtype)
+    maps = convlens.open(model, input_shape=(3, 8, 12)).feature_maps(given_to_it)
+    loaded = convlens.load(maps.save(tmp_path / "maps.safetensors"))
+    assert loaded.network == maps.network
+    for name, found in maps.items():
+        assert loaded[name].array.tobytes() == found.array.tobytes()
+        ours, theirs = loaded.reach.seen(name), maps.reach.seen(name)
+        assert ours is not None
+        assert theirs is not None
+        assert ours.exact == theirs.exact
+        assert all((a == b).all() for a, b in zip(ours.tables, theirs.tables, strict=True))
+    assert loaded.with_model(model)["conv"].explain(0, 1, 2).agrees
+
+
 @pytest.mark.parametrize(
     ("other", "word"),
     [

@@ -11,6 +11,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,15 +39,16 @@ class Shelf(Mapping[str, Array]):
         self._file = file
         self._entries = entries
         self._kept: OrderedDict[str, Array] = OrderedDict()
+        self._lock = RLock()  # a server asks from several threads
 
     def __getitem__(self, name: str) -> Array:
-        if name in self._kept:
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = self._read(self._entries[name])
             self._kept.move_to_end(name)
+            while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _KEPT:
+                self._kept.popitem(last=False)
             return self._kept[name]
-        array = self._kept[name] = self._read(self._entries[name])
-        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _KEPT:
-            self._kept.popitem(last=False)
-        return array
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
