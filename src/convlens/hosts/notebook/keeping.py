@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from convlens.errors import ConvlensError
 from convlens.hosts.notebook.shown import as_html
 from convlens.hosts.report import report_html
-from convlens.lens import memory
+from convlens.lens import Lens, memory
 
 if TYPE_CHECKING:
     from convlens.hosts.notebook.shown import Shown
-    from convlens.lens import FeatureMaps, Lens
+    from convlens.lens import FeatureMaps
 
 _budget: str | int | None = "3MB"
 
@@ -37,7 +37,9 @@ def keepsake(shown: Shown, name: str) -> str:
     Where the maps would take too much, a picture of them stands above a viewer of the network and its kernels.
     """
     said = ""
-    subjects: list[FeatureMaps | Lens] = [shown.lens] if shown.maps is None else [shown.maps, shown.lens]
+    subjects: list[FeatureMaps | Lens] = [] if shown.maps is None else [shown.maps]
+    if isinstance(shown.lens, Lens):  # maps that were loaded from a file may stand without their model
+        subjects.append(shown.lens)
     for subject in [] if _budget is None else subjects:
         try:
             found = _frame(shown, report_html(subject, budget=_budget))
