@@ -1,0 +1,72 @@
+/** What a lesson asks before it shows: the answer follows from the sizes, and the formula stands with its numbers put in. */
+import { count, full, short } from "../panels/numbers";
+import type { Name, Settings } from "./lessons";
+import { convolutionParameters, denseParameters, dropped, fields, outputSize, reach, type Slide } from "./sizes";
+import type { Scene } from "./working";
+
+export interface Question {
+  readonly answer: number;
+  /** How far off an answer may be, where the number can't be typed whole. */
+  readonly within: number;
+  /** What the words of the question name. */
+  readonly values: Record<string, string | number>;
+  /** Each a line: how the answer comes about. */
+  readonly formulas: readonly string[];
+}
+
+export function questionOf(name: Name, settings: Settings, scene: Scene, step: number): Question {
+  const { size, kernel, padding, stride, dilation, channels, filters, layers } = settings;
+  const side = scene.side;
+  const values = { size, kernel, padding, stride, dilation, channels, filters, layers, side, step: step + 1 };
+  const asked = (answer: number, ...formulas: string[]): Question => ({ answer, within: 0, values, formulas });
+  const sizes = sizeInNumbers(size, settings);
+  switch (name) {
+    case "dilation":
+      return asked(reach(settings), `${dilation} × (${kernel} − 1) + 1 = ${reach(settings)}`, sizes);
+    case "pooling":
+      return { ...asked(side * side, sizes, `${side} × ${side} = ${side * side}`), values: { ...values, all: size * size } };
+    case "channels": {
+      const all = convolutionParameters(channels, filters, kernel);
+      return asked(all, `${kernel} × ${kernel} × ${channels} × ${filters} + ${filters} = ${count(all)}`, sizes);
+    }
+    case "activation":
+      return activationOf(settings, scene, step, values);
+    case "field": {
+      const steps = fields(Array.from({ length: layers }, () => settings));
+      const field = steps.at(-1)?.field ?? 1;
+      const terms = steps.map((one) => `(${one.reach} − 1) × ${one.apart}`);
+      return asked(field, `${["1", ...terms].join(" + ")} = ${field}`);
+    }
+    case "dense": {
+      const all = denseParameters(size * size, side * side, false);
+      const shared = convolutionParameters(1, 1, kernel, false);
+      const formulas = [`${size} × ${size} × ${side} × ${side} = ${count(all)}`, `${kernel} × ${kernel} = ${shared}`];
+      return { ...asked(all, ...formulas), values: { ...values, inputs: size * size, outputs: side * side } };
+    }
+    default:
+      return asked(side, sizes);
+  }
+}
+
+/** The size of an output, as its formula with the numbers put in. */
+export function sizeInNumbers(size: number, slide: Slide): string {
+  const side = outputSize(size, slide);
+  const padded = slide.padding > 0 ? ` + 2 × ${slide.padding}` : "";
+  const room = `${size}${padded} − ${reach(slide)}`;
+  if (slide.stride === 1) return `${room} + 1 = ${side}`;
+  const whole = dropped(size, slide) === 0;
+  return `${whole ? "" : "⌊"}(${room}) / ${slide.stride}${whole ? "" : "⌋"} + 1 = ${side}`;
+}
+
+function activationOf({ activation, shown }: Settings, scene: Scene, step: number, values: Question["values"]): Question {
+  const before = scene.made[shown]?.workings[step];
+  const total = before?.total ?? 0;
+  const bias = before?.bias ?? 0;
+  const answer = scene.after?.[shown]?.numbers[step] ?? total;
+  const sum = before?.steps[0]?.value ?? total;
+  const exact = Number.isInteger(answer * 1000);
+  const added = `${short(sum, 6)} ${bias < 0 ? "−" : "+"} ${short(Math.abs(bias), 6)} = ${short(total, 6)}`;
+  const called = { none: "", relu: "ReLU", leaky_relu: "leaky ReLU", sigmoid: "sigmoid", tanh: "tanh" }[activation];
+  const formulas = activation === "none" ? [added] : [added, `${called}(${short(total, 6)}) = ${exact ? full(answer) : short(answer, 5)}`];
+  return { answer, within: exact ? 1e-9 : 0.006, values: { ...values, sum: short(sum, 6), bias: short(bias, 6), name: called }, formulas };
+}
