@@ -1,0 +1,52 @@
+/** What the page and the playground's worker say to one another. */
+import type { Edit } from "./weights";
+
+/** A picture: channels, rows, columns, values from 0 to 255. */
+export interface Sheet {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface Order {
+  readonly id: number;
+  readonly text: string;
+  readonly seed: number;
+  readonly edits: readonly Edit[];
+}
+
+/** The maps of one layer as they are shown: the first channels, each value the mean over 2^level x 2^level of the layer's. */
+export interface Shown {
+  /** The layer's own shape here; smaller than that of the network where the picture was reduced. */
+  readonly shape: readonly number[];
+  readonly minimum: number | null;
+  readonly maximum: number | null;
+  readonly level: number;
+  readonly channels: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Float32Array;
+}
+
+export type Asked =
+  | { kind: "picture"; sheet: Sheet }
+  | { kind: "work"; order: Order }
+  | { kind: "window"; id: number; layer: number; channel: number; row: number; column: number };
+
+export type Told =
+  | { kind: "ready" }
+  /** All layers, from the picture reduced to 1/2^level of its sides; 0: the whole picture. */
+  | { kind: "maps"; id: number; level: number; layers: Shown[] }
+  | { kind: "progress"; id: number; share: number }
+  /** The full resolution would need too much memory: what was shown before stays. */
+  | { kind: "refused"; id: number; values: number }
+  | { kind: "failed"; id: number; message: string }
+  | { kind: "window"; id: number; found: Window | null };
+
+/** One value of a layer, and the values of the layer before it from which it is made. */
+export interface Window {
+  readonly layer: number;
+  readonly channel: number;
+  readonly row: number;
+  readonly column: number;
+  readonly value: number;
+}

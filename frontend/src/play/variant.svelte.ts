@@ -1,0 +1,146 @@
+/** One network of the playground: its line, its blocks, its seed, what was typed over its weights, and its maps. */
+import { Mistake, writtenAll, type Block } from "./blocks";
+import type { Setup } from "./address";
+import { fit, type Fit, type Shape } from "./geometry";
+import { parse } from "./language";
+import type { Order, Sheet, Shown, Told } from "./orders";
+import { weightsOf, type Edit, type Weights } from "./weights";
+import { Working } from "./working";
+
+export class Variant {
+  /** The line as it is typed; `good` is the last that made sense. */
+  text = $state("");
+  good = $state.raw("");
+  seed = $state(0);
+  edits = $state.raw<readonly Edit[]>([]);
+  mistake = $state.raw<Mistake | null>(null);
+  fits = $state.raw<readonly Fit[]>([]);
+
+  /** The maps that are shown: of which line, at which level of the picture. */
+  maps = $state.raw<readonly Shown[]>([]);
+  level = $state(0);
+  /** How far the whole picture is; null where nothing is on its way. */
+  progress = $state<number | null>(null);
+  /** So many values would be too many. */
+  refused = $state<number | null>(null);
+  failed = $state("");
+
+  readonly weights: readonly (Weights | null)[] = $derived(weightsOf(this.fits, this.seed, this.edits));
+  readonly parameters = $derived(this.fits.reduce((sum, one) => sum + one.parameters, 0));
+  readonly macs = $derived(this.fits.reduce((sum, one) => sum + one.macs, 0));
+
+  readonly #working = new Working((message) => this.#told(message));
+  #shape: Shape | null = null;
+  #id = 0;
+  /** The order that is worked on and has shown nothing yet, and the newest behind it. */
+  #busy = false;
+  #next: Order | null = null;
+
+  constructor(setup: Setup) {
+    this.text = this.good = setup.text;
+    this.seed = setup.seed;
+    this.edits = setup.edits;
+  }
+
+  get setup(): Setup {
+    return { text: this.good, seed: this.seed, edits: this.edits };
+  }
+
+  get blocks(): readonly Block[] {
+    return this.fits.map((one) => one.block);
+  }
+
+  picture(sheet: Sheet): void {
+    this.#shape = sheet.shape;
+    this.#working.picture(sheet);
+    this.#busy = false;
+    this.#read(this.good);
+  }
+
+  /** A line was typed: where it says something, the network follows; else the last good one stays. */
+  type(text: string): void {
+    this.text = text;
+    this.#read(text);
+  }
+
+  /** The blocks were changed: the line follows. `edits` as they then are. */
+  build(blocks: readonly Block[], edits: readonly Edit[] = this.edits): void {
+    this.text = writtenAll(blocks);
+    this.#read(this.text, edits);
+  }
+
+  draw(seed: number): void {
+    this.seed = seed;
+    this.#order();
+  }
+
+  typeWeights(edits: readonly Edit[]): void {
+    this.edits = edits;
+    this.#order();
+  }
+
+  become(setup: Setup): void {
+    this.seed = setup.seed;
+    this.text = setup.text;
+    this.#read(setup.text, setup.edits);
+  }
+
+  /** A value of the whole picture's maps. */
+  value(layer: number, channel: number, row: number, column: number) {
+    return this.#working.value(layer, channel, row, column);
+  }
+
+  stop(): void {
+    this.#working.stop();
+  }
+
+  #read(text: string, edits = this.edits): void {
+    if (!this.#shape) return;
+    try {
+      this.fits = fit(text, parse(text), this.#shape);
+      this.good = text;
+      this.edits = edits;
+      this.mistake = null;
+    } catch (error) {
+      if (!(error instanceof Mistake)) throw error;
+      this.mistake = error;
+      return;
+    }
+    this.#order();
+  }
+
+  #order(): void {
+    if (!this.fits.length) return;
+    const order: Order = { id: ++this.#id, text: this.good, seed: this.seed, edits: this.edits.map((edit) => ({ ...edit, index: [...edit.index] })) };
+    this.refused = null;
+    this.failed = "";
+    if (this.#busy) this.#next = order;
+    else this.#send(order);
+  }
+
+  #send(order: Order): void {
+    this.#busy = true;
+    this.#next = null;
+    this.#working.work(order);
+  }
+
+  #told(message: Told): void {
+    if (message.kind === "progress") {
+      if (message.id === this.#id) this.progress = message.share;
+      return;
+    }
+    if (message.kind === "maps") {
+      this.maps = message.layers;
+      this.level = message.level;
+      this.progress = message.level > 0 && message.id === this.#id ? 0 : null;
+    } else if (message.kind === "refused") {
+      if (message.id === this.#id) this.refused = message.values;
+      this.progress = null;
+    } else if (message.kind === "failed") {
+      if (message.id === this.#id) this.failed = message.message;
+      this.progress = null;
+    } else return;
+    this.#busy = false;
+    if (this.#next) this.#send(this.#next);
+  }
+}
