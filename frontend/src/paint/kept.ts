@@ -17,6 +17,11 @@ export class Kept<V> {
     return this.#kept.size;
   }
 
+  /** What is kept now, the least lately used first. */
+  keys(): string[] {
+    return [...this.#kept.keys()];
+  }
+
   /** Looks without counting as a use. */
   has(key: string): boolean {
     return this.#kept.has(key);

@@ -101,6 +101,27 @@ export class Pieces {
     return piece;
   }
 
+  /** Loads of one run what is loaded of another of the same layers, so that it can take its place at once. */
+  async like(from: string, to: string, layer: string, signal = new AbortController().signal): Promise<void> {
+    const wholes = new Map<string, [Which, number[]]>();
+    for (const key of this.#wholes.keys()) {
+      if (!key.startsWith(`${from} ${layer} `)) continue;
+      const [level = 0, slice = 0, channel = 0] = key.split(" ").slice(-3).map(Number);
+      const which = { run: to, layer, level, slice };
+      const [, channels] = wholes.get(`${level} ${slice}`) ?? [which, []];
+      if (!this.hasWhole(which, channel)) channels.push(channel);
+      wholes.set(`${level} ${slice}`, [which, channels]);
+    }
+    const loading = [...wholes.values()].flatMap(([which, channels]) => (channels.length > 0 ? [this.loadWholes(which, channels, signal)] : []));
+    const tiles = this.#kept.keys().filter((key) => key.startsWith(`tile ${from} ${layer} `));
+    for (const key of tiles) {
+      const [level = 0, slice = 0, channel = 0, row = 0, column = 0] = key.split(" ").slice(-5).map(Number);
+      const place = { layer, level, channel, slice, row, column };
+      if (!this.hasTile(to, place)) loading.push(this.loadTile(to, place, signal).then(() => undefined));
+    }
+    await Promise.all(loading);
+  }
+
   /** The value at a pixel, where it is loaded at the finest level: the framework's own, unless it is said to be `near`. */
   value(run: string, map: MapFact, at: { channel: number; slice: number; row: number; column: number }): Read | undefined {
     const { channel, slice, row, column } = at;

@@ -986,6 +986,8 @@ export interface components {
         /**
          * StepOfTraining
          * @description A moment of a training: models of the same ``timeline`` are one network with the weights that it had then.
+         *
+         *     ``pictures``: those that it is to be tried on and others aren't; empty where any will do.
          */
         StepOfTraining: {
             /** Accuracy */
@@ -996,6 +998,8 @@ export interface components {
             loss: number | null;
             /** Number */
             number: number;
+            /** Pictures */
+            pictures: string[];
             /** Timeline */
             timeline: string;
         };

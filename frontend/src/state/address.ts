@@ -22,6 +22,8 @@ export interface Address {
   sort: Sort;
   /** What is shown of the layer. */
   tab: Tab;
+  /** Whether a colour means the same at every step of a training, or each step has colours of its own. */
+  together: boolean;
   /** The recipe, where it isn't the model's own. */
   recipe: Record<string, unknown> | null;
 }
@@ -37,6 +39,7 @@ export const START: Address = {
   scale: "layer",
   sort: "number",
   tab: "maps",
+  together: true,
   recipe: null,
 };
 
@@ -54,6 +57,7 @@ export function format(address: Address): string {
   if (address.scale !== START.scale) query.set("scale", address.scale);
   if (address.sort !== START.sort) query.set("sort", address.sort);
   if (address.tab !== START.tab) query.set("show", address.tab);
+  if (!address.together) query.set("steps", "apart");
   if (address.recipe !== null) query.set("recipe", JSON.stringify(address.recipe));
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
   return text ? `${ROOM}?${text}` : ROOM;
@@ -82,6 +86,7 @@ export function parse(hash: string): Address {
     scale: one("scale", SCALES, START.scale),
     sort: one("sort", SORTS, START.sort),
     tab: one("show", TABS, START.tab),
+    together: query.get("steps") !== "apart",
     recipe: object(query.get("recipe")),
   };
 }

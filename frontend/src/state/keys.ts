@@ -2,6 +2,7 @@
 import type { Key } from "../words";
 import { MODES, SCALES } from "./address";
 import { preferences } from "./preferences.svelte";
+import { trainingOf } from "./training.svelte";
 import type { View } from "./view.svelte";
 import { stepsOf, walk } from "./walk";
 
@@ -17,7 +18,7 @@ export interface Binding {
   offered?(view: View): boolean;
 }
 
-const walks = (view: View) => stepsOf(view.session).length > 0;
+const walks = (view: View) => stepsOf(view.session).length > 0 || trainingOf(view).steps.length > 0;
 
 export const BINDINGS: readonly Binding[] = [
   { keys: ["/"], words: "keys.search", act: search },
@@ -26,8 +27,8 @@ export const BINDINGS: readonly Binding[] = [
   { keys: ["]"], words: "keys.channelAfter", act: (view) => view.chooseChannel(view.channel + 1) },
   { keys: [","], words: "keys.layerBefore", act: (view) => stepLayer(view, -1) },
   { keys: ["."], words: "keys.layerAfter", act: (view) => stepLayer(view, 1) },
-  { keys: ["p"], words: "keys.modelBefore", act: (view) => walk(view, -1), offered: walks },
-  { keys: ["n"], words: "keys.modelAfter", act: (view) => walk(view, 1), offered: walks },
+  { keys: ["p"], words: "keys.modelBefore", act: (view) => walk(view, -1) || trainingOf(view).move(-1), offered: walks },
+  { keys: ["n"], words: "keys.modelAfter", act: (view) => walk(view, 1) || trainingOf(view).move(1), offered: walks },
   { keys: ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"], words: "keys.pixel", act: movePixel },
   { keys: ["Enter"], words: "keys.explain", act: explain },
   { keys: ["b"], words: "keys.back", act: walkBack },

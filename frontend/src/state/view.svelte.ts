@@ -42,6 +42,7 @@ export class View {
   scale = $state<ScaleOf>("layer");
   sort = $state<Sort>("number");
   tab = $state<Tab>("maps");
+  together = $state(true);
   recipe = $state.raw<RecipeFact | null>(null);
   hover = $state.raw<Hover | null>(null);
   /** The values that led here, oldest first: where a walk back to the picture began, and how it went on. */
@@ -67,8 +68,12 @@ export class View {
 
   /** The pictures that a model can be shown on. */
   picturesOf(model: string | null): PictureFact[] {
-    const { source, pictures } = this;
-    return model === null ? pictures : pictures.filter(({ id }) => source.holds?.(model, id) ?? true);
+    const { source, pictures, session } = this;
+    if (model === null) return pictures;
+    const own = session?.models.find(({ id }) => id === model)?.step?.pictures ?? [];
+    const others = new Set(session?.models.flatMap(({ step }) => step?.pictures ?? []));
+    const fits = ({ id, sample }: PictureFact) => (own.length > 0 ? own.includes(id) || !sample : !others.has(id));
+    return pictures.filter((picture) => fits(picture) && (source.holds?.(model, picture.id) ?? true));
   }
 
   /** The facts of the chosen layer's maps, once they are there. */
@@ -120,6 +125,7 @@ export class View {
       scale: this.scale,
       sort: this.sort,
       tab: this.tab,
+      together: this.together,
       recipe: this.recipe as Record<string, unknown> | null,
     });
   }
@@ -184,7 +190,7 @@ export class View {
     this.#write(true);
   }
 
-  setColours(change: { mode?: Mode; scale?: ScaleOf; sort?: Sort }): void {
+  setColours(change: { mode?: Mode; scale?: ScaleOf; sort?: Sort; together?: boolean }): void {
     Object.assign(this, change);
     this.#write(false);
   }
@@ -199,10 +205,23 @@ export class View {
       const network = await this.source.network(model);
       const { network: from, layerFact: layer, channel, pixel } = this;
       const place = from && layer ? arriveAt(from, { layer, channel, pixel }, network) : null;
-      const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort, tab: this.tab };
+      const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort, tab: this.tab, together: this.together };
       await this.#follow({ ...START, model, ...kept, ...place }, network);
     });
     this.#write(true);
+  }
+
+  /** Becomes another step of the same training, whose run has ended: layer, channel, pixel, way and colours stay. */
+  become(network: NetworkFact, run: RunFact): void {
+    this.#running?.abort();
+    this.#running = null;
+    this.network = network;
+    this.#model = run.model;
+    this.run = run;
+    this.progress = null;
+    this.problem = null;
+    for (const map of run.maps) this.maps.set(map.layer, map);
+    this.#write(false);
   }
 
   async choosePicture(picture: string): Promise<void> {
@@ -259,6 +278,7 @@ export class View {
     this.scale = address.scale;
     this.sort = address.sort;
     this.tab = address.tab;
+    this.together = address.together;
     const names = new Set(this.network.layers.map((layer) => layer.name));
     this.layer = address.layer !== null && names.has(address.layer) ? address.layer : this.#firstLayer();
     this.channel = address.channel;

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convlens.errors import InputError
 from convlens.hosts.wire.schema import ModelFact, StepOfTraining
-from convlens.lens import feeding, memory
+from convlens.lens import digits, feeding, memory
 
 if TYPE_CHECKING:
     from convlens.hosts.server.desk import Desk
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
     from convlens.lens.timeline import Timeline
 
 
-def step_fact(timeline: Timeline, place: int, *, engine: str = "") -> ModelFact:
-    """One step as a model of its own.
+def step_fact(timeline: Timeline, place: int, pictures: Sequence[str] = ()) -> ModelFact:
+    """One step as a model of its own; ``pictures`` are the ids of those that belong to the training.
 
-    >>> from convlens.lens import digits
     >>> step_fact(digits.timeline(), 0)["step"]["number"]
     0
     """
@@ -26,23 +26,34 @@ def step_fact(timeline: Timeline, place: int, *, engine: str = "") -> ModelFact:
     return ModelFact(
         id=f"{timeline.name}-{step.number}",
         name=timeline.name,
-        engine=engine,
+        engine="",
         title=None,
         says=None,
         step=StepOfTraining(
-            timeline=timeline.name, number=step.number, label=step.label, loss=step.loss, accuracy=step.accuracy
+            timeline=timeline.name,
+            number=step.number,
+            label=step.label,
+            loss=step.loss,
+            accuracy=step.accuracy,
+            pictures=list(pictures),
         ),
     )
 
 
-def add_to(desk: Desk, timeline: Timeline) -> None:
+def add_to(desk: Desk, timeline: Timeline, pictures: Sequence[str] = ()) -> None:
     """Put every step on the desk; a step is opened when it is first asked for."""
     for place in range(len(timeline)):
 
         def opened(place: int = place) -> Lens:
             return timeline[place]
 
-        desk.add_fact(step_fact(timeline, place), opened)
+        desk.add_fact(step_fact(timeline, place, pictures), opened)
+
+
+def add_digits(desk: Desk) -> None:
+    """The digit network that comes with convlens, and the digits that it is tried on."""
+    shown = [desk.add_picture(picture, sample=True, credit=digits.CREDIT)["id"] for picture in digits.pictures()]
+    add_to(desk, digits.timeline(), shown)
 
 
 def save(timeline: Timeline, path: Path, picture: object, *, budget: str | int | None = None) -> None:

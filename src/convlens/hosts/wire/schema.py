@@ -17,13 +17,17 @@ class SaidFact(TypedDict):
 
 
 class StepOfTraining(TypedDict):
-    """A moment of a training: models of the same ``timeline`` are one network with the weights that it had then."""
+    """A moment of a training: models of the same ``timeline`` are one network with the weights that it had then.
+
+    ``pictures``: those that it is to be tried on and others aren't; empty where any will do.
+    """
 
     timeline: str
     number: int
     label: str
     loss: float | None
     accuracy: float | None
+    pictures: list[str]
 
 
 class ModelFact(TypedDict):
