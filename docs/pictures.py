@@ -99,6 +99,8 @@ def main() -> None:
     maps = lens.feature_maps(cat())
     (IMAGES / "maps.png").write_bytes(maps["_swish"].png())
     (IMAGES / "kernels.png").write_bytes(lens.kernels("_conv_stem").png())
+    figure = maps.figure(["_conv_stem", "_swish"], [0, 3, 5, 8, 12, 20, 24, 30], width="double")
+    figure.save(IMAGES / "figure.png", dpi=220)
     hero().save(IMAGES / "hero.png", optimize=True)
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)

@@ -28,6 +28,7 @@ _MOST_DOTS = 200_000_000
 _SCREEN = 144
 _FONT = "Aileron"
 _LONG = 12  # letters from which on a line keeps its width, whatever the viewer's font is
+_FINER = 4  # so many times finer than dots is the grid on which the letters of a PNG are drawn
 _AFTER_HEADER = 33  # bytes of a PNG's signature and header
 
 
@@ -256,37 +257,43 @@ def _draw_line(page: Bytes, line: Stroke, dots: float) -> None:
 
 
 def _draw_words(page: Bytes, text: Words, dots: float) -> None:
-    """Write a line word by word, each where it stands in the other formats too: rounding to dots must not add up."""
-    size = max(1, round(text.points * POINT * dots))
-    before = ""
+    """Write a line word by word, each where it stands in the other formats too, to a fraction of a dot."""
+    size = max(1, round(text.points * POINT * dots * _FINER))
     space = drawn_width("i i", text.points) - drawn_width("ii", text.points)
     shift = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
     start = text.x - shift * drawn_width(text.string, text.points)
+    before = ""
     for word in one_line(text.string).split(" "):
         x = start + drawn_width(before, text.points) + (space if before else 0.0)
-        _stamp(page, _coverage(word, size, text.bold), round(x * dots), round(text.y * dots), text.colour)
+        letters, left, top = _letters(word, size, text.bold)
+        _stamp(page, letters, round(x * dots * _FINER) + left, round(text.y * dots) * _FINER + top, text.colour)
         before = f"{before} {word}" if before else word
 
 
-def _stamp(page: Bytes, letters: tuple[Bytes, int, int], x: int, y: int, colour: theme.Rgb) -> None:
-    coverage, left, top = letters
-    x, y = x + left, y + top
-    x0, y0 = max(x, 0), max(y, 0)
-    under = page[y0 : y + coverage.shape[0], x0 : x + coverage.shape[1]]
+def _stamp(page: Bytes, letters: Bytes, x: int, y: int, colour: theme.Rgb) -> None:
+    """Put letters of a finer grid, their corner there at ``x``, ``y``, on the page: each dot is covered in part."""
+    height, width = letters.shape
+    before = (y % _FINER, x % _FINER)
+    padding = tuple((gap, -(gap + length) % _FINER) for gap, length in zip(before, (height, width), strict=True))
+    fine = np.pad(letters, padding).astype(np.float32)
+    rows, columns = fine.shape[0] // _FINER, fine.shape[1] // _FINER
+    share = fine.reshape(rows, _FINER, columns, _FINER).mean(axis=(1, 3)) / 255
+    left, top = x // _FINER, y // _FINER
+    x0, y0 = max(left, 0), max(top, 0)
+    under = page[y0 : max(top + rows, 0), x0 : max(left + columns, 0)]
     if under.size:
-        share = coverage[y0 - y : y0 - y + under.shape[0], x0 - x : x0 - x + under.shape[1], None] * np.float32(1 / 255)
-        under[:] = np.rint(under + (np.array(colour, np.float32) - under) * share).astype(np.uint8)
+        part = share[y0 - top : y0 - top + under.shape[0], x0 - left : x0 - left + under.shape[1], None]
+        under[:] = np.rint(under + (np.array(colour, np.float32) - under) * part).astype(np.uint8)
 
 
 @lru_cache(maxsize=4096)
-def _coverage(string: str, size: int, bold: bool) -> tuple[Bytes, int, int]:
+def _letters(string: str, size: int, bold: bool) -> tuple[Bytes, int, int]:
     coverage, left, top = text_coverage(string, size)
-    extra = max(1, round(size * 0.05)) if bold and coverage.size else 0
+    extra = max(1, round(size * 0.04)) if bold and coverage.size else 0
     if extra:  # the font has one weight: a letter beside itself is a bold one
-        wide = np.zeros((coverage.shape[0], coverage.shape[1] + extra), np.uint8)
+        width = coverage.shape[1]
+        wide = np.zeros((coverage.shape[0], width + extra), np.uint8)
         for shift in range(extra + 1):
-            np.maximum(
-                wide[:, shift : shift + coverage.shape[1]], coverage, out=wide[:, shift : shift + coverage.shape[1]]
-            )
+            np.maximum(wide[:, shift : shift + width], coverage, out=wide[:, shift : shift + width])
         coverage = wide
     return coverage, left, top
