@@ -8,6 +8,9 @@ export type Name = (typeof LESSONS)[number];
 export type Pool = "max" | "average";
 export type Activation = "none" | "relu" | "leaky_relu" | "sigmoid" | "tanh";
 
+/** What an activation is called, in every language. */
+export const CALLED: Record<Activation, string> = { none: "", relu: "ReLU", leaky_relu: "leaky ReLU", sigmoid: "sigmoid", tanh: "tanh" };
+
 export interface Settings extends Slide {
   readonly size: number;
   readonly channels: number;

@@ -1,6 +1,7 @@
 /** What a lesson asks before it shows: the answer follows from the sizes, and the formula stands with its numbers put in. */
 import { count, full, short } from "../panels/numbers";
-import type { Name, Settings } from "./lessons";
+import type { Key } from "../words";
+import { CALLED, type Name, type Settings } from "./lessons";
 import { convolutionParameters, denseParameters, dropped, fields, outputSize, reach, type Slide } from "./sizes";
 import type { Scene } from "./working";
 
@@ -10,24 +11,25 @@ export interface Question {
   readonly within: number;
   /** What the words of the question name. */
   readonly values: Record<string, string | number>;
-  /** Each a line: how the answer comes about. */
-  readonly formulas: readonly string[];
+  /** How the answer comes about, and what belongs to it; what a line is of stands before it. */
+  readonly formulas: readonly { readonly of: Key | null; readonly text: string }[];
 }
 
 export function questionOf(name: Name, settings: Settings, scene: Scene, step: number): Question {
   const { size, kernel, padding, stride, dilation, channels, filters, layers } = settings;
   const side = scene.side;
   const values = { size, kernel, padding, stride, dilation, channels, filters, layers, side, step: step + 1 };
-  const asked = (answer: number, ...formulas: string[]): Question => ({ answer, within: 0, values, formulas });
+  const line = (text: string, of: Key | null = null) => ({ of, text });
+  const asked = (answer: number, ...formulas: Question["formulas"]): Question => ({ answer, within: 0, values, formulas });
   const sizes = sizeInNumbers(size, settings);
   switch (name) {
     case "dilation":
-      return asked(reach(settings), `${dilation} × (${kernel} − 1) + 1 = ${reach(settings)}`, sizes);
+      return asked(reach(settings), line(`${dilation} × (${kernel} − 1) + 1 = ${reach(settings)}`), line(sizes, "learn.sheet.output"));
     case "pooling":
-      return { ...asked(side * side, sizes, `${side} × ${side} = ${side * side}`), values: { ...values, all: size * size } };
+      return { ...asked(side * side, line(sizes), line(`${side} × ${side} = ${side * side}`)), values: { ...values, all: size * size } };
     case "channels": {
       const all = convolutionParameters(channels, filters, kernel);
-      return asked(all, `${kernel} × ${kernel} × ${channels} × ${filters} + ${filters} = ${count(all)}`, sizes);
+      return asked(all, line(`${kernel} × ${kernel} × ${channels} × ${filters} + ${filters} = ${count(all)}`));
     }
     case "activation":
       return activationOf(settings, scene, step, values);
@@ -35,16 +37,16 @@ export function questionOf(name: Name, settings: Settings, scene: Scene, step: n
       const steps = fields(Array.from({ length: layers }, () => settings));
       const field = steps.at(-1)?.field ?? 1;
       const terms = steps.map((one) => `(${one.reach} − 1) × ${one.apart}`);
-      return asked(field, `${["1", ...terms].join(" + ")} = ${field}`);
+      return asked(field, line(`${["1", ...terms].join(" + ")} = ${field}`));
     }
     case "dense": {
       const all = denseParameters(size * size, side * side, false);
       const shared = convolutionParameters(1, 1, kernel, false);
-      const formulas = [`${size} × ${size} × ${side} × ${side} = ${count(all)}`, `${kernel} × ${kernel} = ${shared}`];
+      const formulas = [line(`${size} × ${size} × ${side} × ${side} = ${count(all)}`, "learn.denseLayer"), line(`${kernel} × ${kernel} = ${shared}`, "learn.convolutionLayer")];
       return { ...asked(all, ...formulas), values: { ...values, inputs: size * size, outputs: side * side } };
     }
     default:
-      return asked(side, sizes);
+      return asked(side, line(sizes));
   }
 }
 
@@ -66,7 +68,8 @@ function activationOf({ activation, shown }: Settings, scene: Scene, step: numbe
   const sum = before?.steps[0]?.value ?? total;
   const exact = Number.isInteger(answer * 1000);
   const added = `${short(sum, 6)} ${bias < 0 ? "−" : "+"} ${short(Math.abs(bias), 6)} = ${short(total, 6)}`;
-  const called = { none: "", relu: "ReLU", leaky_relu: "leaky ReLU", sigmoid: "sigmoid", tanh: "tanh" }[activation];
-  const formulas = activation === "none" ? [added] : [added, `${called}(${short(total, 6)}) = ${exact ? full(answer) : short(answer, 5)}`];
+  const called = CALLED[activation];
+  const texts = activation === "none" ? [added] : [added, `${called}(${short(total, 6)}) = ${exact ? full(answer) : short(answer, 5)}`];
+  const formulas = texts.map((text) => ({ of: null, text }));
   return { answer, within: exact ? 1e-9 : 0.006, values: { ...values, sum: short(sum, 6), bias: short(bias, 6), name: called }, formulas };
 }
