@@ -210,14 +210,23 @@ export class Training {
       this.wanted = null;
       return void view.chooseModel(model);
     }
-    if (view.run && view.layer !== null) {
-      const like = piecesOf(view.source).like(view.run.id, ready.run.id, view.layer);
-      await Promise.all([like, channelFacts(view.source).ask(ready.run.id, view.layer)]).catch(() => undefined);
-    }
+    await this.#bring(ready);
     if (this.wanted !== model || of !== this.#of) return;
     this.wanted = null;
     view.become(ready.network, ready.run);
     this.#next();
+    for (const by of [1, -1]) {
+      const beside = this.#ready.get(this.steps[this.at + by]?.id ?? "");
+      if (beside) void this.#bring(beside);
+    }
+  }
+
+  /** Loads of a step what is in sight of the shown one. */
+  async #bring({ run }: Ready): Promise<void> {
+    const { source, layer, run: shown } = this.#view;
+    if (!shown || layer === null) return;
+    const loading = [piecesOf(source).like(shown.id, run.id, layer), channelFacts(source).ask(run.id, layer)];
+    await Promise.all(loading).catch(() => undefined); // what is missing is asked for again by the panel that shows it
   }
 }
 
