@@ -48,6 +48,14 @@ def test_maps_show_themselves_and_keep_in_step_with_python(open_notebook: OpenNo
     assert len(pixel) == 2
     expect(viewer.locator(".why")).to_contain_text(re.compile(rf"{pixel[0]}\D+{pixel[1]}"))
 
+    # keys that follow fast lose no step
+    viewer.locator(".map [role=application]").focus()
+    for _ in range(12):
+        opened.page.keyboard.press("ArrowRight", delay=0)
+    expect(viewer.locator(".why")).to_contain_text(f"column {pixel[1] + 12}")
+    opened.page.wait_for_timeout(500)
+    assert json.loads(opened.run(2)) == [layer, channel, [pixel[0], pixel[1] + 12]]
+
     # from Python to the page, and the explanation is Python's own
     assert json.loads(opened.run(3)) == ["conv2", 5, [3, 4]]
     expect(viewer.locator("h1 .name")).to_have_text("conv2")
@@ -118,3 +126,28 @@ def test_a_saved_notebook_keeps_its_viewer_though_the_live_one_came_first(
     live, stays = json.loads(path.read_text())["cells"][1]["outputs"]
     assert "image/png" in live["data"]
     assert "srcdoc" in "".join(stays["data"]["text/html"])
+
+
+def test_two_views_keep_in_step_and_answer_while_a_cell_runs(open_notebook: OpenNotebook) -> None:
+    opened = open_notebook(SETUP, "view = maps.view(height=520)\nview", "view", "import time\ntime.sleep(25)")
+    for cell in range(3):
+        opened.run(cell)
+    cells = opened.page.locator(".jp-Notebook .jp-CodeCell")
+    one, other = (cells.nth(n).locator("iframe >> visible=true").content_frame for n in (1, 2))
+    expect(one.locator("h1 .name")).to_have_text("conv")
+    expect(other.locator("h1 .name")).to_have_text("conv")
+    one.locator(".map [role=application]").click()
+    expect(one.locator(".why")).to_contain_text("Agrees")
+    expect(other.locator(".why")).to_contain_text("Agrees")
+    heading = one.locator(".why h2").first.inner_text()
+    expect(other.locator(".why h2").first).to_have_text(heading)
+    # a cell that takes long leaves the viewer awake
+    cells.nth(3).locator(".jp-InputArea-editor .cm-content").click()
+    opened.page.keyboard.press("Control+Enter")
+    prompt = cells.nth(3).locator(".jp-InputPrompt")
+    expect(prompt).to_have_text("[*]:")
+    other.locator(".map [role=application]").press("ArrowRight")
+    expect(other.locator(".why h2").first).not_to_have_text(heading)
+    expect(one.locator(".why h2").first).not_to_have_text(heading)
+    expect(other.locator(".why")).to_contain_text("Agrees")
+    expect(prompt).to_have_text("[*]:")
