@@ -51,9 +51,11 @@ export interface Transposed extends Slides {
   readonly bias: boolean;
 }
 
-export interface Pool extends Slides {
-  readonly kind: "maxpool" | "avgpool";
+interface Pools<K extends string> extends Slides {
+  readonly kind: K;
 }
+
+export type Pool = Pools<"maxpool"> | Pools<"avgpool">;
 
 export interface Dense extends Named {
   readonly kind: "dense";
@@ -68,9 +70,12 @@ export interface LeakyReLU extends Named {
 
 export const PLAIN = ["globalavgpool", "relu", "sigmoid", "tanh", "silu", "gelu", "softmax", "batchnorm", "flatten"] as const;
 
-export interface Plain extends Named {
-  readonly kind: (typeof PLAIN)[number];
+interface Without<K extends string> extends Named {
+  readonly kind: K;
 }
+
+/** Blocks without settings. */
+export type Plain = { [K in (typeof PLAIN)[number]]: Without<K> }[(typeof PLAIN)[number]];
 
 export type Block = Convolution | Depthwise | Transposed | Pool | Dense | LeakyReLU | Plain;
 export type Sliding = Convolution | Depthwise | Transposed | Pool;
