@@ -154,3 +154,21 @@ def test_old_viewers_let_their_maps_go(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "let go" in told["problem"]["problem"]
     assert Asking(new, monkeypatch)("session")[0]["fact"]["models"]
     assert repr(old) == "Viewer, closed"
+
+
+def test_a_terminal_shows_what_it_showed_before(maps: FeatureMaps) -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell: Any = InteractiveShell()  # type: ignore[no-untyped-call]
+    try:
+        for what in (maps, maps["conv"], maps.lens, maps.lens.kernels("conv")):
+            data, _ = shell.display_formatter.format(what)
+            assert data["text/plain"] == repr(what)
+    finally:
+        InteractiveShell.clear_instance()
+
+
+def test_a_layer_that_stands_alone_has_no_viewer(maps: FeatureMaps) -> None:
+    alone = convlens.FeatureMap(maps["conv"].layer, maps["conv"].array, caption="")
+    with pytest.raises(NotImplementedError):
+        Viewer(alone)

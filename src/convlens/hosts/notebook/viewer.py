@@ -62,9 +62,12 @@ class Viewer(anywidget.AnyWidget):
     pixel = traitlets.Tuple(traitlets.Int(), traitlets.Int(), allow_none=True, default_value=None).tag(sync=True)
     height = traitlets.Int(620, min=200, max=4000).tag(sync=True)
 
+    shown: Shown | None = None
+    """What it shows; ``None`` once it is closed."""
+
     def __init__(self, what: object, **options: Any) -> None:
         shown = Shown.of(what)
-        self.shown: Shown | None = shown
+        self.shown = shown
         lens, maps = shown.lens, shown.maps
         self._maps = maps
         self._network = lens.network if maps is None else maps.network
@@ -213,7 +216,8 @@ class Viewer(anywidget.AnyWidget):
         """Take the viewer from the page, and let its maps go."""
         if self in _OPEN:
             _OPEN.remove(self)
-        self._let_go()
+        if self.shown is not None:
+            self._let_go()
         super().close()
 
     def _let_go(self) -> None:
