@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import torch
 
 import convlens
 from convlens.callbacks import Keras, Torch
+from convlens.engines import registry
 from convlens.errors import InputError, ModelError
 from convlens.lens import digits
 from convlens.lens.timeline import Timeline, read
@@ -271,6 +274,13 @@ class TestDigits:
         assert first.loss == pytest.approx(shipped[0].loss)
         assert all(np.array_equal(array, shipped[0].weights[name]) for name, array in first.weights.items())
         assert all(np.array_equal(beside[name], pictures[name]) for name in pictures)
+
+
+@pytest.mark.parametrize("row", registry.ROWS, ids=lambda row: row.name)
+def test_every_engine_can_show_a_training(row: registry.Row) -> None:
+    training = import_module(f"{row.module}.training")
+    assert inspect.signature(training.weights_of).parameters.keys() == {"model"}
+    assert inspect.signature(training.with_weights).parameters.keys() == {"model", "weights"}
 
 
 def test_importing_it_imports_no_framework() -> None:

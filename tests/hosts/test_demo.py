@@ -121,6 +121,7 @@ def test_the_text_beside_the_page_names_files_that_are_there(made: demo.Demo) ->
     paths = re.findall(r"^ {3}(\d-\S+)$", text, re.MULTILINE)
     assert len(paths) > 8 * 5
     assert all((made.folder / path).is_file() for path in paths)
+    assert "a digit network while it learns" in text
 
 
 def test_the_command_says_where_to_look_and_can_run_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +136,7 @@ def test_the_command_says_where_to_look_and_can_run_again(run: Run, monkeypatch:
         assert result.code == 0
         assert Path("here/index.html").resolve().as_uri() in result.out
         assert "84 parameters" in result.out
+        assert "a digit network while it learns" in result.out
     assert opened == []  # nobody is looking: stdout isn't a terminal
     monkeypatch.setattr(showing, "has_display", lambda: True)
     run("demo", "-o", "here", "--no-open")

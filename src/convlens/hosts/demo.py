@@ -163,5 +163,7 @@ def _index_text(made: list[_Made]) -> str:
         f"  convlens maps {first} {PICTURE}",
         '  convlens sketch "conv sobel-x" -o edges.onnx && convlens maps edges.onnx cat.png',
         "",
+        "convlens view opens the same in the browser, for pictures of your own, and a digit network while it learns.",
+        "",
     ]
     return "\n".join(lines)

@@ -51,6 +51,7 @@ def demo(
         terminal.say(f"{model['number']}  {model['sketch']:<{widest}}  {model['parameters']:>5} parameters  {shape}")
     terminal.say()
     terminal.say(f"Open {made.index.resolve().as_uri()}")
+    terminal.say("Type convlens view to see them on pictures of your own, and a digit network while it learns.")
     if open_page and has_display():
         webbrowser.open(made.index.resolve().as_uri())
 
