@@ -56,6 +56,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Con
     kernels: {},
     operations: { conv: operation, relu: { type: "Activation", function: "relu", constants: [], axis: null }, half: { type: "Pointwise", function: "identity", axes: [] }, lost: null },
     sums_in: {},
+    left_out: [],
     weights: { conv: { kernel: pieces.floats(KERNEL, [2, 1, 3, 3]), bias: pieces.floats(BIAS, [2]) } },
   };
   const common = { exact: true, overview: null, says: null };

@@ -133,6 +133,7 @@ def test_a_budget_is_kept_and_what_it_costs_is_said(budget: float) -> None:
     assert budget < 3 or plans[first]["exact"], "the first layer is among the last to be given up"
     said = " ".join(made.reductions)
     assert "float16" in said or "8 bits" in said
+    assert Opened(made.html).models["model"]["left_out"] == [name for name in weights if not weights[name]]
     for name in rough[:3]:
         assert name in said or "layers (" in said
 

@@ -86,6 +86,8 @@ export interface ModelContents {
   /** The type in which a layer adds up, where it is known to be another than its own. */
   sums_in: Record<string, string>;
   weights: Record<string, Record<string, ArrayFact>>;
+  /** Layers whose weights aren't in the file, to keep to its budget: they can be looked at, but not explained. */
+  left_out: string[];
 }
 
 /** What is known of a run; deflated JSON in a blob. */

@@ -53,6 +53,7 @@ export class Desk {
 
   async kernelValues(model: string, layer: string, first: number, count: number): Promise<Values> {
     const { roles, reduced: coding } = await this.#keeper.weights(await this.#model(model), layer);
+    if (!roles.kernel && (await this.#model(model)).left_out?.includes(layer)) throw new NotHeld({ left: layer });
     const kernel = there(roles.kernel, layer);
     const [filters = 0, ...shape] = kernel.shape;
     const each = sizeOf(shape);
@@ -64,6 +65,11 @@ export class Desk {
   async open(run: string): Promise<OpenedRun> {
     const { contents } = await this.#run(run);
     return { run: contents.run, picture: contents.picture };
+  }
+
+  /** How the values of each layer are got. */
+  async plans(run: string): Promise<RunContents["plans"]> {
+    return (await this.#run(run)).contents.plans;
   }
 
   channels(run: string, layer: string): Promise<Facts.ChannelsFact> {

@@ -28,7 +28,7 @@ export interface Known {
 }
 
 /** Why something isn't exact, or isn't there: in the file's own words, or to be put in the page's. */
-export type Reason = { says: string } | { unlike: string } | { missing: string } | { weights: string; coding: ArrayFact["coding"] };
+export type Reason = { says: string } | { unlike: string } | { missing: string } | { left: string } | { weights: string; coding: ArrayFact["coding"] };
 
 /** A run with its model, as the file has them. */
 export interface HeldRun {

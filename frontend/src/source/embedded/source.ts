@@ -80,7 +80,9 @@ export class EmbeddedSource implements Source {
 
   async explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
     const [fact, reason] = await this.#ask("explanation", [run, layer, [...index], groups]);
-    return "input" in fact ? fact : { ...fact, reduced: reason && inWords(reason) };
+    if ("input" in fact || reason === null) return fact;
+    const words = inWords(reason);
+    return fact.explained ? { ...fact, reduced: words } : { ...fact, verdict: "left" in reason ? words : fact.verdict, reduced: null };
   }
 
   field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {
@@ -150,5 +152,6 @@ function inWords(reason: Reason): string {
   if ("says" in reason) return reason.says;
   if ("unlike" in reason) return t("file.unlike", { layer: reason.unlike });
   if ("missing" in reason) return t("file.missing", { layer: reason.missing });
+  if ("left" in reason) return t("file.leftOut", { layer: reason.left });
   return t(reason.coding === "q8" ? "file.weights8" : "file.weights16", { layer: reason.weights });
 }

@@ -19,7 +19,7 @@ export async function explained(keeper: Keeper, run: HeldRun, name: string, inde
   const described: Described = { ...layer, operation: run.model.operations[name] ?? null, sums_in: run.model.sums_in[name] ?? null };
   const { roles, reduced: coding } = await keeper.weights(run.model, name);
   let sources: Known[] = [];
-  let reason: Reason | null = coding && { weights: name, coding };
+  let reason: Reason | null = run.model.left_out?.includes(name) ? { left: name } : coding && { weights: name, coding };
   try {
     sources = await keeper.sources(run, name, described.operation, roles);
     reason ??= sources.map(reasonOf).find((found) => found !== null) ?? null;

@@ -12,10 +12,11 @@ from convlens.engines.base import Array
 from convlens.errors import ConvlensError
 from convlens.hosts.report import coding
 from convlens.hosts.report.coding import ArrayFact, Blobs
+from convlens.hosts.report.planning import Weight
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.operations import operation_fact
 from convlens.hosts.wire.schema import ModelFact
-from convlens.network import Network
+from convlens.network import Convolution, Dense, Network, Normalisation
 
 if TYPE_CHECKING:
     from convlens.lens import FeatureMaps, Lens
@@ -34,6 +35,13 @@ def weights_of(lens: Lens, network: Network) -> dict[str, Mapping[str, Array]]:
         if roles:
             found[layer.name] = roles
     return found
+
+
+def without_weights(network: Network, weights: Mapping[str, Weight]) -> list[str]:
+    """Layers whose weights aren't in the file: left out of it, or of a model that isn't there."""
+    absent = {layer.name for layer in network if isinstance(layer.operation, (Convolution, Dense, Normalisation))}
+    missing = absent if not weights else {name for name, weight in weights.items() if weight.left_out}
+    return [layer.name for layer in network if layer.name in missing]
 
 
 def model_facts(lens: Lens, network: Network, fact: ModelFact) -> dict[str, Any]:

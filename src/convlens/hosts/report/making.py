@@ -206,6 +206,7 @@ def _contents(
     told_models = {}
     for model in models:
         found = facts.model_facts(model.lens, model.network, model.fact)
+        found["left_out"] = facts.without_weights(model.network, model.weights)
         found["weights"] = {
             layer: {role: blobs.array(coded) for role, coded in weight.coded.items()}
             for layer, weight in model.weights.items()

@@ -255,35 +255,69 @@ class Plans:
         return held + sum(plan.size for n in range(len(self.runs)) for plan in self.plan(n).values())
 
     def fit(self, room: int) -> bool:
-        """Give up as much as has to be; false where even the smallest forms don't fit."""
-        weights = [weight for layers in self.weights.values() for weight in layers.values()]
-        found = [way for _, layers in self.runs for way in layers.values()]
-        everything: list[Weight | Way] = [*weights, *found]
-        for piece in everything:
-            piece.at = 0
+        """Give up as much as has to be; false where even the smallest forms don't fit.
+
+        Of several orders in which pieces can be made small the one is taken that leaves most layers true. Nothing is
+        left out where smaller forms of everything do: what is nearly right explains more than what isn't there.
+        """
+        self._forms(0)
         if self.size <= room:
             return True
-        plans = [plan for number in range(len(self.runs)) for plan in self.plan(number).values()]
-        pieces: list[tuple[int, Weight | Way]] = [(one.size, one) for one in weights if one.can_shrink]
-        pieces += [(plan.size, way) for plan, way in zip(plans, found, strict=True) if plan.size > _SMALL]
-        ordered = [piece for _, piece in sorted(pieces, key=lambda one: -one[0])]
-        for piece in ordered:
-            piece.at = 2
+        best, kept = None, -1
+        orders_of_pieces = self._orders()
+        for form in (2, LEFT_OUT):
+            if best is not None:
+                break
+            for ordered in orders_of_pieces:
+                self._forms(0)
+                if self._shrink(ordered, form, room):
+                    self._soften(room)
+                    if self.true_layers > kept:
+                        best, kept = [piece.at for piece in self._pieces], self.true_layers
+        if best is None:
+            return self._coarsen(room)
+        for piece, at in zip(self._pieces, best, strict=True):
+            piece.at = at
+        return True
+
+    @property
+    def true_layers(self) -> int:
+        """How many layers have their true values and weights."""
+        return sum(
+            plan.exact and (name not in self.weights[model] or self.weights[model][name].exact)
+            for number, (model, _) in enumerate(self.runs)
+            for name, plan in self.plan(number).items()
+        )
+
+    @property
+    def _pieces(self) -> list[Weight | Way]:
+        weights = (weight for layers in self.weights.values() for weight in layers.values())
+        return [*weights, *(way for _, ways in self.runs for way in ways.values())]
+
+    def _forms(self, form: int) -> None:
+        for piece in self._pieces:
+            piece.at = form
+
+    def _orders(self) -> list[list[Weight | Way]]:
+        """What to make small first: the largest pieces; or the maps that can't be worked out, then the last kernels."""
+        weights = [piece for piece in self._pieces if isinstance(piece, Weight) and piece.can_shrink]
+        ways: list[tuple[int, Way]] = []
+        for number, (_, found) in enumerate(self.runs):
+            plans = self.plan(number).items()  # whatever is worked out stays: the layers behind it are worked out of it
+            ways += [(plan.size, found[name]) for name, plan in plans if plan.size > _SMALL and plan.how == "values"]
+        sized: list[tuple[int, Weight | Way]] = [*ways, *((weight.size, weight) for weight in weights)]
+        by_size = [piece for _, piece in sorted(sized, key=lambda one: -one[0])]
+        last_first: list[Weight | Way] = [way for _, way in sorted(ways, key=lambda one: -one[0])]
+        return [by_size, last_first + weights[::-1]]
+
+    def _shrink(self, pieces: list[Weight | Way], form: int, room: int) -> bool:
+        """One more piece in a smaller form, until all fits."""
+        for piece in pieces:
+            piece.at = form if isinstance(piece, Weight) else 2
             self._follow()
             if self.size <= room:
-                self._soften(room)
                 return True
-        for piece in ordered:
-            if isinstance(piece, Weight):
-                piece.at = LEFT_OUT
-                self._follow()
-                if self.size <= room:
-                    self._soften(room)
-                    return True
-        if not self._coarsen(found, room):
-            return False
-        self._soften(room)
-        return True
+        return False
 
     def _follow(self) -> None:
         """Maps that lost their true inputs or kernels go into the file in float16."""
@@ -304,9 +338,14 @@ class Plans:
                             break
                         piece.at = before
 
-    def _coarsen(self, ways: list[Way], room: int) -> bool:
-        """Maps at lower and lower resolutions: no layer may take more than its share, and the shares shrink."""
+    def _coarsen(self, room: int) -> bool:
+        """No kernels but the smallest; no layer's maps larger than a share, which shrinks until all fits."""
+        ways = [piece for piece in self._pieces if isinstance(piece, Way)]
         share = max((2 * way.values.size for way in ways), default=0)
+        self._forms(0)
+        for piece in self._pieces:
+            piece.at = LEFT_OUT if isinstance(piece, Weight) and piece.can_shrink else 0
+        self._follow()
         while self.size > room:
             if share < _LEAST_SHARE:
                 return False
@@ -314,4 +353,5 @@ class Plans:
             for way in ways:
                 while way.at < way.coarsest and 2 * way.values.size >> 2 * max(0, way.at - 2) > share:
                     way.at = max(2, way.at + 1)
+        self._soften(room)
         return True
