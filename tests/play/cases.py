@@ -1,4 +1,4 @@
-"""The cases that the playground is held to: sketches, their mistakes, shapes, receptive fields and weights, as Python has them.
+"""The cases that the playground is held to: sketches, their mistakes, shapes and weights, as Python has them.
 
 To write them anew: ``.venv/bin/python -m tests.play.cases``.
 """

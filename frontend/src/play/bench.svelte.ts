@@ -29,6 +29,14 @@ export class Bench {
     if (hash !== this.address) this.#open(hash);
   }
 
+  /** The place of the block of the same name in another network, or else as far along its line. */
+  placeIn(variant: Variant): number {
+    if (variant === this.variant) return this.place;
+    const name = this.variant.fits[this.place]?.block.name;
+    const same = variant.fits.findIndex((one) => one.block.name === name);
+    return same >= 0 ? same : Math.min(this.place, Math.max(0, variant.fits.length - 1));
+  }
+
   keepAddress(): void {
     rooms.rewrite(this.address);
   }
