@@ -157,6 +157,6 @@ def test_no_option_is_documented_that_is_not_there() -> None:
         for command in commands().values()
         for parameter in command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
-    } | {"--help", "--version", "--install-completion", "--show-completion", "--fast"}
+    } | {"--help", "--version", "--install-completion", "--show-completion", "--fast", "--to"}
     for option in re.findall(r"(?<![\w`-])--[a-z][a-z-]+", documented()):
         assert option in known, option

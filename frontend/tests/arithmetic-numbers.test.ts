@@ -10,10 +10,10 @@ import { summed } from "../src/arithmetic/summing";
 import numbers from "./cases/numbers.json";
 
 describe("numbers as Python has them", () => {
-  it("the error function, to two units in the last place", () => {
+  it("the error function, to four units in the last place of float64", () => {
     expect(numbers.erf.length).toBeGreaterThan(100);
     for (const [x, value] of numbers.erf as [number, number][])
-      expect(Math.abs(erf(x) - value), `erf(${x})`).toBeLessThanOrEqual(4.5e-16 * Math.abs(value));
+      expect(Math.abs(erf(x) - value), `erf(${x})`).toBeLessThanOrEqual(8.9e-16 * Math.abs(value));
     expect([erf(NaN), erf(Infinity), erf(-Infinity), erf(0)]).toEqual([NaN, 1, -1, 0]);
   });
 
