@@ -41,7 +41,12 @@ def test_it_prints_the_address_answers_there_and_stops_at_ctrl_c(started: tuple[
     with httpx.Client(base_url=address.split("?")[0], follow_redirects=True) as page:
         assert page.get(address).status_code in (200, 503)  # 503 says how to build the page
         session = page.get("/api/session").json()
-        assert len(session["models"]) == 8
+        alone = [model for model in session["models"] if model["step"] is None]
+        steps = [model["step"] for model in session["models"] if model["step"] is not None]
+        assert len(alone) == 8
+        assert [step["number"] for step in steps][:4] == [0, 1, 2, 4]
+        digits = [picture for picture in session["pictures"] if picture["id"] in steps[0]["pictures"]]
+        assert [picture["name"] for picture in digits] == [f"digit {n}" for n in range(10)]
         assert session["pictures"][0]["rows"] == 1440
         network = page.get(f"/api/models/{session['model']}/network").json()
         assert network["parameters"] == 84
