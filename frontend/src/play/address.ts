@@ -8,7 +8,8 @@ export interface Setup {
 }
 
 const ROOM = "#/play";
-const FIRST: Setup = { text: "conv 3 3x3", seed: 0, edits: [] };
+/** What the playground begins with. */
+export const FIRST: Setup = { text: "conv 3 3x3", seed: 0, edits: [] };
 const MOST_SEED = 2 ** 32 - 1;
 
 /** One variant, or two. `chosen`: the place of the block that is looked at. */

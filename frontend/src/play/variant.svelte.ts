@@ -1,6 +1,6 @@
 /** One network of the playground: its line, its blocks, its seed, what was typed over its weights, and its maps. */
 import { Mistake, writtenAll, type Block } from "./blocks";
-import type { Setup } from "./address";
+import { FIRST, type Setup } from "./address";
 import { fit, type Fit, type Shape } from "./geometry";
 import { parse } from "./language";
 import type { Order, Sheet, Shown, Told } from "./orders";
@@ -104,9 +104,25 @@ export class Variant {
     } catch (error) {
       if (!(error instanceof Mistake)) throw error;
       this.mistake = error;
-      return;
+      if (this.fits.length || !text) return;
+      this.#begin(text);
     }
     this.#order();
+  }
+
+  /** A line that never made sense, as an old link's may be: as much of it as does. */
+  #begin(text: string): void {
+    const parts = text.split("|");
+    for (let count = parts.length - 1; count >= 0; count--) {
+      const line = count ? parts.slice(0, count).join("|").trim() : FIRST.text;
+      try {
+        this.fits = fit(line, parse(line), this.#shape ?? []);
+        this.good = line;
+        return;
+      } catch {
+        // a shorter one, then
+      }
+    }
   }
 
   #order(): void {

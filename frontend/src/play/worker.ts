@@ -1,9 +1,4 @@
-/** The workshop in a worker: maps are worked out away from the page. */
-import type { Asked, Told } from "./orders";
-import { Workshop } from "./workshop";
+/** The worker of the workshop, as a file of its own. */
+import { serveWorkshop } from "./serving";
 
-const send = (message: Told, moved: Transferable[] = []) => postMessage(message, { transfer: moved });
-const workshop = new Workshop(send);
-
-addEventListener("message", (event: MessageEvent<Asked>) => workshop.receive(event.data));
-send({ kind: "ready" });
+serveWorkshop();

@@ -1,6 +1,6 @@
 /** The page's end of the workshop: a worker where one starts, this thread where none does. */
 import type { Asked, Order, Sheet, Told, Window } from "./orders";
-import WorkshopWorker from "./worker?worker&inline";
+import { start } from "../workers/starting";
 import { Workshop } from "./workshop";
 
 export class Working {
@@ -14,10 +14,10 @@ export class Working {
 
   constructor(
     private readonly told: (message: Told) => void,
-    start: () => Worker = () => new WorkshopWorker(),
+    startWorker: () => Worker = () => start("workshop"),
   ) {
     try {
-      this.#worker = start();
+      this.#worker = startWorker();
       this.#worker.addEventListener("message", (event: MessageEvent<Told>) => this.#receive(event.data));
       this.#worker.addEventListener("error", (event) => {
         event.preventDefault();

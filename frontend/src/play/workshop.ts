@@ -12,13 +12,15 @@ import { work } from "./layers";
 import type { Asked, Order, Sheet, Shown, Told } from "./orders";
 import { weightsOf, type Weights } from "./weights";
 
-const AT_ONCE = 45; // milliseconds in which something is to be seen
+const AT_ONCE = 30; // milliseconds of work before something is to be seen: sending and painting need as much again
 const SMALLEST = 3; // the picture's sides are never reduced to less than 1/2^3
 const MOST_VALUES = 80_000_000; // of all layers together: 320 MB
 const MOST_SHOWN = 2_500_000; // numbers sent to the page for one layer
 const MOST_CHANNELS = 64;
 const SIDE = 560; // no map is shown larger
-const STEP_COST = 1.5; // what one value costs besides its multiplications, counted in these
+const SIDE_AT_FIRST = 280; // ... while the whole picture is still to come
+/** What a value costs beside its multiplications, counted in these: read or written, and looked through to be shown. */
+const VALUE_COST = 8;
 
 interface Kept {
   readonly key: string;
@@ -33,7 +35,7 @@ export class Workshop {
   /** The last layers at each level. */
   readonly #kept = new Map<number, Kept[]>();
   /** Multiplications a millisecond, as measured. */
-  #speed = 250_000;
+  #speed = 150_000;
 
   constructor(private readonly tell: (message: Told, moved?: Transferable[]) => void) {}
 
@@ -88,7 +90,7 @@ export class Workshop {
     const kept = this.#kept.get(level) ?? [];
     return keysOf(order, fits, this.#version).reduce((sum, key, n) => {
       const one = fits[n] as Fit;
-      return kept[n]?.key === key ? sum : sum + one.macs + STEP_COST * product(one.output);
+      return kept[n]?.key === key ? sum : sum + costOf(one);
     }, 0);
   }
 
@@ -110,7 +112,7 @@ export class Workshop {
         continue;
       }
       const started = work(one.block, weights[n] as Weights | null, source, one.output);
-      const own = one.macs + STEP_COST * product(one.output);
+      const own = costOf(one);
       for (let piece = 0; piece < started.pieces; piece++) {
         const since = performance.now();
         started.piece(piece);
@@ -127,7 +129,7 @@ export class Workshop {
     if (order.id !== this.#newest) return;
     if (done > 1e6 && busy > 5) this.#speed = 0.5 * this.#speed + (0.5 * done) / busy;
     this.#kept.set(level, found);
-    const layers = found.map(({ tensor }) => shownOf(tensor));
+    const layers = found.map(({ tensor }) => shownOf(tensor, divided ? SIDE : SIDE_AT_FIRST));
     this.tell({ kind: "maps", id: order.id, level, layers }, layers.map((layer) => layer.data.buffer as ArrayBuffer));
     if (!divided) await pause();
   }
@@ -139,6 +141,11 @@ export class Workshop {
     const value = tensor?.data[(channel * rows + row) * columns + column];
     this.tell({ kind: "window", id, found: value === undefined ? null : { layer, channel, row, column, value } });
   }
+}
+
+function costOf({ block, macs, input, output }: Fit): number {
+  const read = block.kind === "maxpool" || block.kind === "avgpool" ? product(input) : 0;
+  return macs + VALUE_COST * (product(output) + read);
 }
 
 /** What a layer's values depend on: everything up to it. */
@@ -167,11 +174,11 @@ function smaller(sheet: Sheet, level: number): Sheet {
 }
 
 /** The first channels of a layer as they are shown, and the extremes of all of them. */
-export function shownOf(tensor: Tensor): Shown {
+export function shownOf(tensor: Tensor, side = SIDE): Shown {
   const own = planes(tensor.shape);
   const channels = Math.min(own.channels, MOST_CHANNELS);
   let level = 0;
-  while (reduced(Math.max(own.rows, own.columns), level) > SIDE || channels * reduced(own.rows, level) * reduced(own.columns, level) > MOST_SHOWN) level++;
+  while (reduced(Math.max(own.rows, own.columns), level) > side || channels * reduced(own.rows, level) * reduced(own.columns, level) > MOST_SHOWN) level++;
   const [rows, columns] = [reduced(own.rows, level), reduced(own.columns, level)];
   const data = new Float32Array(channels * rows * columns);
   const from = tensor.data as Float32Array;
