@@ -12,8 +12,8 @@ import onnx
 import onnxruntime
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
-from tests.page.conftest import Visit
+from playwright.sync_api import Browser, Page, expect
+from tests.page.conftest import ARGUMENTS, Visit, chromium
 from tests.page.pages import Screen
 from tests.page.serving import Shown
 from tests.play.cases import LINES, SMALL
@@ -189,6 +189,22 @@ def test_two_networks_stand_beside_one_another(playground: Playground) -> None:
     assert [playground.fact("shape", n) for n in (0, 1)] == ["3 × 1,438 × 1,078", "3 × 719 × 539"]
     page.get_by_role("button", name="A", exact=True).click()
     expect(playground.line).to_have_value("conv 3 3x3")
+
+
+def test_the_camera_is_read_and_let_go(browser: Browser, first_start: Shown) -> None:
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    other = browser.browser_type.launch(executable_path=chromium(), args=[*ARGUMENTS, *fake])
+    try:
+        page = other.new_page()
+        page.goto(first_start.url + "#/play")
+        Playground(page).whole()
+        page.get_by_role("button", name="Camera").click()
+        expect(page.locator(".picture .shape")).to_have_text(re.compile(r"3 × 360 × 480|3 × 270 × 480"))
+        page.get_by_role("button", name="Stop the camera").click()
+        expect(page.get_by_role("button", name="Camera", exact=True)).to_have_attribute("aria-pressed", "false")
+        Playground(page).whole()
+    finally:
+        other.close()
 
 
 def run_onnx(model: bytes, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -27,8 +27,8 @@ export async function pictureIn(file: Blob): Promise<Sheet> {
 }
 
 /** What is drawn now by an image, a bitmap or a video. */
-export function drawn(image: CanvasImageSource, high: number, wide: number): Sheet {
-  const share = Math.min(1, LONGEST / Math.max(high, wide));
+export function drawn(image: CanvasImageSource, high: number, wide: number, longest = LONGEST): Sheet {
+  const share = Math.min(1, longest / Math.max(high, wide));
   const [rows, columns] = [Math.max(1, Math.round(high * share)), Math.max(1, Math.round(wide * share))];
   const canvas = new OffscreenCanvas(columns, rows);
   const context = canvas.getContext("2d", { willReadFrequently: true });
