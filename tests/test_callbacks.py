@@ -171,12 +171,12 @@ class TestKeras:
     def test_the_first_and_the_last_step_are_the_networks_before_and_after(self) -> None:
         model = keras_model()
         given = np.ones((1, 8, 8, 1), np.float32)
-        before = np.asarray(model(given))
+        before = keras.ops.convert_to_numpy(model(given))
         timeline = Keras(every=100)
         train_keras([timeline], model=model)
         first, last = timeline.feature_maps(given)
         np.testing.assert_allclose(list(first.values())[-1].array.ravel(), before.ravel(), rtol=1e-5)
-        after = np.asarray(model(given)).ravel()
+        after = keras.ops.convert_to_numpy(model(given)).ravel()
         np.testing.assert_allclose(list(last.values())[-1].array.ravel(), after, rtol=1e-5)
         assert not np.allclose(before, after)
 
