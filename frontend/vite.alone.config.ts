@@ -6,8 +6,7 @@ import { defineConfig } from "vite";
 export default defineConfig({
   plugins: [svelte()],
   publicDir: false,
-  worker: { format: "iife" }, // a page that was opened as a file may start no module from its own text
-  resolve: { alias: [{ find: /^\.\/starting$/, replacement: fileURLToPath(new URL("./src/layout/starting.alone.ts", import.meta.url)) }] },
+  resolve: { alias: [{ find: /^(\.\.\/)+workers\/starting$/, replacement: fileURLToPath(new URL("./src/workers/starting.alone.ts", import.meta.url)) }] },
   build: {
     outDir: "../src/convlens/hosts/page/alone",
     emptyOutDir: true,
@@ -16,7 +15,7 @@ export default defineConfig({
     cssCodeSplit: false,
     rollupOptions: {
       input: "src/alone.ts",
-      output: { format: "es", inlineDynamicImports: true, entryFileNames: "viewer.js", assetFileNames: "viewer[extname]" },
+      output: { format: "iife", inlineDynamicImports: true, entryFileNames: "viewer.js", assetFileNames: "viewer[extname]" },
     },
   },
 });

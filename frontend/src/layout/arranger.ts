@@ -1,6 +1,6 @@
 /** Asks the worker for an arrangement; where no worker can start, arranges on this thread. */
 import type { Arrangement, Plan } from "./arrange";
-import { startLayout } from "./starting";
+import { start } from "../workers/starting";
 
 interface Wish {
   plan: Plan;
@@ -16,7 +16,7 @@ export class Arranger {
 
   constructor() {
     try {
-      this.#worker = startLayout();
+      this.#worker = start("layout");
       this.#worker.onmessage = (event: MessageEvent<Arrangement>) => this.#end((wish) => wish.done(event.data));
       this.#worker.onerror = () => this.#fallBack();
     } catch {

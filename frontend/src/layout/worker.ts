@@ -1,4 +1,4 @@
-/** Lays graphs out away from the main thread, so that the page answers meanwhile. */
-import { arrange, type Plan } from "./arrange";
+/** The worker that lays graphs out, as a file of its own. */
+import { serveLayout } from "./serving";
 
-addEventListener("message", (event: MessageEvent<Plan>) => postMessage(arrange(event.data)));
+serveLayout();

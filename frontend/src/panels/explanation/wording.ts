@@ -21,7 +21,7 @@ export function placeShort(index: readonly number[]): string {
 }
 
 export function verdictInWords(fact: ExplanationFact): string {
-  if (fact.reduced) return t("why.approximate", { why: reducedInWords(fact.reduced) });
+  if (fact.reduced) return fact.explained ? t("why.approximate", { why: reducedInWords(fact.reduced) }) : fact.reduced;
   if (!fact.explained) return t("why.unexplained", { op: fact.op });
   if (!fact.agrees) return t("why.disagreesLong");
   if (Number.isFinite(real(fact.framework_value))) return t(fact.residual === 0 ? "why.agreesExactly" : "why.agreesLong");

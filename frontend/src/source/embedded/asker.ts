@@ -2,7 +2,7 @@
 import { answered, type Found, type Given, type Received, type Sent, type What } from "./asking";
 import { Desk, type Held } from "./desk";
 import { NotHeld } from "./keeper";
-import DeskWorker from "./worker?worker&inline";
+import { start } from "../../workers/starting";
 
 interface Waiting {
   what: What;
@@ -25,10 +25,10 @@ export class Asker {
   constructor(
     private readonly held: Held,
     private readonly texts: (blob: number) => string,
-    start: () => Worker = () => new DeskWorker(),
+    startWorker: () => Worker = () => start("desk"),
   ) {
     try {
-      this.#worker = start();
+      this.#worker = startWorker();
       this.#worker.addEventListener("message", (event: MessageEvent<Received>) => this.#receive(event.data));
       this.#worker.addEventListener("error", (event) => {
         event.preventDefault();

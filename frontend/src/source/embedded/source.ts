@@ -80,9 +80,7 @@ export class EmbeddedSource implements Source {
 
   async explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
     const [fact, reason] = await this.#ask("explanation", [run, layer, [...index], groups]);
-    if ("input" in fact || reason === null) return fact;
-    const words = inWords(reason);
-    return fact.explained ? { ...fact, reduced: words } : { ...fact, verdict: "left" in reason ? words : fact.verdict, reduced: null };
+    return "input" in fact ? fact : { ...fact, reduced: reason && inWords(reason) };
   }
 
   field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {

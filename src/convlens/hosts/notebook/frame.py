@@ -27,7 +27,7 @@ def page(*, dark: bool | None = None) -> str:
         f'<!doctype html><html lang="en"{theme}><head><meta charset="utf-8"><meta name="color-scheme" '
         f'content="light dark"><meta http-equiv="Content-Security-Policy" content="{_POLICY.format(script=digest)}">'
         f"<title>convlens</title><style>{found.style}</style></head>"
-        f'<body><div id="page"></div><script type="module">{found.script}</script></body></html>'
+        f'<body><div id="page"></div><script>{found.script}</script></body></html>'
     )
 
 

@@ -40,7 +40,7 @@ _PAGE = """<!doctype html>
 <div id="page"></div>
 <noscript>convlens shows this file with JavaScript, which is in it; it loads nothing else.</noscript>
 {data}
-<script type="module">{script}</script>
+<script>{script}</script>
 </body>
 </html>
 """
