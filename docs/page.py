@@ -27,6 +27,7 @@ STATES = {
     "page-efficientnet": ("efficientnet", "#/see?layer=_blocks.3._depthwise_conv&channel=7", 1440, 900, False, "en"),
     "page-dark": ("efficientnet", "#/see?layer=_blocks.8._project_conv&channel=3&at=6,7", 1440, 1000, True, "en"),
     "page-thai": ("", "#/see?layer=conv&channel=0&at=640,420", 1440, 1000, False, "th"),
+    "page-training": ("", "#/see?model=digits-250&layer=conv&channel=4&at=10,12", 1440, 1000, False, "en"),
     "page-narrow": ("", "#/see?layer=conv&channel=0", 390, 844, False, "en"),
 }
 
