@@ -15,7 +15,16 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE = Path("src/convlens/hosts/page")
-SOURCES = ("index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.alone.config.ts", "vite.config.ts", "src", "public")
+SOURCES = (
+    "index.html",
+    "package-lock.json",
+    "package.json",
+    "tsconfig.json",
+    "vite.alone.config.ts",
+    "vite.config.ts",
+    "src",
+    "public",
+)
 
 
 class PageHook(BuildHookInterface):
