@@ -28,6 +28,8 @@ from convlens.lens import Explanation
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+THAI = ROOT / "README.th.md"
+"""What README.md says, in Thai: its blocks are the same ones, so that running them once is enough."""
 BY_HAND = ("pip install", "script/demo", "script/test", "git clone")
 """Lines that install things or run everything: they are run by those who do so, not by a test of it."""
 
@@ -94,7 +96,50 @@ def test_the_pixel_in_the_heading_has_that_value() -> None:
     assert said[1] == printed[1]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def unfenced(document: Path) -> str:
+    """Its text without the blocks, whose comments would look like headings."""
+    return re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_thai_readme_has_the_same_blocks() -> None:
+    assert [(block.language, block.code) for block in blocks(THAI)] == [
+        (block.language, block.code) for block in blocks(ROOT / "README.md")
+    ], "copy each changed block of README.md to README.th.md"
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("headings", r"^(#+) "),
+        ("numbers in headings", r"^#+ .*?([\d.]+)"),
+        ("rows of tables", r"^\|(?: (`[^`]+`))?"),
+        ("pictures", r"!\[[^\]]*\]\(([^)]+)\)|src=\"([^\"]+)\""),
+    ],
+)
+def test_the_thai_readme_is_built_as_the_english_one(what: str, pattern: str) -> None:
+    english, thai = (re.findall(pattern, unfenced(path), re.MULTILINE) for path in (ROOT / "README.md", THAI))
+    assert english, f"README.md has no {what}"
+    assert thai == english, f"README.th.md has other {what} than README.md"
+
+
+def test_the_thai_readme_links_to_the_same_files() -> None:
+    """In whatever order its sentences need; each of the two leads to the other."""
+    english, thai = (
+        set(re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", unfenced(path))) for path in (ROOT / "README.md", THAI)
+    )
+    assert english - {"README.th.md"} == thai - {"README.md"}
+    assert "README.th.md" in english
+    assert "README.md" in thai
+
+
+def test_the_thai_readme_describes_its_pictures_in_thai() -> None:
+    described = re.findall(r'!\[([^\]]*)\]|alt="([^"]+)"', unfenced(THAI))
+    assert described
+    for markdown, html in described:
+        assert re.search("[\u0e01-\u0e5b]", markdown or html), markdown or html
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, THAI], ids=lambda path: path.name)
 def test_links_and_pictures_are_there(document: Path) -> None:
     text = document.read_text("utf-8")
     targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'src="([^"]+)"', text)]
