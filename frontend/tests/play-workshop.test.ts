@@ -1,13 +1,18 @@
 /** The playground's workshop, address and formulas, without a page. */
 import { describe, expect, it } from "vitest";
+import type { Tensor } from "../src/arithmetic/operations";
+import { indexOf } from "../src/arithmetic/tensor";
 import { format, parse as parseAddress, type Setup } from "../src/play/address";
 import { float32 } from "../src/play/code/numbers";
+import { explained } from "../src/play/explaining";
 import { parameterFormula, sizeFormulas } from "../src/play/formulas";
 import { fit } from "../src/play/geometry";
 import { parse } from "../src/play/language";
+import { work } from "../src/play/layers";
 import type { Told } from "../src/play/orders";
 import { weightsOf } from "../src/play/weights";
 import { Workshop } from "../src/play/workshop";
+import cases from "./cases/play.json";
 
 const PICTURE = { shape: [3, 60, 50], data: Float32Array.from({ length: 9000 }, (_, n) => (n * 7919) % 256) };
 
@@ -72,6 +77,25 @@ describe("the workshop", () => {
     workshop.receive(order(1, "conv"));
     await done;
     expect(messages[messages.length - 1]).toMatchObject({ kind: "failed", id: 1 });
+  });
+});
+
+describe("an explanation", () => {
+  it.each(cases.lines.filter(({ shape }) => shape[1] === 40))("agrees with every layer of $line", ({ line }) => {
+    const picture = { shape: [3, 40, 30], data: Float32Array.from({ length: 3600 }, (_, n) => (n * 7919) % 256) };
+    const fits = fit(line, parse(line), picture.shape);
+    const weights = weightsOf(fits, 3);
+    let source: Tensor = picture;
+    fits.forEach((one, n) => {
+      const done = work(one.block, weights[n] ?? null, source, one.output);
+      for (let piece = 0; piece < done.pieces; piece++) done.piece(piece);
+      for (const flat of [0, Math.floor(done.data.length / 2), done.data.length - 1]) {
+        const index = indexOf(flat, [...one.output]);
+        const fact = explained(one, "before", weights[n] ?? null, source, index, done.data[flat] as number);
+        expect([one.block.name, fact.explained, fact.agrees, fact.verdict]).toEqual([one.block.name, true, true, fact.verdict]);
+      }
+      source = { shape: [...one.output], data: done.data };
+    });
   });
 });
 

@@ -191,6 +191,25 @@ def test_two_networks_stand_beside_one_another(playground: Playground) -> None:
     expect(playground.line).to_have_value("conv 3 3x3")
 
 
+def test_a_value_is_taken_apart(playground: Playground) -> None:
+    page = playground.page
+    place, told = playground.value_at(1, 0.5, 0.5)
+    page.mouse.down()
+    page.mouse.up()
+    why = page.get_by_role("region", name="Why is this value what it is?")
+    expect(why).to_have_attribute("data-agrees", "true")
+    expect(why).to_contain_text(f"channel 1, row {place[1]}, column {place[2]}")
+    maps = convlens.sketch("conv 3 3x3", input_shape=INPUT_SHAPE).feature_maps(the_cat())
+    found = maps["conv"].explain(channel=1, row=place[1], column=place[2])
+    assert found.channel_sums is not None
+    text = why.inner_text().replace(MINUS, "-")
+    for total in found.channel_sums:
+        assert f"{total:.3f}" in text
+    assert agree(told, found.framework_value, 500)
+    page.get_by_role("button", name="Close the explanation").click()
+    expect(why).to_have_count(0)
+
+
 def test_the_camera_is_read_and_let_go(browser: Browser, first_start: Shown) -> None:
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     other = browser.browser_type.launch(executable_path=chromium(), args=[*ARGUMENTS, *fake])
@@ -306,6 +325,9 @@ def test_axe_finds_nothing(visit: Visit, first_start: Shown, width: int, scheme:
     playground.whole(2)
     assert Screen(page).violations() == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".result canvas").first.click()
+    expect(page.locator("[data-agrees]")).to_be_visible()
+    assert Screen(page).violations() == []
     playground.line.fill("conv 3 3x3 | rleu")
     expect(page.locator("#play-mistake")).to_be_visible()
     assert Screen(page).violations() == []

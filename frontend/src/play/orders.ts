@@ -1,4 +1,5 @@
 /** What the page and the playground's worker say to one another. */
+import type { ExplanationFact } from "../source/facts";
 import type { Edit } from "./weights";
 
 /** A picture: channels, rows, columns, values from 0 to 255. */
@@ -30,7 +31,7 @@ export interface Shown {
 export type Asked =
   | { kind: "picture"; sheet: Sheet }
   | { kind: "work"; order: Order }
-  | { kind: "window"; id: number; layer: number; channel: number; row: number; column: number };
+  | { kind: "window"; id: number; place: Place; explain: boolean };
 
 export type Told =
   | { kind: "ready" }
@@ -42,11 +43,16 @@ export type Told =
   | { kind: "failed"; id: number; message: string }
   | { kind: "window"; id: number; found: Window | null };
 
-/** One value of a layer, and the values of the layer before it from which it is made. */
-export interface Window {
+/** A place in a layer's maps; a vector has one row and one column. */
+export interface Place {
   readonly layer: number;
   readonly channel: number;
   readonly row: number;
   readonly column: number;
+}
+
+/** One value of a layer, and how it came about where that was asked. */
+export interface Window extends Place {
   readonly value: number;
+  readonly why: ExplanationFact | null;
 }

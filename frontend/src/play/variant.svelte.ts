@@ -3,7 +3,7 @@ import { Mistake, writtenAll, type Block } from "./blocks";
 import { FIRST, type Setup } from "./address";
 import { fit, type Fit, type Shape } from "./geometry";
 import { parse } from "./language";
-import type { Order, Sheet, Shown, Told } from "./orders";
+import type { Order, Place, Sheet, Shown, Told, Window } from "./orders";
 import { weightsOf, type Edit, type Weights } from "./weights";
 import { Working } from "./working";
 
@@ -86,8 +86,8 @@ export class Variant {
   }
 
   /** A value of the whole picture's maps. */
-  value(layer: number, channel: number, row: number, column: number) {
-    return this.#working.value(layer, channel, row, column);
+  value(place: Place, explain = false): Promise<Window | null> {
+    return this.#working.value(place, explain);
   }
 
   stop(): void {

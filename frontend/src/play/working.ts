@@ -1,5 +1,5 @@
 /** The page's end of the workshop: a worker where one starts, this thread where none does. */
-import type { Asked, Order, Sheet, Told, Window } from "./orders";
+import type { Asked, Order, Place, Sheet, Told, Window } from "./orders";
 import { start } from "../workers/starting";
 import { Workshop } from "./workshop";
 
@@ -36,12 +36,12 @@ export class Working {
     this.#send({ kind: "work", order });
   }
 
-  /** A value of the whole picture's maps; null where they aren't there. */
-  value(layer: number, channel: number, row: number, column: number): Promise<Window | null> {
+  /** A value of the whole picture's maps, taken apart where `explain` asks for it; null where they aren't there. */
+  value(place: Place, explain = false): Promise<Window | null> {
     const id = this.#asked++;
     return new Promise((found) => {
       this.#waiting.set(id, found);
-      this.#send({ kind: "window", id, layer, channel, row, column });
+      this.#send({ kind: "window", id, place, explain });
     });
   }
 

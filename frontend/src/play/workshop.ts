@@ -6,6 +6,7 @@ import type { Tensor } from "../arithmetic/operations";
 import { meansInto, partOf, reduced, type Planes } from "../source/embedded/planes";
 import { pause } from "../source/embedded/pausing";
 import { written } from "./blocks";
+import { explained } from "./explaining";
 import { fit, product, type Fit } from "./geometry";
 import { parse } from "./language";
 import { work } from "./layers";
@@ -34,6 +35,8 @@ export class Workshop {
   #newest = 0;
   /** The last layers at each level. */
   readonly #kept = new Map<number, Kept[]>();
+  /** What the maps of the whole picture were made by. */
+  #made: { fits: readonly Fit[]; weights: readonly (Weights | null)[] } | null = null;
   /** Multiplications a millisecond, as measured. */
   #speed = 150_000;
 
@@ -129,17 +132,27 @@ export class Workshop {
     if (order.id !== this.#newest) return;
     if (done > 1e6 && busy > 5) this.#speed = 0.5 * this.#speed + (0.5 * done) / busy;
     this.#kept.set(level, found);
+    if (level === 0) this.#made = { fits, weights };
     const layers = found.map(({ tensor }) => shownOf(tensor, divided ? SIDE : SIDE_AT_FIRST));
     this.tell({ kind: "maps", id: order.id, level, layers }, layers.map((layer) => layer.data.buffer as ArrayBuffer));
     if (!divided) await pause();
   }
 
   /** One value of the whole picture's maps. */
-  #read({ id, layer, channel, row, column }: Extract<Asked, { kind: "window" }>): void {
-    const tensor = this.#kept.get(0)?.[layer]?.tensor;
+  #read({ id, place, explain }: Extract<Asked, { kind: "window" }>): void {
+    const { layer, channel, row, column } = place;
+    const kept = this.#kept.get(0);
+    const tensor = kept?.[layer]?.tensor;
+    const made = this.#made;
     const { rows, columns } = planes(tensor?.shape ?? [0]);
     const value = tensor?.data[(channel * rows + row) * columns + column];
-    this.tell({ kind: "window", id, found: value === undefined ? null : { layer, channel, row, column, value } });
+    if (!tensor || value === undefined || !made) return this.tell({ kind: "window", id, found: null });
+    const fit = made.fits[layer] as Fit;
+    const source = layer === 0 ? (this.#pictures[0] as Tensor) : (kept[layer - 1] as Kept).tensor;
+    const reads = layer === 0 ? "picture" : (made.fits[layer - 1] as Fit).block.name;
+    const index = [channel, row, column].slice(0, tensor.shape.length);
+    const why = explain ? explained(fit, reads, made.weights[layer] ?? null, source, index, value) : null;
+    this.tell({ kind: "window", id, found: { ...place, value, why } });
   }
 }
 
