@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { Mistake, writtenAll, type Block } from "../src/play/blocks";
 import { fit, type Shape } from "../src/play/geometry";
 import { parse } from "../src/play/language";
+import { PRESETS } from "../src/play/presets";
 import { asNumber } from "../src/play/receptive";
 import { weightsOf } from "../src/play/weights";
 import cases from "./cases/play.json";
@@ -15,6 +16,12 @@ function plain(block: Block): Record<string, unknown> {
   const { word: _word, places: _places, ...rest } = block;
   return { ...rest };
 }
+
+describe("the presets", () => {
+  it("are the models of the tutorial", () => {
+    expect(PRESETS).toEqual(cases.tutorial.map(({ sketch, seed, en, th }) => ({ sketch, seed, en, th })));
+  });
+});
 
 describe("a sketch", () => {
   it.each(cases.lines)("$line says what Python reads in it", ({ line, blocks }) => {

@@ -229,7 +229,8 @@ def test_the_camera_is_read_and_let_go(browser: Browser, first_start: Shown) -> 
 def run_onnx(model: bytes, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     found: np.ndarray[Any, Any] = session.run(None, {"picture": picture[None]})[0]
-    return found[0]
+    first: np.ndarray[Any, Any] = found[0]
+    return first
 
 
 def run_code(code: str, framework: str, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -250,7 +251,7 @@ def test_what_is_taken_along_is_the_same_network(playground: Playground, tmp_pat
     page = playground.page
     picture = playground.open_small(tmp_path)
     page.get_by_label("Seed", exact=True).fill("5")
-    wrong = []
+    wrong: list[tuple[str, str, object]] = []
     for line in TAKEN:
         playground.line.fill(line)
         expect(page.locator("#play-mistake")).to_have_count(0)
