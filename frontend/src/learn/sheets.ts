@@ -65,7 +65,7 @@ export function sightOf(name: Name, settings: Settings, numbers: Numbers, scene:
     output(made, step, { id: `output-${filter}`, title: several ? "learn.sheet.filter" : scene.after ? "learn.sheet.sums" : "learn.sheet.output", number: filter + 1 }),
   );
   const after = scene.after?.map((made, filter) => output(made, step, { id: `after-${filter}`, title: "learn.sheet.after", number: filter + 1 })) ?? [];
-  return { read, made: [settings.channels > 1 ? "→" : "=", ...outputs, ...(after.length > 0 ? ["→", ...after] : [])] };
+  return { read, made: [settings.channels > 1 || name === "pooling" ? "→" : "=", ...outputs, ...(after.length > 0 ? ["→", ...after] : [])] };
 }
 
 function ofChannel(name: Name, settings: Settings, numbers: Numbers, scene: Scene, step: number, working: Working, channel: number): Part[] {
