@@ -70,7 +70,7 @@ TUTORIAL = (
     Lesson(
         5,
         "An activation: ReLU",
-        "ฟังก์ชันกระตุ้น: ReLU",
+        "แอกทิเวชัน: ReLU",
         "conv 1 20x20 | relu",
         "ReLU turns every negative value into zero and leaves the others alone; it has nothing to learn and adds no "
         "parameters. Compare the two maps: whatever was below zero is now one even area.",

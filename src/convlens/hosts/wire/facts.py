@@ -79,7 +79,7 @@ def lesson_fact(lesson: Lesson) -> ModelFact:
 
     >>> from convlens.sketches import TUTORIAL
     >>> lesson_fact(TUTORIAL[4])["title"]
-    {'en': 'An activation: ReLU', 'th': 'ฟังก์ชันกระตุ้น: ReLU'}
+    {'en': 'An activation: ReLU', 'th': 'แอกทิเวชัน: ReLU'}
     """
     return ModelFact(
         id=f"tutorial-{lesson.number}",
