@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { Lesson, sketchOf } from "../src/learn/lesson.svelte";
 import { BOUNDS, LESSONS, TAUGHT, type Name, type Numbers, type Settings } from "../src/learn/lessons";
 import { SIDE, typed } from "../src/learn/numbers";
-import { questionOf, sizeInNumbers } from "../src/learn/questions";
+import { plainly, questionOf, sizeInNumbers } from "../src/learn/questions";
 import { sightOf, type Sheet } from "../src/learn/sheets";
 import { convolutionParameters, denseParameters, dropped, fields, outputSize } from "../src/learn/sizes";
 import { sceneOf } from "../src/learn/working";
@@ -19,7 +19,7 @@ interface Value {
   name: Name;
   settings: Settings;
   inputs: Row[][];
-  kernels: Row[][][][];
+  kernels: Row[][][];
   biases: number[];
   made: Row[];
   after: Row[] | null;
@@ -167,6 +167,14 @@ describe("formulas", () => {
     expect(sizeInNumbers(5, slide)).toBe("5 − 3 + 1 = 3");
     expect(sizeInNumbers(5, { ...slide, stride: 2 })).toBe("(5 − 3) / 2 + 1 = 2");
     expect(sizeInNumbers(6, { ...slide, stride: 2, padding: 1 })).toBe("⌊(6 + 2 × 1 − 3) / 2⌋ + 1 = 3");
+  });
+
+  it("say a real layer's size as plainly as a lesson's", () => {
+    expect(plainly("floor((1440 + 0 + 0 - 1*(3-1) - 1) / 1) + 1", 1438)).toBe("1440 − 3 + 1 = 1438");
+    expect(plainly("floor((224 + 3 + 3 - 1*(7-1) - 1) / 2) + 1", 112)).toBe("⌊(224 + 2 × 3 − 7) / 2⌋ + 1 = 112");
+    expect(plainly("floor((224 + 0 + 1 - 1*(3-1) - 1) / 2) + 1", 112)).toBeNull(); // not the same on both sides
+    expect(plainly("floor((1440 + 0 + 0 - 1*(3-1) - 1) / 1) + 1", 1439)).toBeNull();
+    expect(plainly("3*3*3*3 + 3", 84)).toBeNull();
   });
 
   it("say the activation of the window where it stands", () => {

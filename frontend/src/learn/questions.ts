@@ -60,6 +60,16 @@ export function sizeInNumbers(size: number, slide: Slide): string {
   return `${whole ? "" : "⌊"}(${room}) / ${slide.stride}${whole ? "" : "⌋"} + 1 = ${side}`;
 }
 
+const LONG = /^floor\(\((\d+) \+ (\d+) \+ (\d+) - (\d+)\*\((\d+)-1\) - 1\) \/ (\d+)\) \+ 1$/;
+
+/** A size that was worked out in the long form of `convlens.derivation`, in the lesson's shorter one; `null` where it has none. */
+export function plainly(terms: string, value: number): string | null {
+  const [size = 0, padding = 0, after = 0, dilation = 0, kernel = 0, stride = 0] = (LONG.exec(terms) ?? []).slice(1).map(Number);
+  if (stride === 0 || padding !== after) return null;
+  const slide = { kernel, stride, dilation, padding };
+  return outputSize(size, slide) === value ? sizeInNumbers(size, slide) : null;
+}
+
 function activationOf({ activation, shown }: Settings, scene: Scene, step: number, values: Question["values"]): Question {
   const before = scene.made[shown]?.workings[step];
   const total = before?.total ?? 0;
