@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 EXPLAINED = "() => document.querySelector('[data-explained]') !== null"
 PAINTED = "() => document.querySelector('[data-painted]') !== null"
+PLAYED = "() => document.querySelector('.result [data-level=\"0\"] canvas[data-drawn]') !== null"
 FINISHED = "() => document.querySelector('[role=progressbar]') === null"
 
 STATES = {
@@ -28,6 +29,8 @@ STATES = {
     "page-dark": ("efficientnet", "#/see?layer=_blocks.8._project_conv&channel=3&at=6,7", 1440, 1000, True, "en"),
     "page-thai": ("", "#/see?layer=conv&channel=0&at=640,420", 1440, 1000, False, "th"),
     "page-training": ("", "#/see?model=digits-250&layer=conv&channel=4&at=10,12", 1440, 1000, False, "en"),
+    "page-play": ("", "#/play?sketch=conv 3 5x5 | relu | maxpool 5x5", 1440, 900, False, "en"),
+    "page-learn": ("", "#/learn/stride", 1440, 680, False, "en"),
     "page-narrow": ("", "#/see?layer=conv&channel=0", 390, 844, False, "en"),
 }
 
@@ -49,7 +52,15 @@ def photograph(
     )
     page = context.new_page()
     page.goto(url + hash)
-    settle(page, explained="at=" in hash)
+    if hash.startswith("#/play"):
+        page.wait_for_function(PLAYED, timeout=60_000)
+        page.wait_for_timeout(800)
+    elif hash.startswith("#/learn"):
+        for _ in range(2):  # the third window, so that some of the output is there
+            page.get_by_role("button", name="One window on").click()
+        page.mouse.move(1, 1)
+    else:
+        settle(page, explained="at=" in hash)
     page.screenshot(path=IMAGES / f"{name}.png")
     context.close()
     path = IMAGES / f"{name}.png"
