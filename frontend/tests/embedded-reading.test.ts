@@ -77,6 +77,14 @@ describe("a checksum", () => {
   it("takes -0 for 0", () => {
     expect(crcOf(Float32Array.of(-0, 1))).toBe(crcOf(Float32Array.of(0, 1)));
   });
+  it.each([0x7fc00000, 0xffc00000, 0x7f800001, 0xff800001, 0x7fffffff, 0xffffffff, 0x7fc12345])("takes the NaN %i for any other", (bits) => {
+    const values = new Float32Array(Uint32Array.of(bits, 0x3f800000).buffer);
+    expect(crcOf(values)).toBe(crc32(Buffer.from(Uint32Array.of(0x7fc00000, 0x3f800000).buffer)));
+  });
+  it.each([0x7f800000, 0xff800000, 0x7f7fffff, 0x80000001])("takes the float %i for itself alone", (bits) => {
+    const words = Uint32Array.of(bits, 0x3f800000);
+    expect(crcOf(new Float32Array(words.buffer))).toBe(crc32(Buffer.from(words.buffer)));
+  });
 });
 
 describe("corrections", () => {

@@ -18,14 +18,17 @@ function tables(): Uint32Array[] {
   return found;
 }
 
-/** Of float32 values, little-endian; -0 counts as 0. */
+const NAN = 0x7fc00000;
+const INFINITE = 0x7f800000;
+
+/** Of float32 values, little-endian; -0 counts as 0, and every NaN as the same one: which bits it has, a browser may change. */
 export function crcOf(values: Float32Array): number {
   const [a, b, c, d] = TABLES as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let crc = 0xffffffff;
   for (let n = 0; n < words.length; n++) {
     const word = words[n] as number;
-    crc ^= word === 0x80000000 ? 0 : word;
+    crc ^= word === 0x80000000 ? 0 : (word & 0x7fffffff) > INFINITE ? NAN : word;
     crc =
       (d[crc & 0xff] as number) ^ (c[(crc >>> 8) & 0xff] as number) ^ (b[(crc >>> 16) & 0xff] as number) ^ (a[crc >>> 24] as number);
   }
