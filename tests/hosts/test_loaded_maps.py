@@ -10,7 +10,7 @@ from tests.hosts.server.asking import Client
 
 import convlens
 from convlens.hosts import viewing
-from convlens.hosts.server.desk import Desk
+from convlens.hosts.desk import Desk
 
 SKETCH = "conv 3 3x3 | relu | maxpool 5x5 | flatten | dense 4 | softmax"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convlens.errors import InputError
-from convlens.hosts.server.desk import NotFoundError
+from convlens.hosts.desk import NotFoundError
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.pictures import as_read, as_webp
 from convlens.hosts.wire.schema import (
@@ -27,8 +27,8 @@ from convlens.lens import tiles
 
 if TYPE_CHECKING:
     from convlens.engines.base import Array
-    from convlens.hosts.server.desk import Desk
-    from convlens.hosts.server.running import Run
+    from convlens.hosts.desk import Desk
+    from convlens.hosts.running import Run
     from convlens.network import Shape
 
 AT_ONCE = 1 << 26

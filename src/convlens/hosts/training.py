@@ -11,7 +11,7 @@ from convlens.hosts.wire.schema import ModelFact, StepOfTraining
 from convlens.lens import digits, feeding, memory
 
 if TYPE_CHECKING:
-    from convlens.hosts.server.desk import Desk
+    from convlens.hosts.desk import Desk
     from convlens.lens import Lens
     from convlens.lens.timeline import Timeline
 
@@ -70,8 +70,8 @@ def save(timeline: Timeline, path: Path, picture: object, *, budget: str | int |
 def serve(timeline: Timeline, picture: object, **options: Any) -> None:
     """Show a training in the browser."""
     from convlens import pictures
+    from convlens.hosts.desk import Desk
     from convlens.hosts.server import launching
-    from convlens.hosts.server.desk import Desk
 
     desk = Desk()
     add_to(desk, timeline)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from convlens import lens, pictures
 from convlens.hosts.demo import CREDIT, the_cat
-from convlens.hosts.server.desk import Desk
+from convlens.hosts.desk import Desk
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import PictureFact
 from convlens.lens.tiles import as_planes

@@ -60,7 +60,7 @@ class Estimate:
         )
 
 
-def parse(budget: str | int | None) -> int:
+def parse(budget: str | int | None, option: str = "memory") -> int:
     """A budget in bytes from ``"4GB"``, ``"512MiB"``, a number of bytes, or ``None``: half of the memory that is free.
 
     >>> parse("4GB"), parse("1.5MiB"), parse(100)
@@ -68,7 +68,7 @@ def parse(budget: str | int | None) -> int:
     """
     if budget is None:
         return available() // 2
-    if isinstance(budget, int) and budget > 0:
+    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
         return budget
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(budget).lower())
     if not match or match[2] == "i":
@@ -76,7 +76,7 @@ def parse(budget: str | int | None) -> int:
             "This is not an amount of memory",
             expected="for example 4GB or 512MiB",
             received=repr(budget),
-            hint="Type --memory 4GB (memory='4GB'), for example.",
+            hint=f"Type --{option} 4GB ({option}='4GB'), for example.",
         )
     return int(float(match[1]) * _UNITS[match[2]])
 

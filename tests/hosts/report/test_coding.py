@@ -94,6 +94,11 @@ def test_pictures_come_back_pixel_by_pixel(channels: int) -> None:
     assert np.array_equal(read.reshape(pixels.shape), pixels)
 
 
+def test_every_nan_counts_alike() -> None:
+    odd = np.array([0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFFFFFFF], np.uint32).view(np.float32)
+    assert coding.checksum(odd) == coding.checksum(np.full(4, np.nan, np.float32))
+
+
 def test_the_same_bytes_are_in_a_file_once() -> None:
     blobs = coding.Blobs()
     assert [blobs.add(b"a"), blobs.add(b"b"), blobs.add(b"a")] == [0, 1, 0]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convlens import lens
+from convlens.hosts.desk import Desk
 from convlens.hosts.server.app import create
-from convlens.hosts.server.desk import Desk
 
 TOKEN, PORT = "secret", 8765
 ADDRESS = f"http://127.0.0.1:{PORT}"

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from tests.hosts.server.asking import SKETCH, Client, desk_with, noise
 
 from convlens import lens
-from convlens.hosts.server.desk import Desk
+from convlens.hosts.desk import Desk
 from convlens.lens import Lens
 
 

@@ -60,7 +60,7 @@ export interface Order {
  * - `worked`: as `ordered`, but not the framework's own bits; `furthest` is the largest difference to the framework's own
  *   values, over `compared` of them.
  *
- * `crc`: CRC-32 of the framework's own float32 values, little-endian, -0 written as 0, where the page gets these; `exact` is
+ * `crc`: CRC-32 of the framework's own float32 values, little-endian, -0 written as 0 and NaN as 0x7fc00000, where the page gets these; `exact` is
  * false where it doesn't.
  * `overview`: means at a level of detail, to be shown while the values are worked out.
  */

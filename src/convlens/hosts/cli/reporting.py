@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convlens.errors import OutputError
+from convlens.errors import LayerNotFoundError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
@@ -76,25 +76,17 @@ def report(
 ) -> None:  # fmt: skip
     """Make one HTML file that shows all of it: offline, by mail, on any web host. Its arithmetic works in it."""
     from convlens import writing
-    from convlens.hosts.report import Exhibit, gallery
-    from convlens.lens import files
+    from convlens.hosts.report import Exhibit, check_path, gallery
     from convlens.lens import memory as sizes
 
     target = output or Path(f"{Path(model).stem}-on-{Path(picture[0]).stem}.html")
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise OutputError(
-            "A report is a page",
-            expected="a path ending in .html",
-            received=str(target),
-            hint=f"Type -o {target.with_suffix('.html')}" if target.name else "Type -o report.html",
-        )
-    files.check_place(target, force=force)
-    most = sizes.parse(budget)
+    check_path(target, force=force)
+    most = sizes.parse(budget, option="budget")
     exhibits = []
-    for path in (model, *(also or ())):
+    for path in dict.fromkeys((model, *(also or ()))):
         lens = open_lens(path, input_shape=input_shape, trust=trust, labels=labels)
         recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
-        for shown in picture:
+        for shown in dict.fromkeys(picture):
             with terminal.working(f"Running {Path(path).name} on {Path(shown).name} ..."):
                 given = read_picture(shown, max_pixels)
                 chosen = None if layers is None else _chosen(lens.network, layers)
@@ -122,4 +114,10 @@ def _chosen(network: Network, names: list[str]) -> list[str]:
     found = []
     for name in names:
         found += [name] if name in network else [part.strip() for part in name.split(",") if part.strip()]
+    if not found:
+        raise LayerNotFoundError(
+            "This names no layer",
+            expected="one of " + ", ".join(layer.name for layer in network.layers[:5]),
+            received=repr(names[0]) if names else "nothing",
+        )
     return [network[name].name for name in found]

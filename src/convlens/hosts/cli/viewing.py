@@ -96,8 +96,8 @@ def view(
     """Open the page: network, kernels, feature maps, and why every value is what it is, in one linked view."""
     from convlens import pictures
     from convlens.hosts import training, viewing
+    from convlens.hosts.desk import MAX_PIXELS, Desk
     from convlens.hosts.server import launching
-    from convlens.hosts.server.desk import MAX_PIXELS, Desk
     from convlens.lens import feeding
     from convlens.lens.prediction import check_labels
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from convlens.errors import ConvlensError
 from convlens.hosts import answering
-from convlens.hosts.server.desk import Desk, GoneError, NotFoundError
+from convlens.hosts.desk import Desk, GoneError, NotFoundError
 from convlens.hosts.wire import facts
 from convlens.pictures import Recipe
 

@@ -19,10 +19,10 @@ import traitlets
 
 from convlens.errors import ChannelError, ConvlensError, InputError
 from convlens.hosts import viewing
+from convlens.hosts.desk import Desk
 from convlens.hosts.notebook import frame, keeping, showing
 from convlens.hosts.notebook.asking import Answer, answer
 from convlens.hosts.notebook.shown import PLAIN, Shown
-from convlens.hosts.server.desk import Desk
 from convlens.hosts.wire import facts
 from convlens.lens import channels, memory
 from convlens.lens.tiles import as_planes

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convlens.errors import OutputError
 from convlens.hosts.report.making import Exhibit, Report, make
 from convlens.lens import Lens, files
 
 if TYPE_CHECKING:
     from convlens.lens import FeatureMaps
 
-__all__ = ["Exhibit", "Report", "gallery", "report_html", "save"]
+__all__ = ["Exhibit", "Report", "check_path", "gallery", "report_html", "save"]
 
 
 def report_html(shown: FeatureMaps | Lens, *, budget: str | int | None = None) -> str:
@@ -23,6 +24,22 @@ def report_html(shown: FeatureMaps | Lens, *, budget: str | int | None = None) -
 def gallery(exhibits: Sequence[Exhibit], *, budget: str | int | None = None, title: str | None = None) -> Report:
     """Several runs in one page: other pictures, other models."""
     return make(exhibits, budget=budget, title=title)
+
+
+def check_path(path: Path, *, force: bool = False) -> Path:
+    """The path, if a report can be written there; called before the work.
+
+    Raises:
+        OutputError: another ending than ``.html``, no such folder, or somebody else's file.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(
+            "A report is a page",
+            expected="a path ending in .html",
+            received=str(path),
+            hint=f"Write {path.with_suffix('.html')}" if path.name else "Write report.html",
+        )
+    return files.check_place(path, force=force)
 
 
 def save(
@@ -40,7 +57,7 @@ def save(
     from convlens.lens import FeatureMaps
     from convlens.writing import write
 
-    place = files.check_place(Path(path), force=force)
+    place = check_path(Path(path), force=force)
     runs = [shown] if isinstance(shown, FeatureMaps) else list(shown)
     made = make([Exhibit(maps) for maps in runs], budget=budget)
     write(place, made.html.encode())

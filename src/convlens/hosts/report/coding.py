@@ -124,12 +124,14 @@ def decoded(coded: Coded) -> Array:
 
 
 def checksum(array: Array) -> int:
-    """CRC-32 of the float32 values, little-endian, -0 written as 0.
+    """CRC-32 of the float32 values, little-endian, -0 written as 0 and every NaN alike: browsers tell no more.
 
     >>> checksum(np.float32([0.0, -0.0])) == checksum(np.float32([0.0, 0.0]))
     True
     """
-    return zlib.crc32(np.ascontiguousarray(array.astype("<f4") + np.float32(0)).tobytes())
+    values = np.ascontiguousarray(array.astype("<f4") + np.float32(0))
+    values[np.isnan(values)] = np.float32(np.nan)
+    return zlib.crc32(values.tobytes())
 
 
 def steps_between(near: Array, values: Array) -> NDArray[np.int32] | None:

@@ -19,7 +19,7 @@ from convlens.hosts.report import coding, facts, page
 from convlens.hosts.report.coding import Blobs
 from convlens.hosts.report.planning import Plan, Plans, Way, Weight, at_level, ways
 from convlens.hosts.report.telling import reductions, says
-from convlens.hosts.server.running import Run
+from convlens.hosts.running import Run
 from convlens.hosts.wire import facts as wire
 from convlens.hosts.wire.pictures import as_read, as_webp
 from convlens.hosts.wire.schema import LimitsFact, ModelFact, PictureFact, RunFact, SessionFact
@@ -88,7 +88,7 @@ def make(
     Raises:
         ConvlensError: the budget is too small, even for the smallest form of everything.
     """
-    most = BUDGET if budget is None else memory.parse(budget)
+    most = BUDGET if budget is None else memory.parse(budget, option="budget")
     models, runs = _gathered(exhibits, lens)
     for run in runs:
         run.ways = {way.layer.name: way for way in ways(run.maps, run.model.weights)}
@@ -104,9 +104,9 @@ def make(
         if not plans.fit(max(room, 0)):
             raise ConvlensError(
                 "The report can't be made that small",
-                expected=f"about {memory.in_words(fixed + plans.size * 4 // 3, round_up=True)} for these layers",
+                expected=f"about {memory.in_words((fixed + plans.size * 4 // 3) * 21 // 20)} for these layers",
                 received=memory.in_words(most),
-                hint="Choose fewer layers (--layers), or a larger --budget.",
+                hint="Take fewer layers (layers=[...], --layers), or a larger budget.",
             )
         blobs = Blobs()
         contents = _contents(models, runs, plans, blobs)
@@ -149,7 +149,16 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
         runs.append(_Run(model, maps, picture, fact, *_pictures(maps, runs)))
     if lens is not None:
         known(lens, lens.network, None)
+    _tell_apart(models, runs)
     return models, runs
+
+
+def _tell_apart(models: list[_Model], runs: list[_Run]) -> None:
+    """A model that reads pictures of any size is another network for each size: the picture tells which."""
+    for run in runs:
+        alike = sum(model.lens is run.model.lens for model in models)
+        if alike > 1 and run.model.fact["name"] == run.model.network.name:
+            run.model.fact["name"] = f"{run.model.network.name} · {run.picture['name']}"
 
 
 def _pictures(maps: FeatureMaps, runs: list[_Run]) -> tuple[NDArray[np.uint8] | None, bytes | None, bytes | None]:

@@ -43,22 +43,28 @@ def reductions(plans: Plans, names: Mapping[str, str]) -> list[str]:
         for name, weight in layers.items():
             if weight.at:
                 add(_FORMS[weight.at], model, name)
-    for number, (model, ways) in enumerate(plans.runs):
+    for number, (model, _) in enumerate(plans.runs):
         for name, plan in plans.plan(number).items():
             if plan.exact:
                 continue
-            if plan.how != "values":
+            if plan.how != "values" and plan.of_true:
                 nearly = "nearly the framework's own: worked out by the page, without the last bits"
                 add(f"The maps of {{}} are {nearly}", model, name)
+            elif plan.how != "values":
+                add(
+                    "The maps of {} are worked out by the page from maps of less precision",
+                    model,
+                    name,
+                )
             elif plan.level:
                 add(f"The maps of {{}} are carried in float16, at 1/{1 << plan.level} of their resolution", model, name)
             else:
                 add("The maps of {} are carried in float16", model, name)
-        del ways
     return [what.format(_listed(layers)) for what, layers in found.items()]
 
 
-def _listed(layers: list[str], most: int = 6) -> str:
+def _listed(found: list[str], most: int = 6) -> str:
+    layers = list(dict.fromkeys(found))
     if len(layers) <= most:
         return ", ".join(layers)
     return f"{len(layers)} layers ({', '.join(layers[: most - 1])}, ...)"

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from convlens.errors import ConvlensError, LayerNotFoundError, MemoryBudgetError
-from convlens.hosts.server.desk import GoneError, NotFoundError
+from convlens.hosts.desk import GoneError, NotFoundError
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import ProblemFact
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from convlens import __version__
+from convlens.hosts.desk import Desk
 from convlens.hosts.server import answers, models, pictures, runs, site
-from convlens.hosts.server.desk import Desk
 from convlens.hosts.server.guard import Guard
 
 

@@ -17,7 +17,7 @@ from convlens.errors import ConvlensError
 if TYPE_CHECKING:
     import uvicorn
 
-    from convlens.hosts.server.desk import Desk
+    from convlens.hosts.desk import Desk
 
 PORT = 8765
 _TRIES = 50

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from convlens.errors import ModelError
 from convlens.hosts import answering
+from convlens.hosts.desk import Desk
 from convlens.hosts.server import answers
-from convlens.hosts.server.desk import Desk
 from convlens.hosts.server.receiving import check_alone, received
 from convlens.hosts.wire import schema
 

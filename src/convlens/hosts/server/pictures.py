@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from convlens.hosts import answering
+from convlens.hosts.desk import Desk
 from convlens.hosts.server import answers
-from convlens.hosts.server.desk import Desk
 from convlens.hosts.server.receiving import received
 from convlens.hosts.wire import schema
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from convlens.hosts import answering
+from convlens.hosts.desk import Desk
+from convlens.hosts.running import Run
 from convlens.hosts.server import answers
-from convlens.hosts.server.desk import Desk
-from convlens.hosts.server.running import Run
 from convlens.hosts.wire import schema
 from convlens.lens import tiles
 from convlens.network import Shape

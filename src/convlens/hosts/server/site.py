@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import HTMLResponse, Response
 
-from convlens.hosts.server.desk import NotFoundError
+from convlens.hosts.desk import NotFoundError
 
 TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from convlens import __version__, pictures
 from convlens.errors import ConvlensError, InputError
-from convlens.hosts.server.running import Run
+from convlens.hosts.running import Run
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import LimitsFact, ModelFact, NetworkFact, PictureFact, SessionFact
 from convlens.lens import memory
