@@ -42,9 +42,13 @@ interface Change {
   crc?: number;
   macs?: number;
   version?: number;
+  /** The maps and the weights of the convolution are carried in float16. */
+  reduced?: boolean;
+  /** The weights of the convolution aren't its own. */
+  coarse?: boolean;
 }
 
-function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Contents, string[]] {
+function report({ crc = crcOf(CONV), macs = 0, version = 1, reduced = false, coarse = false }: Change = {}): [Contents, string[]] {
   const pieces = new Pieces();
   const operation: Convolution = { type: "Convolution", in_channels: 1, filters: 2, kernel_size: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [[0, 0], [0, 0]], groups: 1, bias: true, transposed: false, output_padding: [], padding_mode: "zeros" };
   const fact = { id: "m", name: "small", engine: "onnx", title: null, says: null, step: null };
@@ -57,7 +61,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Con
     operations: { conv: operation, relu: { type: "Activation", function: "relu", constants: [], axis: null }, half: { type: "Pointwise", function: "identity", axes: [] }, lost: null },
     sums_in: {},
     left_out: [],
-    weights: { conv: { kernel: pieces.floats(KERNEL, [2, 1, 3, 3]), bias: pieces.floats(BIAS, [2]) } },
+    weights: { conv: { kernel: { ...pieces.floats(KERNEL, [2, 1, 3, 3]), exact: !reduced && !coarse }, bias: pieces.floats(BIAS, [2]) } },
   };
   const common = { exact: true, overview: null, says: null };
   const plans: Record<string, Plan> = {
@@ -65,6 +69,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1 }: Change = {}): [Con
     relu: { ...common, how: "formula", off: null, crc: crcOf(CONV.map((value) => Math.max(value, 0))) },
     half: { how: "values", array: { ...pieces.floats(SMALL, [2, 1, 19, 34]), exact: false }, level: 1, exact: false, crc: null, overview: null, says: "This file carries the maps in float16, at 1/2 of their resolution" },
   };
+  if (reduced) plans["conv"] = { how: "values", array: { ...pieces.floats(CONV, [2, 38, 68]), exact: false }, level: 0, exact: false, crc: null, overview: null, says: "This file carries the maps in float16" };
   const picture = pieces.plain(png(PIXELS, ROWS, COLUMNS, 1, [2, 4]));
   const run: RunFact = { id: "r", model: "m", picture: "p", recipe: null, recipe_source: null, caption: "", rows: ROWS, columns: COLUMNS, state: "done", done: 3, total: 3, maps: ["conv", "relu", "half", "lost", "constructor"].map(map), prediction: null, problem: null };
   const table = pieces.plain(deflateSync(Buffer.from(TABLE.buffer)));
@@ -162,7 +167,7 @@ describe("the source in a file", () => {
   it("explains a value, and walks on to the picture", async () => {
     const source = await opened();
     const fact = (await source.explanation("r", "conv", [1, 20, 30], 4)) as ExplanationFact;
-    expect(fact).toMatchObject({ explained: true, agrees: true, framework_value: conv(1, 20, 30), reduced: null, rule: "convolution" });
+    expect(fact).toMatchObject({ explained: true, agrees: true, framework_value: conv(1, 20, 30), near: null, reduced: null, rule: "convolution" });
     expect(fact.groups[0]?.window).toEqual(Array.from({ length: 9 }, (_, n) => image(20 + Math.floor(n / 3), 30 + (n % 3))));
     expect(await source.explanation("r", "image", [0, 3, 4], 4)).toEqual({ input: "image", index: [0, 3, 4], value: image(3, 4) });
   });
@@ -172,13 +177,25 @@ describe("the source in a file", () => {
     expect(tile.exact).toBe(false);
     expect([tile.data[0], tile.data[1], tile.data[2], tile.data[68 * 2 + 2]]).toEqual([SMALL[646], SMALL[646], SMALL[647], SMALL[646 + 35]]);
     const fact = (await source.explanation("r", "half", [0, 0, 0], 4)) as ExplanationFact;
-    expect(fact.reduced).toBe("This file carries the maps in float16, at 1/2 of their resolution");
+    expect(fact).toMatchObject({ near: "This file carries the maps in float16, at 1/2 of their resolution", means: 2, reduced: null });
+    expect(fact.framework_value).toBe(SMALL[0]);
+  });
+  it("tells apart what a layer's own value lacks, and what it reads", async () => {
+    const source = await opened({ reduced: true });
+    expect((await source.explanation("r", "conv", [0, 0, 0], 4)) as ExplanationFact).toMatchObject({ near: "This file carries the maps in float16", reduced: "This file carries the weights of conv in float16" });
+    expect((await source.explanation("r", "relu", [0, 0, 0], 4)) as ExplanationFact).toMatchObject({ near: null, reduced: "conv, which it reads: This file carries the maps in float16" });
+  });
+  it("doesn't call a tile exact that is worked out alone, from weights that aren't", async () => {
+    const source = await opened({ macs: 1e9, coarse: true });
+    expect((await source.tile("r", whole)).exact).toBe(false);
+    expect(((await source.explanation("r", "conv", [1, 9, 60], 4)) as ExplanationFact).near).toContain("weights of conv");
+    expect((await (await opened({ macs: 1e9 })).tile("r", whole)).exact).toBe(true);
   });
   it("doesn't call values exact that came out otherwise", async () => {
     const source = await opened({ crc: 1 });
     expect((await source.maps("r", "conv", 0, [0], 0)).exact).toBe(false);
-    expect(((await source.explanation("r", "conv", [0, 0, 0], 4)) as ExplanationFact).reduced).toContain("damaged");
-    expect(((await source.explanation("r", "relu", [0, 0, 0], 4)) as ExplanationFact).reduced).toContain("conv");
+    expect((await source.explanation("r", "conv", [0, 0, 0], 4)) as ExplanationFact).toMatchObject({ near: expect.stringMatching(/conv .*damaged/) as string, means: null, reduced: null });
+    expect((await source.explanation("r", "relu", [0, 0, 0], 4)) as ExplanationFact).toMatchObject({ near: null, reduced: expect.stringMatching(/conv .*damaged/) as string });
   });
   it("shows an overview at once, and works out a tile of a long layer alone", async () => {
     const source = await opened({ macs: 1e9 });

@@ -1,8 +1,8 @@
 /** The ledger of the page says what Python prints, and adds up as printed. */
 import { describe, expect, it } from "vitest";
-import { ledgerOf } from "../src/panels/explanation/ledger";
+import { ledgerOf, type Line } from "../src/panels/explanation/ledger";
 import { madeFrom, pixelOf } from "../src/panels/explanation/recipe";
-import { asText, stepInWords } from "../src/panels/explanation/wording";
+import { asText, lineInWords, resultInWords, stepInWords, verdictInWords } from "../src/panels/explanation/wording";
 import { decimalsFor, fixed, full, printedSum, roundingOf, short } from "../src/panels/numbers";
 import type { ExplanationFact, RecipeFact } from "../src/source/facts";
 import cases from "./explanations.json";
@@ -84,6 +84,25 @@ describe("the words", () => {
     for (const value of fact.groups[0]?.kernel ?? []) expect(text).toContain(full(value));
     expect(text).toContain("Agrees");
     expect(text).toContain("−112.183");
+  });
+  it("never call a value the framework's that isn't, and say both reasons where there are both", () => {
+    const { fact } = caseOf("conv");
+    const [near, reduced] = ["Maps in float16", "Weights in float16"];
+    const rows = (changed: Partial<ExplanationFact>) => {
+      const told = { ...fact, ...changed };
+      const line = ledgerOf(told).lines.find(({ kind }) => kind === "framework") as Line;
+      return [lineInWords(line, told), line.text.startsWith("≈ "), verdictInWords(told)];
+    };
+    expect(rows({}).slice(0, 2)).toEqual(["the framework says", false]);
+    expect(rows({ near })).toEqual(["this file's value, not exactly the framework's", true, "Approximate. Maps in float16."]);
+    expect(rows({ near, means: 4 })[0]).toBe("mean of 4 × 4 values");
+    expect(rows({ reduced })).toEqual(["the framework says", false, "Approximate. Weights in float16."]);
+    expect(rows({ near, reduced })[2]).toBe("Approximate. Maps in float16. Weights in float16.");
+    const alone = { explained: false, agrees: false, total: null, residual: null, steps: [], terms: [], groups: [] };
+    expect(rows({ ...alone, reduced })).toEqual(["the framework says", false, "Weights in float16"]);
+    expect(rows({ ...alone, near, reduced })).toEqual([expect.any(String), true, "Approximate. Maps in float16. Weights in float16"]);
+    expect(asText({ ...fact, near })).not.toContain("framework says");
+    expect(resultInWords({ ...fact, near })).not.toContain("framework says");
   });
   it("translate the steps they know, and show the others as they are", () => {
     expect(stepInWords("the largest value, 4 times")).toBe("the largest value, 4 times");

@@ -524,7 +524,8 @@ export interface components {
          * ExplanationFact
          * @description How one value came about; ``groups`` and ``terms`` hold the largest, largest first.
          *
-         *     ``reduced``: why the numbers aren't all the framework's own, where a report had to reduce them.
+         *     Where a report had to reduce something, ``near`` says why the value isn't the framework's own, bit for bit (``means``:
+         *     it stands for that many values down and across), and ``reduced`` why the explanation is approximate, or isn't there.
          */
         ExplanationFact: {
             /** Activation */
@@ -553,6 +554,10 @@ export interface components {
             kind: string;
             /** Layer */
             layer: string;
+            /** Means */
+            means?: number | null;
+            /** Near */
+            near?: string | null;
             /** Op */
             op: string;
             /** Reduced */

@@ -63,10 +63,15 @@ export function ledgerOf(fact: ExplanationFact): Ledger {
   } else {
     lines.push(...fact.steps.map((step) => line("step", real(step.value), step.words)));
   }
-  if (fact.explained) lines.push(line("total", total));
-  lines.push(line("framework", framework));
+  if (fact.explained) lines.push(marked(line("total", total), !!fact.reduced));
+  lines.push(marked(line("framework", framework), !!fact.near));
   if (fact.explained) lines.push(line("difference", real(fact.residual)), line("bound", real(fact.tolerance)));
   return { decimals, lines };
+}
+
+/** A number that had to be reduced is never printed like one that is exact. */
+function marked(line: Line, near: boolean): Line {
+  return near ? { ...line, text: `≈ ${line.text}` } : line;
 }
 
 /** All that the explanation shows beside the ledger: its numbers have the same decimals as these, as in Python. */

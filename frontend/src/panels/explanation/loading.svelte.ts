@@ -1,6 +1,7 @@
 /** The explanation of the trail's current value: loaded when it is asked for, kept for walking to and fro. */
 import type { ExplanationFact, PictureValueFact, ProblemFact } from "../../source/facts";
 import { Problem } from "../../source/source";
+import { preferences } from "../../state/preferences.svelte";
 import type { View } from "../../state/view.svelte";
 
 export type Found = ExplanationFact | PictureValueFact;
@@ -42,7 +43,7 @@ export class Explaining {
     const entry = trail[step];
     if (!entry || !run || !this.#arrived(entry.layer)) return;
     const here = place(run.id, entry.layer, entry.index);
-    const asked = (this.#asked = `${here} ${this.groups}`);
+    const asked = (this.#asked = `${here} ${this.groups} ${preferences.language}`);
     this.loading = true;
     try {
       const found = await this.ask(entry.layer, entry.index);
@@ -61,7 +62,7 @@ export class Explaining {
   ask(layer: string, index: number[]): Promise<Found> {
     const run = this.#view.run;
     if (!run) return Promise.reject(new Error("no run"));
-    const key = `${place(run.id, layer, index)} ${this.groups}`;
+    const key = `${place(run.id, layer, index)} ${this.groups} ${preferences.language}`; // what had to be reduced is told in words
     const known = this.#kept.get(key);
     if (known) return known;
     const asked = this.#view.source.explanation(run.id, layer, index, this.groups);

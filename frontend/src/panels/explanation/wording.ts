@@ -21,20 +21,32 @@ export function placeShort(index: readonly number[]): string {
 }
 
 export function verdictInWords(fact: ExplanationFact): string {
-  if (fact.reduced) return fact.explained ? t("why.approximate", { why: reducedInWords(fact.reduced) }) : fact.reduced;
-  if (!fact.explained) return t("why.unexplained", { op: fact.op });
+  const { near = null, reduced = null } = fact;
+  if (!fact.explained) {
+    const why = reduced ?? t("why.unexplained", { op: fact.op });
+    return near ? t("why.also", { before: t("why.approximate", { why: near }), more: why }) : why;
+  }
+  const why = [near, reduced].filter((words) => words !== null);
+  if (why.length > 0) return t("why.approximate", { why: why.length > 1 && near !== reduced ? t("file.also", { before: near ?? "", more: reduced ?? "" }) : (why[0] ?? "") });
   if (!fact.agrees) return t("why.disagreesLong");
   if (Number.isFinite(real(fact.framework_value))) return t(fact.residual === 0 ? "why.agreesExactly" : "why.agreesLong");
   return Number.isFinite(real(fact.total)) ? t("why.agreesTooLarge") : t("why.agreesSame");
 }
 
+/** What the value that the terms are compared with is called: only the framework's own bits are what it says. */
+export function valueInWords(fact: ExplanationFact): string {
+  if (!fact.near) return t("why.line.framework");
+  return fact.means ? t("why.line.means", { size: fact.means }) : t("why.line.near");
+}
+
 /** The result in one sentence, for those who hear it. */
 export function resultInWords(fact: ExplanationFact): string {
   const place = placeInWords(fact.index);
-  const framework = short(fact.framework_value, 6);
-  if (!fact.explained) return `${fact.layer}, ${place}: ${framework}. ${verdictInWords(fact)}`;
-  const total = short(fact.total, 6);
-  return t("why.result", { layer: fact.layer, place, total, framework, verdict: verdictInWords(fact) });
+  const value = `${fact.near ? "≈ " : ""}${short(fact.framework_value, 6)}`;
+  if (!fact.explained) return `${fact.layer}, ${place}: ${value}. ${verdictInWords(fact)}`;
+  const total = `${fact.reduced ? "≈ " : ""}${short(fact.total, 6)}`;
+  const words = { layer: fact.layer, place, total, verdict: verdictInWords(fact) };
+  return fact.near ? t("why.resultNear", { ...words, name: valueInWords(fact), value }) : t("why.result", { ...words, framework: value });
 }
 
 const STEPS: [RegExp, Key][] = [
@@ -56,18 +68,6 @@ const STEPS: [RegExp, Key][] = [
   [/^\/ sum of all (\d+) exponentials \((.+)\)$/, "why.step.share"],
   [/^rounded to the nearest whole number, halves to the even one$/, "why.step.rounded"],
 ];
-
-const REDUCED: [RegExp, Key][] = [
-  [/^This file carries the maps in float16$/, "why.reduced.half"],
-  [/^This file carries the maps in float16, at 1\/(\d+) of their resolution$/, "why.reduced.small"],
-  [/^Worked out by the page; the framework's own values differ by at most (\S+) \(all (\S+) were compared\)$/, "why.reduced.near"],
-  [/^Worked out by the page from maps that this file carries with less precision$/, "why.reduced.fromReduced"],
-];
-
-/** Why numbers are approximate, in the person's language where the words are known ones. */
-function reducedInWords(words: string): string {
-  return known(REDUCED, words) ?? words;
-}
 
 function known(table: [RegExp, Key][], words: string): string | null {
   for (const [pattern, key] of table) {
@@ -104,6 +104,7 @@ export function lineInWords(line: Line, fact: ExplanationFact): string {
     return term ? `${term.layer} ${placeShort(term.index)}` : "";
   }
   if (line.kind === "step") return stepInWords(line.words);
+  if (line.kind === "framework") return valueInWords(fact);
   return t(`why.line.${line.kind}`);
 }
 

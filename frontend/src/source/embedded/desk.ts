@@ -103,7 +103,7 @@ export class Desk {
     const shape = [rows[1] - rows[0], columns[1] - columns[0]];
     const data = new Float32Array(sizeOf(shape));
     if (level === 0 && (await this.#strip(held, place, { rows, columns }, data, signal))) {
-      return { data, shape, exact: held.contents.plans[layer]?.exact ?? false };
+      return { data, shape, exact: (await this.#keeper.doubt(held, layer)) === null };
     }
     const { known } = await this.#at(held, layer, level);
     signal?.throwIfAborted();

@@ -28,7 +28,14 @@ export interface Known {
 }
 
 /** Why something isn't exact, or isn't there: in the file's own words, or to be put in the page's. */
-export type Reason = { says: string } | { unlike: string } | { missing: string } | { left: string } | { weights: string; coding: ArrayFact["coding"] };
+export type Reason =
+  | { says: string }
+  | { unlike: string }
+  | { missing: string }
+  | { left: string }
+  | { weights: string; coding: ArrayFact["coding"] }
+  /** What is told of a layer that is read. */
+  | { read: string; says: string };
 
 /** A run with its model, as the file has them. */
 export interface HeldRun {
@@ -84,6 +91,23 @@ export class Keeper {
     const operation = run.model.operations[name];
     const ready = (plan?.how === "ordered" && !plan.off) || plan?.how === "worked";
     return ready && operation?.type === "Convolution" ? this.#convolver(run, name, operation, plan.order) : null;
+  }
+
+  /**
+   * Why a layer's values, worked out in parts, aren't the framework's own, or can't be called that: the checksum is one of
+   * the whole layer, so all that they are made of has to be exact, and in the order that gives the checksum.
+   */
+  async doubt(run: HeldRun, name: string): Promise<Reason | null> {
+    const plan = run.contents.plans[name];
+    if (!plan) return { missing: name };
+    if (plan.says !== null) return { says: plan.says };
+    const { roles, reduced } = await this.weights(run.model, name);
+    if (reduced) return { weights: name, coding: reduced };
+    const sources = await this.sources(run, name, run.model.operations[name] ?? null, roles);
+    for (const [n, { exact, reason }] of sources.entries()) {
+      if (!exact) return reason && "says" in reason ? { read: run.layers.get(name)?.inputs[n] ?? name, says: reason.says } : (reason ?? { unlike: name });
+    }
+    return plan.exact && plan.crc !== null ? null : { unlike: name };
   }
 
   async #read(arrays: Record<string, ArrayFact>): Promise<Weighed> {

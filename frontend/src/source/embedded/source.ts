@@ -5,7 +5,8 @@ import { Problem, type Abilities, type RunListener, type RunRequest, type Source
 import { Asker } from "./asker";
 import type { Found, Given, What } from "./asking";
 import { FORMAT, VERSION, type Contents } from "./contents";
-import { NotHeld, type Reason } from "./keeper";
+import { NotHeld } from "./keeper";
+import { allInWords, inWords } from "./reasons";
 
 export class EmbeddedSource implements Source {
   readonly can: Abilities = { run: false, uploadModel: false, effective: false, files: false };
@@ -79,8 +80,8 @@ export class EmbeddedSource implements Source {
   }
 
   async explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
-    const [fact, reason] = await this.#ask("explanation", [run, layer, [...index], groups]);
-    return "input" in fact ? fact : { ...fact, reduced: reason && inWords(reason) };
+    const [fact, { near, means, reduced }] = await this.#ask("explanation", [run, layer, [...index], groups]);
+    return "input" in fact ? fact : { ...fact, near: near && inWords(near), means, reduced: allInWords(reduced) };
   }
 
   field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {
@@ -143,13 +144,4 @@ function address(base64: string): string {
 
 function cannot(): Problem {
   return new Problem({ problem: t("file.cannot"), expected: "", received: "", hint: t("file.cannotHint") });
-}
-
-/** Why something isn't exact, or isn't there. */
-function inWords(reason: Reason): string {
-  if ("says" in reason) return reason.says;
-  if ("unlike" in reason) return t("file.unlike", { layer: reason.unlike });
-  if ("missing" in reason) return t("file.missing", { layer: reason.missing });
-  if ("left" in reason) return t("file.leftOut", { layer: reason.left });
-  return t(reason.coding === "q8" ? "file.weights8" : "file.weights16", { layer: reason.weights });
 }

@@ -10,27 +10,47 @@ import { stridesOf } from "./strides";
 
 const LONG_WORK = 50_000_000; // multiply-accumulates after which one value is worked out without its layer
 
-/** The fact, and why its numbers aren't all the framework's own. */
-export type Explained = [ExplanationFact | PictureValueFact, Reason | null];
+/** What is to be said beside a fact's numbers. */
+export interface Said {
+  /** Why the value isn't the framework's own. */
+  near: Reason | null;
+  /** The value stands for this many down and across. */
+  means: number | null;
+  /** Why the explanation is approximate, or isn't there. */
+  reduced: Reason[];
+}
+
+export type Explained = [ExplanationFact | PictureValueFact, Said];
+
+const NOTHING: Said = { near: null, means: null, reduced: [] };
 
 export async function explained(keeper: Keeper, run: HeldRun, name: string, index: number[], groups: number): Promise<Explained> {
   const layer = run.layers.get(name);
-  if (!layer) return [await pictureValue(keeper, run, name, index), null];
+  if (!layer) return [await pictureValue(keeper, run, name, index), NOTHING];
   const described: Described = { ...layer, operation: run.model.operations[name] ?? null, sums_in: run.model.sums_in[name] ?? null };
   const { roles, reduced: coding } = await keeper.weights(run.model, name);
   let sources: Known[] = [];
-  let reason: Reason | null = run.model.left_out?.includes(name) ? { left: name } : coding && { weights: name, coding };
+  let reduced: Reason[] = coding ? [{ weights: name, coding }] : [];
   try {
     sources = await keeper.sources(run, name, described.operation, roles);
-    reason ??= sources.map(reasonOf).find((found) => found !== null) ?? null;
+    reduced.push(...sources.flatMap((source, n) => ofSource(layer.inputs[n] as string, source)));
   } catch (error) {
     if (!(error instanceof NotHeld)) throw error;
-    reason = error.reason; // the value can still be shown
+    reduced = [error.reason]; // the value can still be shown
   }
-  const [value, why] = await valueAt(keeper, run, layer, index);
+  const { value, near, means } = await valueAt(keeper, run, layer, index);
   const inputs = layer.inputs.map((input, n) => tensorOf(sources[n], shapeOf(run, input)));
   const working = sources.length || layer.inputs.length === 0 ? explain(described, index, inputs.slice(0, sources.length), roles) : null;
-  return [explanationFact(described, index, value, working, groups), reason ?? why];
+  if (run.model.left_out?.includes(name)) reduced = [{ left: name }];
+  else if (!working && sources.length) reduced = []; // an arithmetic that isn't known isn't made worse by its numbers
+  return [explanationFact(described, index, value, working, groups), { near, means, reduced }];
+}
+
+/** Why what is read isn't exact. */
+function ofSource(name: string, source: Known): Reason[] {
+  const reason = reasonOf(source);
+  if (reason === null) return [];
+  return ["says" in reason ? { read: name, says: reason.says } : reason];
 }
 
 async function pictureValue(keeper: Keeper, run: HeldRun, name: string, index: number[]): Promise<PictureValueFact> {
@@ -38,20 +58,21 @@ async function pictureValue(keeper: Keeper, run: HeldRun, name: string, index: n
   return { input: name, index: [...index], value: num(known.data[flat(index, known.shape)] as number) };
 }
 
-async function valueAt(keeper: Keeper, run: HeldRun, layer: LayerFact, index: number[]): Promise<[number, Reason | null]> {
+async function valueAt(keeper: Keeper, run: HeldRun, layer: LayerFact, index: number[]): Promise<Omit<Said, "reduced"> & { value: number }> {
   const shape = layer.output_shape;
-  const plan = run.contents.plans[layer.name];
   if (layer.macs > LONG_WORK && !keeper.has(run, layer.name) && shape.length <= 3) {
     const convolver = await keeper.convolver(run, layer.name);
     if (convolver) {
       const line = new Float32Array(shape[shape.length - 1] as number);
       const row = shape.length === 3 ? (index[1] as number) : 0;
       convolver.rows(index[0] as number, 0, row, row + 1, line, 0);
-      return [line[index[index.length - 1] as number] as number, plan?.says ? { says: plan.says } : null];
+      const value = line[index[index.length - 1] as number] as number;
+      return { value, near: await keeper.doubt(run, layer.name), means: null };
     }
   }
   const known = await keeper.values(run, layer.name);
-  return [tensorOf(known, shape).data[flat(index, shape)] as number, reasonOf(known)];
+  const value = tensorOf(known, shape).data[flat(index, shape)] as number;
+  return { value, near: reasonOf(known), means: known.level > 0 ? 2 ** known.level : null };
 }
 
 /** Values at their full resolution: means are repeated. */

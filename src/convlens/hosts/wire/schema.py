@@ -283,7 +283,8 @@ class StepFact(TypedDict):
 class ExplanationFact(TypedDict):
     """How one value came about; ``groups`` and ``terms`` hold the largest, largest first.
 
-    ``reduced``: why the numbers aren't all the framework's own, where a report had to reduce them.
+    Where a report had to reduce something, ``near`` says why the value isn't the framework's own, bit for bit (``means``:
+    it stands for that many values down and across), and ``reduced`` why the explanation is approximate, or isn't there.
     """
 
     layer: str
@@ -309,6 +310,8 @@ class ExplanationFact(TypedDict):
     folded_sum: Num | None
     terms: list[TermFact]
     terms_total: int
+    near: NotRequired[str | None]
+    means: NotRequired[int | None]
     reduced: NotRequired[str | None]
 
 
