@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { gridOf, sizeToSee } from "../src/panels/maps/layout";
 import { partsOf } from "../src/panels/walk/sketch";
-import type { FieldFact, LayerFact, ModelFact, NetworkFact, SessionFact } from "../src/source/facts";
+import type { FieldFact, LayerFact, ModelFact, NetworkFact, RunFact, SessionFact } from "../src/source/facts";
 import { arriveAt, stepsOf, walk } from "../src/state/walk";
 import { View } from "../src/state/view.svelte";
 import { FakeSource, RECIPE } from "./fake";
@@ -122,5 +122,50 @@ describe("a file that holds some runs only", () => {
     expect(view.picture).toBe("owl");
     await view.chooseModel("a");
     expect(view.picture).toBe("cat");
+  });
+
+  const some = () => {
+    const source = new FakeSource([{ name: "conv", shape: [3, 8, 8] }, { name: "conv2", shape: [3, 8, 8] }, { name: "conv3", shape: [3, 4, 4] }]);
+    const { map } = source;
+    source.run = async (request, listener) => {
+      const maps = source.layers.slice(1).map((layer) => map.call(source, layer));
+      const run: RunFact = { id: "run", model: request.model, picture: request.picture, recipe: null, recipe_source: null, caption: "", rows: 64, columns: 64, state: "done", done: 2, total: 2, maps, prediction: null, problem: null };
+      listener.started(run);
+      listener.ended(run);
+      return run;
+    };
+    return new View(source);
+  };
+  it("opens on a layer that it holds, where the address names none", async () => {
+    const view = some();
+    await view.start("#/see?at=2,3&channel=7");
+    await expect.poll(() => view.layer).toBe("conv2");
+    expect([view.channel, view.pixel, view.trail, view.lacking]).toEqual([2, [2, 3], [{ layer: "conv2", index: [2, 2, 3] }], false]);
+    await view.goTo("#/see?layer=conv3");
+    await view.goTo("#/see");
+    expect(view.layer).toBe("conv2");
+  });
+  it("says that it lacks a layer that is named, and waits for no pixel of it", async () => {
+    const view = some();
+    await view.start("#/see?layer=conv&at=2,3");
+    await expect.poll(() => view.lacking).toBe(true);
+    expect([view.layer, view.pixel, view.trail]).toEqual(["conv", null, []]);
+    view.chooseLayer("conv3");
+    expect(view.lacking).toBe(false);
+    view.chooseLayer("conv");
+    expect(view.lacking).toBe(true);
+    await view.goTo("#/see?layer=conv&at=1,1");
+    expect([view.layer, view.pixel]).toEqual(["conv", null]);
+  });
+  it("says which model it lacks, and opens one that is chosen then", async () => {
+    const source = new FakeSource([{ name: "conv", shape: [3, 8, 8] }]);
+    const { network } = source;
+    source.network = async (...given: string[]) => (given[0] === "unknown" ? Promise.reject(new Error("lost")) : network.call(source));
+    const view = new View(source);
+    await view.start("#/see?model=unknown");
+    expect([view.refused, view.network, view.problem?.problem]).toEqual([true, null, "There is no model unknown here"]);
+    expect(view.problem?.hint).toContain("list");
+    await view.chooseModel((await source.session()).model ?? "");
+    expect([view.refused, view.layer]).toEqual([false, "conv"]);
   });
 });

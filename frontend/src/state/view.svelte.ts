@@ -11,6 +11,7 @@ import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort,
 import { indexOf, placeOf } from "./place";
 import { rooms } from "./rooms.svelte";
 import { arriveAt } from "./walk";
+import { t } from "../words";
 
 /** The pixel under the cursor, in whichever panel: the crosshair that runs through all of them. */
 export interface Hover {
@@ -50,7 +51,12 @@ export class View {
   /** Which entry of the trail is shown; the later ones can be walked forth to. */
   step = $state(0);
 
+  /** Whether no network is open, because none can be opened. */
+  refused = $state(false);
+
   #running: AbortController | null = null;
+  /** The layer that nobody chose: another takes its place where it turns out that there are no maps of it. */
+  #opened: string | null = null;
   #model = $state<string | null>(null);
   #picture = $state<string | null>(null);
 
@@ -79,6 +85,15 @@ export class View {
   /** The facts of the chosen layer's maps, once they are there. */
   get map(): MapFact | null {
     return this.layer === null ? null : (this.maps.get(this.layer) ?? null);
+  }
+
+  /** Whether there are maps, and won't be any of the chosen layer: a file may hold some layers alone. */
+  get lacking(): boolean {
+    return this.layer !== null && this.map === null && this.#ended && this.maps.size > 0;
+  }
+
+  get #ended(): boolean {
+    return this.run !== null && this.progress === null;
   }
 
   get layerFact() {
@@ -133,6 +148,7 @@ export class View {
   chooseLayer(name: string): void {
     if (name === this.layer) return;
     this.layer = name;
+    this.#opened = null;
     this.channel = this.maps.get(name)?.strongest ?? 0;
     this.slice = 0;
     this.pixel = null;
@@ -202,7 +218,7 @@ export class View {
 
   async chooseModel(model: string): Promise<void> {
     await this.#guarded(async () => {
-      const network = await this.source.network(model);
+      const network = await this.#network(model);
       const { network: from, layerFact: layer, channel, pixel } = this;
       const place = from && layer ? arriveAt(from, { layer, channel, pixel }, network) : null;
       const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort, tab: this.tab, together: this.together };
@@ -264,7 +280,8 @@ export class View {
     const recipe = address.recipe as RecipeFact | null;
     const again = model !== this.#model || picture !== this.#picture || JSON.stringify(recipe) !== JSON.stringify(this.recipe);
     if (model !== this.#model || this.network === null) {
-      const network = known ?? (await this.source.network(model));
+      const network = known ?? (await this.#network(model));
+      this.refused = false;
       this.#running?.abort();
       this.maps.clear();
       this.run = null;
@@ -280,14 +297,49 @@ export class View {
     this.tab = address.tab;
     this.together = address.together;
     const names = new Set(this.network.layers.map((layer) => layer.name));
-    this.layer = address.layer !== null && names.has(address.layer) ? address.layer : this.#firstLayer();
+    const named = address.layer !== null && names.has(address.layer) ? address.layer : null;
+    this.layer = named ?? this.#firstLayer();
+    this.#opened = named === null ? this.layer : null;
     this.channel = address.channel;
     this.slice = address.slice;
     this.pixel = address.at;
     if ((again || this.run === null) && picture !== null) {
       void this.#runAgain();
+    } else if (this.#ended) {
+      this.#settle();
     }
     this.#beginTrail();
+  }
+
+  async #network(model: string): Promise<NetworkFact> {
+    try {
+      return await this.source.network(model);
+    } catch (error) {
+      if (this.session?.models.some(({ id }) => id === model)) throw error;
+      throw new Problem({ problem: t("problem.noModel", { model }), expected: "", received: "", hint: t("problem.noModelHint") });
+    }
+  }
+
+  /** Once all maps are there: a layer that has some, where nobody chose another; no pixel where there are none. */
+  #settle(): void {
+    if (this.map !== null || this.maps.size === 0) return;
+    if (this.layer === this.#opened) {
+      this.layer = this.#opened = this.#firstLayer();
+      this.#fit();
+    } else if (this.layer !== null) {
+      this.pixel = null;
+    }
+  }
+
+  /** Channel and pixel as far as the chosen layer's maps go. */
+  #fit(): void {
+    const map = this.map;
+    if (!map) return;
+    this.channel = Math.min(this.channel, map.channels - 1);
+    if (this.pixel && this.trail.length === 0) {
+      this.pixel = [Math.min(this.pixel[0], map.rows - 1), Math.min(this.pixel[1], map.columns - 1)];
+      this.#beginTrail();
+    }
   }
 
   /** The way begins anew at the chosen pixel; there is none without one, or before its layer's maps are there. */
@@ -297,7 +349,8 @@ export class View {
   }
 
   #firstLayer(): string | null {
-    const layers = this.network?.layers ?? [];
+    const all = this.network?.layers ?? [];
+    const layers = this.#ended && all.some(({ name }) => this.maps.has(name)) ? all.filter(({ name }) => this.maps.has(name)) : all;
     return (layers.find((layer) => layer.kind === "convolution") ?? layers[0])?.name ?? null;
   }
 
@@ -336,6 +389,8 @@ export class View {
       this.run = ended;
       for (const map of ended.maps) this.#arrived(map);
       this.problem = ended.problem;
+      this.progress = null;
+      this.#settle();
     } catch (error) {
       if (mine() && !controller.signal.aborted) this.#say(error);
     } finally {
@@ -346,12 +401,7 @@ export class View {
   #arrived(map: MapFact): void {
     if (this.maps.has(map.layer)) return;
     this.maps.set(map.layer, map);
-    if (map.layer !== this.layer) return;
-    this.channel = Math.min(this.channel, map.channels - 1);
-    if (this.pixel && this.trail.length === 0) {
-      this.pixel = [Math.min(this.pixel[0], map.rows - 1), Math.min(this.pixel[1], map.columns - 1)];
-      this.#beginTrail();
-    }
+    if (map.layer === this.layer) this.#fit();
   }
 
   /** After the source was lost: what was being made is made again, what is shown stays. */
@@ -374,6 +424,7 @@ export class View {
   }
 
   #say(error: unknown): void {
+    this.refused = this.network === null;
     this.problem =
       error instanceof Problem
         ? error.fact
