@@ -22,12 +22,13 @@ export function placeShort(index: readonly number[]): string {
 
 export function verdictInWords(fact: ExplanationFact): string {
   const { near = null, reduced = null } = fact;
+  const both = near && reduced && near !== reduced ? t("file.also", { before: near, more: reduced }) : (near ?? reduced);
+  const approximate = near || fact.explained ? both && t("why.approximate", { why: both }) : reduced;
   if (!fact.explained) {
-    const why = reduced ?? t("why.unexplained", { op: fact.op });
-    return near ? t("why.also", { before: t("why.approximate", { why: near }), more: why }) : why;
+    const unknown = reduced ? null : t("why.unexplained", { op: fact.op });
+    return approximate && unknown ? t("why.also", { before: approximate, more: unknown }) : (approximate ?? unknown ?? "");
   }
-  const why = [near, reduced].filter((words) => words !== null);
-  if (why.length > 0) return t("why.approximate", { why: why.length > 1 && near !== reduced ? t("file.also", { before: near ?? "", more: reduced ?? "" }) : (why[0] ?? "") });
+  if (approximate) return approximate;
   if (!fact.agrees) return t("why.disagreesLong");
   if (Number.isFinite(real(fact.framework_value))) return t(fact.residual === 0 ? "why.agreesExactly" : "why.agreesLong");
   return Number.isFinite(real(fact.total)) ? t("why.agreesTooLarge") : t("why.agreesSame");
