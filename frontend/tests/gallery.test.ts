@@ -163,7 +163,7 @@ describe("a file that holds some runs only", () => {
     source.network = async (...given: string[]) => (given[0] === "unknown" ? Promise.reject(new Error("lost")) : network.call(source));
     const view = new View(source);
     await view.start("#/see?model=unknown");
-    expect([view.refused, view.network, view.problem?.problem]).toEqual([true, null, "There is no model unknown here"]);
+    expect([view.refused, view.network, view.problem?.problem]).toEqual([true, null, "There is no model called “unknown” here"]);
     expect(view.problem?.hint).toContain("list");
     await view.chooseModel((await source.session()).model ?? "");
     expect([view.refused, view.layer]).toEqual([false, "conv"]);

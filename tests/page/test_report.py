@@ -109,6 +109,10 @@ def test_what_was_reduced_is_called_approximate(visit: Visit, tmp_path: Path) ->
     near = Screen(visit(shown, "#/see?layer=conv2&channel=1&at=3,3"))
     near.explained()
     expect(near.why).to_contain_text("Approximate")
+    expect(near.why).to_contain_text("This file carries the maps in float16")
+    expect(near.why.locator("h2")).to_contain_text("≈")
+    expect(near.why).not_to_contain_text("framework says")
+    expect(exact.why).to_contain_text("the framework says")
     assert near.why.get_attribute("data-agrees") != "true"
 
 
@@ -123,3 +127,25 @@ def test_what_was_left_out_is_looked_at_and_not_explained(visit: Visit, tmp_path
     screen.painted("conv2")
     screen.explained()
     expect(screen.why).to_contain_text("doesn't carry the weights of conv2")
+
+
+def test_a_file_of_some_layers_opens_on_one_of_them(visit: Visit, tmp_path: Path) -> None:
+    lens = convlens.sketch("conv 2 3x3 | relu | conv 3 3x3", input_shape=(3, 16, 16))
+    maps = lens.feature_maps(PICTURE[:16, :16], layers=["conv2"])
+    shown = written(tmp_path / "some.html", gallery([Exhibit(maps)]).html)
+    Screen(visit(shown)).painted("conv2")
+    for address in ("#/see?layer=conv", "#/see?layer=conv&at=2,2"):
+        lacking = Screen(visit(shown, address)).page
+        expect(lacking.get_by_text("This file doesn't hold the maps of this layer")).to_have_count(2)
+        expect(lacking.get_by_text("maps of 1 of 3 layers")).to_be_visible()
+        expect(lacking.get_by_text("Working it out")).to_have_count(0)
+
+
+def test_a_model_that_a_file_lacks_is_said(visit: Visit, tmp_path: Path) -> None:
+    lens = convlens.sketch("conv 2 3x3", input_shape=(3, 16, 16))
+    html = gallery([Exhibit(lens.feature_maps(PICTURE[:16, :16]))]).html
+    screen = Screen(visit(written(tmp_path / "one.html", html), "#/see?model=unknown", may_fail=True))
+    expect(screen.page.get_by_role("alert").first).to_contain_text("Choose a model from the list")
+    expect(screen.page.locator("h1")).to_have_text("No network is open")
+    screen.page.locator("select.model").select_option(index=0)
+    screen.painted("conv")
