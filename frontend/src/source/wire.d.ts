@@ -524,8 +524,9 @@ export interface components {
          * ExplanationFact
          * @description How one value came about; ``groups`` and ``terms`` hold the largest, largest first.
          *
-         *     Where a report had to reduce something, ``near`` says why the value isn't the framework's own, bit for bit (``means``:
-         *     it stands for that many values down and across), and ``reduced`` why the explanation is approximate, or isn't there.
+         *     Where a report had to reduce something, ``near`` says why the value isn't the framework's own, bit for bit
+         *     (``means``: it stands for that many values down and across), and ``reduced`` why the explanation is approximate, or
+         *     isn't there.
          */
         ExplanationFact: {
             /** Activation */

@@ -126,13 +126,13 @@ def test_a_budget_is_kept_and_what_it_costs_is_said(budget: float) -> None:
     plans = check(maps, made.html)
     reduced = [name for name, plan in plans.items() if not plan["exact"]]
     weights = Opened(made.html).models["model"]["weights"]
-    rough = [name for name, roles in weights.items() if not all(fact["exact"] for fact in roles.values())]
+    rough = [name for name, roles in weights.items() if not roles or not all(fact["exact"] for fact in roles.values())]
     assert made.reductions
     assert rough or reduced
     first = next(iter(plans))
     assert budget < 3 or plans[first]["exact"], "the first layer is among the last to be given up"
     said = " ".join(made.reductions)
-    assert "float16" in said or "8 bits" in said
+    assert any(words in said for words in ("float16", "8 bits", "left out"))
     assert Opened(made.html).models["model"]["left_out"] == [name for name in weights if not weights[name]]
     for name in rough[:3]:
         assert name in said or "layers (" in said

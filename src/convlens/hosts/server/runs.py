@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from convlens.errors import ConvlensError
 from convlens.hosts import answering
 from convlens.hosts.desk import Desk
 from convlens.hosts.running import Run
@@ -160,7 +161,13 @@ def routes(desk: Desk) -> APIRouter:
         found = desk.run(run)
         if (same := answers.unchanged(request, run)) is not None:
             return same
-        return Response(answering.picture(found), headers=answers.etag(run), media_type="image/png")
+        try:
+            pixels = answering.picture(found)
+        except ConvlensError:
+            if found.state != "cancelled":
+                raise
+            return Response(status_code=204)  # a page that has gone on to another run: no error, and no picture
+        return Response(pixels, headers=answers.etag(run), media_type="image/png")
 
     @router.get("/{run}/drawing.{kind}", response_class=Response)
     def drawing(
