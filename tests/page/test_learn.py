@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from tests.page.conftest import Visit
 from tests.page.pages import Screen
@@ -117,6 +120,74 @@ def test_it_is_turned_back(visit: Visit, first_start: Shown) -> None:
     page.get_by_role("button", name="Play backwards").click()
     expect(page.get_by_text("Window 1", exact=True)).to_be_visible()
     assert len(made(page)) == 1
+
+
+def saved(page: Page, words: dict[str, Any] = EN) -> tuple[str, list[Image.Image], Image.Image]:
+    """The name of the GIF that the page gives away, its frames, and the file as it is."""
+    with page.expect_download() as coming:
+        page.get_by_role("button", name=words["saveGif"]).click()
+    file = Image.open(io.BytesIO(Path(coming.value.path()).read_bytes()))
+    frames = []
+    for number in range(getattr(file, "n_frames", 1)):
+        file.seek(number)
+        assert file.info["duration"] == 700
+        frames.append(file.convert("RGB"))
+    return coming.value.suggested_filename, frames, file
+
+
+def grounds(page: Page, title: str) -> list[tuple[int, ...]]:
+    """The colours of a grid's cells, as the page says them."""
+    grid = page.locator("figure").filter(has=page.locator("figcaption", has_text=re.compile(f"^{re.escape(title)}$")))
+    fills = grid.first.locator("rect.cell").evaluate_all("cells => cells.map(cell => getComputedStyle(cell).fill)")
+    return [tuple(int(n) for n in re.findall(r"\d+", fill)) for fill in fills]
+
+
+def colours(picture: Image.Image) -> set[Any]:
+    found = picture.getcolors(picture.width * picture.height)
+    assert found is not None
+    return {colour for _, colour in found}
+
+
+@pytest.mark.parametrize(("name", "windows"), [("convolution", 9), ("stride", 4)])
+def test_a_gif_with_a_frame_for_each_window(visit: Visit, first_start: Shown, name: str, windows: int) -> None:
+    page = visit(first_start, f"#/learn/{name}")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_text("Window 2", exact=True)).to_be_visible()
+    called, frames, file = saved(page)
+    assert called == f"{name}.gif"
+    assert len(frames) == windows
+    assert file.info["loop"] == 0
+    expect(page.get_by_text("Window 2", exact=True)).to_be_visible()  # the lesson stays where it was
+    assert len(made(page)) == 2
+
+    bounds = page.locator(".stage figure").evaluate_all(
+        "all => { const boxes = all.map(one => one.getBoundingClientRect());"
+        " const of = (side, most) => Math[most](...boxes.map(one => one[side]));"
+        " return [of('right', 'max') - of('left', 'min'), of('bottom', 'max') - of('top', 'min')] }"
+    )
+    for side, bound in zip(file.size, bounds, strict=True):
+        assert abs(side - 2 * (bound + 32)) <= 2
+    assert all(one.tobytes() != other.tobytes() for one, other in pairwise(frames))
+
+    page.keyboard.press("End")
+    expect(page.get_by_text(f"Window {windows} of {windows}")).to_be_visible()
+    output = grounds(page, "Output")
+    assert len(output) == windows
+    for number, frame in enumerate(frames):  # each frame has the cells that are made by then
+        right = frame.crop((int(frame.width * (0.72 if name == "convolution" else 0.78)), 0, *frame.size))
+        assert set(output[: number + 1]) <= colours(right)
+    assert not set(output) <= colours(frames[0].crop((int(frames[0].width * 0.78), 0, *frames[0].size)))
+
+
+def test_a_gif_is_as_the_page_looks(visit: Visit, first_start: Shown) -> None:
+    """In the dark, in Thai, with a person's own number."""
+    page = visit(first_start, "#/learn/convolution", locale="th-TH", color_scheme="dark")
+    _, before, _ = saved(page, TH)
+    assert before[0].getpixel((2, 2)) == (28, 32, 38)  # the dark panel
+    page.locator("input[data-cell='24']").first.fill("9")
+    _, after, _ = saved(page, TH)
+    assert len(after) == len(before) == 9
+    assert after[8].tobytes() != before[8].tobytes()
 
 
 def test_in_thai(visit: Visit, first_start: Shown) -> None:
