@@ -139,7 +139,7 @@ def test_a_training_is_one_model_and_has_its_own_pictures(visit: Visit, training
         pytest.skip("a report of a training holds nothing else")
     screen = Screen(visit(training))
     menu = screen.page.get_by_role("combobox", name="Model")
-    assert menu.locator("option").count() == 9
+    expect(menu.locator("option")).to_have_count(9)
     expect(screen.page.get_by_role("slider", name="Step of the training")).to_have_count(0)
     pictures = screen.page.locator("details", has=screen.page.locator("summary", has_text="Pictures"))
     pictures.locator("summary").click()
