@@ -203,7 +203,15 @@ def test_in_thai(visit: Visit, first_start: Shown) -> None:
     page.keyboard.press("Tab")
     words = page.locator("main").inner_text()
     assert not re.findall(r"\blearn\.\w+|\{\w+\}", words)
-    latin = set(re.findall(r"[A-Za-z]{3,}", words)) - {"conv", "rows", "columns", "weights", "bias", "parameters", "GIF"}
+    latin = set(re.findall(r"[A-Za-z]{3,}", words)) - {
+        "conv",
+        "rows",
+        "columns",
+        "weights",
+        "bias",
+        "parameters",
+        "GIF",
+    }
     assert not latin
 
 
