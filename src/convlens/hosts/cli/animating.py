@@ -11,8 +11,9 @@ from convlens.errors import InputError
 from convlens.hosts.cli import completion, options, terminal
 from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.explaining import read_place
-from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
+from convlens.hosts.cli.opening import open_lens, read_picture
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
 if TYPE_CHECKING:
     from convlens.draw.animation import Slide
@@ -51,7 +52,7 @@ def add_to(app: typer.Typer) -> None:
             ),
             ("for a paper: a picture a step", "convlens animate pool --theme paper -o frames/"),
         ),
-    )(animate)
+    )(with_recipe(animate))
 
 
 def animate(
@@ -170,15 +171,7 @@ def animate(
             rich_help_panel=_LOOK,
         ),
     ] = None,
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
-    channels: options.Channels = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -232,10 +225,10 @@ def animate(
         place, part = read_place(at) or None, _pair("--outputs", outputs) if outputs else None
         lens = open_lens(model, input_shape=input_shape, trust=trust)
         name = layer or animating.first_layer(lens.network)
-        recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+        asked = recipe.on(lens)
         with terminal.working("Running ..."):
             shown = read_picture(_needed(picture), max_pixels)
-            maps = lens.feature_maps(shown, layers=[lens.network[name].name], recipe=recipe, memory=memory)
+            maps = lens.feature_maps(shown, layers=[lens.network[name].name], recipe=asked, memory=memory)
             found = animating.sliding(maps, name, channel, place, part)
     for path in saving.frame_paths(target, len(found)) if ending == "frames" else [target]:
         if ending != "frames" or path.parent.is_dir():

@@ -9,8 +9,9 @@ import typer
 from convlens.errors import InputError
 from convlens.hosts.cli import completion, options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
+from convlens.hosts.cli.opening import open_lens, read_picture
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
 if TYPE_CHECKING:
     from convlens.derivation import Worked
@@ -29,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
                 "convlens explain model.onnx cat.jpg conv1 --at 10,20 --json | jq .products",
             ),
         ),
-    )(explain)
+    )(with_recipe(explain))
     app.command(
         cls=ModelCommand,
         epilog=examples(
@@ -68,15 +69,7 @@ def explain(
         bool,
         typer.Option("--trace", help="Follow the largest term back, layer by layer, to a pixel.", show_default=False),
     ] = False,
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
-    channels: options.Channels = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -86,10 +79,10 @@ def explain(
     """Explain one value: the window, the kernel, their products, the sum, and what the framework itself computed."""
     place = read_place(at)
     lens = open_lens(model, input_shape=input_shape, trust=trust)
-    recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+    asked = recipe.on(lens)
     with terminal.working("Running ..."):
         read = read_picture(picture, max_pixels)
-        found = lens.explain(read, layer, channel, place, trace=trace, recipe=recipe, memory=memory)
+        found = lens.explain(read, layer, channel, place, trace=trace, recipe=asked, memory=memory)
         steps = list(found.trace()) if trace else []
     if as_json:
         terminal.say_json({**found.to_dict(), **({"trace": [_step(step) for step in steps]} if trace else {})})

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from convlens.errors import InputError, OutputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
+from convlens.hosts.cli.opening import open_lens, read_picture, split_layers
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
+
+_ORDERS: tuple[Literal["rgb", "bgr", "grey"], ...] = ("rgb", "bgr", "grey")
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from convlens.lens import FeatureMaps
 
 
@@ -34,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
             ),
             ("of saved maps, without the model", "convlens figure maps.zarr -o fig.png --dpi 600"),
         ),
-    )(figure)
+    )(with_recipe(figure))
 
 
 def figure(
@@ -74,19 +76,12 @@ def figure(
     captions: Annotated[bool, typer.Option("--caption/--no-caption", help="Write the caption below.")] = True,
     scale: options.ColourScale = "layer",
     mode: options.ColourMode = "auto",
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
     channels: Annotated[
         str | None,
         typer.Option("--channels", metavar="N,N|rgb|bgr|grey", show_default=False,
                      help="The same as --channel; or the network's channel order, as for every other command."),
     ] = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -106,7 +101,7 @@ def figure(
             hint=f"Type -o {output.with_suffix('.pdf')}" if output.name else "Type -o figure.pdf",
         )
     files.check_place(output, force=force)
-    order = channels if channels in ("rgb", "bgr", "grey") else None
+    order = next((order for order in _ORDERS if order == channels), None)
     numbers = _numbers(channel if order or channel is not None else channels)
     named = [*(layers or ()), *(layer or ())]
     if Path(model).suffix in exporting.SUFFIXES:
@@ -114,7 +109,7 @@ def figure(
 
         named += [] if picture is None else [picture]
         maps = load(model)
-        chosen = _chosen(maps, named)
+        chosen = split_layers(named, maps)
     elif picture is None:
         raise InputError(
             "A figure needs a picture to run the model on",
@@ -124,11 +119,11 @@ def figure(
         )
     else:
         lens = open_lens(model, input_shape=input_shape, trust=trust)
-        recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, order, interpolation, crop)
-        chosen = _chosen(lens.network, named)
+        asked = replace(recipe, channels=order).on(lens)
+        chosen = split_layers(named, lens.network)
         with terminal.working("Running the network ..."):
             maps = lens.feature_maps(
-                read_picture(picture, max_pixels), layers=chosen or None, recipe=recipe, memory=memory
+                read_picture(picture, max_pixels), layers=chosen or None, recipe=asked, memory=memory
             )
     with terminal.working("Drawing ..."):
         made = maps.figure(chosen or None, numbers, width=width, columns=columns, scale=scale, mode=mode,
@@ -144,14 +139,6 @@ def figure(
 
 def _run(maps: FeatureMaps) -> dict[str, object]:
     return {key: value for key, value in maps.to_dict().items() if key != "layers"}
-
-
-def _chosen(known: Container[object], names: list[str]) -> list[str]:
-    """The layers that were named, one an option or several with commas between."""
-    found = []
-    for name in names:
-        found += [name] if name in known else [part.strip() for part in name.split(",") if part.strip()]
-    return found
 
 
 def _numbers(text: str | None) -> list[int] | None:

@@ -10,8 +10,9 @@ import typer
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import Command, ModelCommand
-from convlens.hosts.cli.opening import open_lens, picture_line, read_free_shape, read_picture, read_recipe
+from convlens.hosts.cli.opening import open_lens, picture_line, read_free_shape, read_picture
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
 if TYPE_CHECKING:
     from convlens.lens import FeatureMap
@@ -26,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
             ("two layers only", "convlens export model.onnx cat.jpg conv1 relu1 -o maps.safetensors"),
             ("more than memory holds", "convlens export model.onnx large.jpg -o maps.zarr --memory 1GB"),
         ),
-    )(export)
+    )(with_recipe(export))
     app.command(
         cls=Command,
         epilog=examples(
@@ -48,15 +49,7 @@ def export(
         typer.Option("--output", "-o", metavar="FILE", help="Ends in .npz, .safetensors or .zarr.", show_default=False),
     ],
     layer: options.Layers = None,
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
-    channels: options.Channels = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -69,9 +62,9 @@ def export(
 
     files.check_free(exporting.check(output), force=force)
     lens = open_lens(model, input_shape=input_shape, trust=trust)
-    recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+    asked = recipe.on(lens)
     with terminal.working("Reading the picture ..."):
-        walk = lens.walk(read_picture(picture, max_pixels), layers=layer, recipe=recipe, memory=memory)
+        walk = lens.walk(read_picture(picture, max_pixels), layers=layer, recipe=asked, memory=memory)
     shapes: dict[str, list[int]] = {}
     with walk, terminal.progress("Running and writing", len(walk.layers)) as done:
 

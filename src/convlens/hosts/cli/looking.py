@@ -11,8 +11,9 @@ import typer
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, picture_line, read_picture, read_recipe
+from convlens.hosts.cli.opening import open_lens, picture_line, read_picture
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
 if TYPE_CHECKING:
     from convlens.hosts.cli.destination import Destination
@@ -50,7 +51,7 @@ def add_to(app: typer.Typer) -> None:
                 "convlens maps model.onnx cat.jpg --labels imagenet.txt --json | jq .prediction",
             ),
         ),
-    )(maps)
+    )(with_recipe(maps))
     app.command(
         cls=ModelCommand,
         epilog=examples(
@@ -135,15 +136,7 @@ def maps(
     scale: options.ColourScale = "layer",
     mode: options.ColourMode = "auto",
     labels: options.Labels = None,
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
-    channels: options.Channels = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -156,9 +149,9 @@ def maps(
 
     to = Destination.read(output or Path(f"{Path(model).stem}-on-{Path(picture).stem}"), format, force=force)
     lens = open_lens(model, input_shape=input_shape, trust=trust, labels=labels)
-    recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+    asked = recipe.on(lens)
     with terminal.working("Reading the picture ..."):
-        walk = lens.walk(read_picture(picture, max_pixels), layers=layer, recipe=recipe, memory=memory)
+        walk = lens.walk(read_picture(picture, max_pixels), layers=layer, recipe=asked, memory=memory)
     _check_one(to, walk.layers)
     if channel is not None:
         walk.check_channel(channel)

@@ -9,8 +9,10 @@ from convlens.errors import ConvlensError, InputError
 from convlens.hosts.cli import terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from convlens.lens import Lens, Walk
-    from convlens.pictures import Picture, Recipe
+    from convlens.pictures import Picture
 
 
 def open_lens(model: str, *, input_shape: str | None, trust: bool, labels: Path | None = None) -> Lens:
@@ -20,27 +22,6 @@ def open_lens(model: str, *, input_shape: str | None, trust: bool, labels: Path 
     names = read_labels(labels) if labels is not None else None
     with terminal.working(f"Opening {Path(model).name} ..."):
         return lens.open(model, input_shape=read_shape(input_shape), labels=names, trust=trust)
-
-
-def read_recipe(
-    lens: Lens,
-    preset: str | None,
-    resize: str | None,
-    size: str | None,
-    mean: str | None,
-    std: str | None,
-    scale: str | None,
-    channels: str | None,
-    interpolation: str | None,
-    crop: str | None,
-) -> Recipe | None:
-    """The recipe that the options ask for, on top of the model's own; ``None`` where they ask for nothing."""
-    asked = (preset, resize, size, mean, std, scale, channels, interpolation, crop)
-    if all(value is None for value in asked):
-        return None
-    from convlens.pictures import recipe_from_options
-
-    return recipe_from_options(*asked, base=lens.recipe)
 
 
 def read_picture(path: str, max_pixels: int | None) -> Picture | str:
@@ -58,6 +39,18 @@ def picture_line(walk: Walk) -> str:
     if walk.recipe is None or walk.recipe_source != "default":
         return f"Picture: {walk.caption}"
     return f"Picture: {walk.caption} (default: the model states none; --preset imagenet, for example, to change it)"
+
+
+def split_layers(names: list[str], known: Container[object]) -> list[str]:
+    """The layers that were named, one an option or several with commas between.
+
+    >>> split_layers(["conv1,relu1", "a,b"], {"a,b"})
+    ['conv1', 'relu1', 'a,b']
+    """
+    found = []
+    for name in names:
+        found += [name] if name in known else [part.strip() for part in name.split(",") if part.strip()]
+    return found
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:

@@ -10,8 +10,9 @@ import typer
 from convlens.errors import LayerNotFoundError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_picture, read_recipe
+from convlens.hosts.cli.opening import open_lens, read_picture, split_layers
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
 if TYPE_CHECKING:
     from convlens.network import Network
@@ -32,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
                 "convlens report a.onnx cat.jpg dog.jpg --also b.onnx -o both.html",
             ),
         ),
-    )(report)
+    )(with_recipe(report))
 
 
 def report(
@@ -58,15 +59,7 @@ def report(
         typer.Option("--also", metavar="MODEL", help="Another model, on the same pictures.", show_default=False),
     ] = None,
     labels: options.Labels = None,
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
-    channels: options.Channels = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -85,12 +78,12 @@ def report(
     exhibits = []
     for path in dict.fromkeys((model, *(also or ()))):
         lens = open_lens(path, input_shape=input_shape, trust=trust, labels=labels)
-        recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+        asked = recipe.on(lens)
         for shown in dict.fromkeys(picture):
             with terminal.working(f"Running {Path(path).name} on {Path(shown).name} ..."):
                 given = read_picture(shown, max_pixels)
                 chosen = None if layers is None else _chosen(lens.network, layers)
-                maps = lens.feature_maps(given, layers=chosen, recipe=recipe, memory=memory)
+                maps = lens.feature_maps(given, layers=chosen, recipe=asked, memory=memory)
                 exhibits.append(Exhibit(maps))
     with terminal.working("Writing the report ..."):
         made = gallery(exhibits, budget=most)
@@ -110,10 +103,8 @@ def report(
 
 
 def _chosen(network: Network, names: list[str]) -> list[str]:
-    """The layers that were named, one an option or several with commas between."""
-    found = []
-    for name in names:
-        found += [name] if name in network else [part.strip() for part in name.split(",") if part.strip()]
+    """The layers that were named; an error where that is none."""
+    found = split_layers(names, network)
     if not found:
         raise LayerNotFoundError(
             "This names no layer",

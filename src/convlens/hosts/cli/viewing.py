@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,9 @@ import typer
 from convlens.errors import ConvlensError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_recipe
+from convlens.hosts.cli.opening import open_lens
 from convlens.hosts.cli.options import examples
+from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
 if TYPE_CHECKING:
     from convlens.lens import Lens
@@ -31,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
                 "convlens view model.onnx --no-browser",
             ),
         ),
-    )(view)
+    )(with_recipe(view))
 
 
 def view(
@@ -79,15 +81,7 @@ def view(
         ),
     ] = "50MB",
     labels: options.Labels = None,
-    preset: options.Preset = None,
-    resize: options.Resize = None,
-    size: options.Size = None,
-    crop: options.Crop = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    scale_pixels: options.ScalePixels = None,
-    channels: options.Channels = None,
-    interpolation: options.Interpolation = None,
+    recipe: RecipeFlags = NOTHING_ASKED,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     input_shape: options.InputShape = None,
@@ -117,14 +111,11 @@ def view(
         lens = open_lens(model, input_shape=input_shape, trust=trust, labels=labels)
         if labels is not None:
             check_labels(lens.network, lens.labels)
-        recipe = read_recipe(lens, preset, resize, size, mean, std, scale_pixels, channels, interpolation, crop)
+        asked = recipe.on(lens)
         if not arrays:
             _check_takes_pictures(lens, model)
     else:
-        _refuse_without_model(
-            labels=labels, preset=preset, resize=resize, size=size, crop=crop, mean=mean, std=std,
-            scale_pixels=scale_pixels, channels=channels, interpolation=interpolation, input_shape=input_shape,
-        )  # fmt: skip
+        _refuse_without_model(labels=labels, **asdict(recipe), input_shape=input_shape)
         if arrays:
             raise ConvlensError(
                 "An array is fed to a model",
@@ -132,13 +123,13 @@ def view(
                 received=f"{picture} alone",
                 hint=f"Type convlens view model.onnx {picture}",
             )
-        recipe = None
+        asked = None
     desk = Desk(
         budget=memory,
         upload_bytes=_upload_bytes(max_upload),
         upload_pixels=max_pixels or MAX_PIXELS,
         upload_model=allow_upload_model,
-        recipe=recipe,
+        recipe=asked,
     )
     if lens is None or model is None:
         viewing.add_tutorial(desk)
