@@ -48,6 +48,10 @@ class Blobs:
     pieces: list[bytes] = field(default_factory=list)
     _known: dict[bytes, int] = field(default_factory=dict)
 
+    def copy(self) -> Blobs:
+        """The same pieces, to which others can be added."""
+        return Blobs(list(self.pieces), dict(self._known))
+
     def add(self, data: bytes) -> int:
         """The number of a piece."""
         number = self._known.setdefault(data, len(self.pieces))

@@ -85,14 +85,15 @@ def input_facts(
             value = maps.value(given.name)
         except ConvlensError:
             continue
-        of_pixels = _of_pixels(value, pixels) if pixels is not None and png is not None else None
-        if of_pixels is None:
+        of_pixels = None if pixels is None else _of_pixels(value, pixels)
+        if of_pixels is None or png is None:
             found[given.name] = blobs.array(coding.as_f32(value))
-        else:
-            table, source = of_pixels
-            blob = blobs.add(coding.deflated(table.astype("<f4").tobytes(), small=True))
-            fact: dict[str, Any] = {"coding": "pixels", "shape": list(value.shape), "blob": blob, "exact": True}
-            found[given.name] = {**fact, "png": png, "from": source}  # type: ignore[typeddict-item]
+            continue
+        table, source = of_pixels
+        blob = blobs.add(coding.deflated(table.astype("<f4").tobytes(), small=True))
+        fact = ArrayFact(coding="pixels", shape=list(value.shape), blob=blob, exact=True)
+        fact["png"], fact["from"] = png, source
+        found[given.name] = fact
     return found
 
 

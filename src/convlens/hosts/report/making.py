@@ -16,7 +16,7 @@ from convlens import __version__
 from convlens.engines.base import Array
 from convlens.errors import ConvlensError
 from convlens.hosts.report import coding, facts, page
-from convlens.hosts.report.coding import Blobs
+from convlens.hosts.report.coding import Blobs, Coded
 from convlens.hosts.report.planning import Plan, Plans, Way, Weight, at_level, ways
 from convlens.hosts.report.telling import reductions, says
 from convlens.hosts.running import Run
@@ -36,6 +36,7 @@ _THUMBNAIL = 640  # pixels of a picture's longer side, as it was given
 _SOON = 300_000_000  # multiply-accumulates that a page does before anyone wonders
 _OVERVIEW = 400  # values of an overview's longer side
 _LARGE = 300_000  # values of a layer that deserves an overview
+_LEAST_SAID = 24_000  # characters of a page around its data, and of plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,19 @@ class Report:
 
 @dataclass(slots=True)
 class _Model:
+    """``told``: what the file says of it beside its weights."""
+
     fact: ModelFact
     lens: Lens
     network: Network
     weights: dict[str, Weight]
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Run:
+    """``told``: what the file says of it beside its plans; ``overviews`` of large layers, once they were needed."""
+
     model: _Model
     maps: FeatureMaps
     picture: PictureFact
@@ -78,6 +84,8 @@ class _Run:
     png: bytes | None
     webp: bytes | None
     ways: dict[str, Way] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
+    overviews: dict[str, tuple[Coded, int] | None] = field(default_factory=dict)
 
 
 def make(
@@ -97,8 +105,9 @@ def make(
     )
     viewer = page.viewer()
     name = title or " · ".join(dict.fromkeys(model.fact["name"] for model in models))[:120]
-    beside = Blobs()
-    fixed = len(viewer.script) + len(viewer.style) + 4000 + _written(models, runs, plans, beside, counting=True)
+    beside = Blobs()  # all that stands in the file whatever the budget
+    said = _tell(models, runs, beside)
+    fixed = len(viewer.script) + len(viewer.style) + page.size_of(beside.pieces) + said
     room = (most - fixed) * 3 // 4
     while True:
         if not plans.fit(max(room, 0)):
@@ -108,7 +117,7 @@ def make(
                 received=memory.in_words(most),
                 hint="Take fewer layers (layers=[...], --layers), or a larger budget.",
             )
-        blobs = Blobs()
+        blobs = beside.copy()
         contents = _contents(models, runs, plans, blobs)
         html = page.page(name, contents, blobs.pieces)
         over = len(html.encode()) - most
@@ -192,38 +201,47 @@ def _picture_fact(maps: FeatureMaps, credit: str | None) -> PictureFact:
     )
 
 
-def _written(models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs, *, counting: bool) -> int:
-    """How many characters everything takes that isn't a weight or a map."""
-    _contents(models, runs, plans, blobs, counting=counting)
-    return page.size_of(blobs.pieces) + 20_000
+def _tell(models: list[_Model], runs: list[_Run], blobs: Blobs) -> int:
+    """What doesn't depend on the budget, said once; about how many characters its JSON will take in the file."""
+    for run in runs:
+        png = None if run.png is None else blobs.add(run.png)
+        run.told = {
+            "run": run.fact,
+            "picture": png,
+            "inputs": facts.input_facts(run.maps, run.pixels, png, blobs),
+            "seen": facts.seen_facts(run.maps, blobs),
+        }
+        if run.webp is not None:
+            blobs.add(run.webp)
+    for model in models:
+        model.told = facts.model_facts(model.lens, model.network, model.fact)
+    told = [*(model.told for model in models), *(run.told for run in runs)]
+    return _LEAST_SAID + sum(len(_packed(one)) * 4 // 3 for one in told)
 
 
-def _contents(
-    models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs, *, counting: bool = False
-) -> dict[str, Any]:
-    """``Contents``; where it is only to be counted, weights and maps stay out of the blobs."""
+def _packed(told: dict[str, Any]) -> bytes:
+    return coding.deflated(json.dumps(told, separators=(",", ":")).encode(), small=True)
+
+
+def _contents(models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs) -> dict[str, Any]:
+    """``Contents``, with the weights and the maps in the forms that they have now."""
     originals: dict[str, int] = {}
     pictures: dict[str, PictureFact] = {}
     listed = []
     for number, run in enumerate(runs):
-        told = _run_contents(run, plans.plan(number), blobs, counting=counting)
-        blob = blobs.add(coding.deflated(json.dumps(told, separators=(",", ":")).encode(), small=True))
+        blob = blobs.add(_packed({**run.told, "plans": _plan_facts(run, plans.plan(number), blobs)}))
         listed.append({"id": run.fact["id"], "model": run.fact["model"], "picture": run.fact["picture"], "blob": blob})
         pictures.setdefault(run.picture["id"], run.picture)
         if run.webp is not None:
             originals[run.picture["id"]] = blobs.add(run.webp)
     told_models = {}
     for model in models:
-        found = facts.model_facts(model.lens, model.network, model.fact)
-        found["left_out"] = facts.without_weights(model.network, model.weights)
-        found["weights"] = {
+        weights = {
             layer: {role: blobs.array(coded) for role, coded in weight.coded.items()}
             for layer, weight in model.weights.items()
-            if not counting
         }
-        told_models[model.fact["id"]] = blobs.add(
-            coding.deflated(json.dumps(found, separators=(",", ":")).encode(), small=True)
-        )
+        left_out = facts.without_weights(model.network, model.weights)
+        told_models[model.fact["id"]] = blobs.add(_packed({**model.told, "weights": weights, "left_out": left_out}))
     given_up = reductions(plans, {model.fact["id"]: model.fact["name"] for model in models})
     session = SessionFact(
         version=__version__,
@@ -246,29 +264,25 @@ def _contents(
     }
 
 
-def _run_contents(run: _Run, plans: Mapping[str, Plan], blobs: Blobs, *, counting: bool) -> dict[str, Any]:
-    png = None if run.png is None else blobs.add(run.png)
+def _plan_facts(run: _Run, plans: Mapping[str, Plan], blobs: Blobs) -> dict[str, Any]:
     work = _work(run, plans)
     told = {}
     for name, plan in plans.items():
         way = run.ways[name]
         overview = None
         if plan.how != "values" and work[name] > _SOON and way.values.size > _LARGE:
-            overview = _overview(way.values, blobs)
-        told[name] = {**_plan_fact(plan, way, blobs, counting=counting), "overview": overview}
-    return {
-        "run": run.fact,
-        "picture": png,
-        "inputs": facts.input_facts(run.maps, run.pixels, png, blobs),
-        "plans": told,
-        "seen": facts.seen_facts(run.maps, blobs),
-    }
+            if name not in run.overviews:
+                run.overviews[name] = _overview(way.values)
+            found = run.overviews[name]
+            overview = None if found is None else {"array": blobs.array(found[0]), "level": found[1]}
+        told[name] = {**_plan_fact(plan, way, blobs), "overview": overview}
+    return told
 
 
-def _plan_fact(plan: Plan, way: Way, blobs: Blobs, *, counting: bool) -> dict[str, Any]:
-    array = None if plan.array is None or counting else blobs.array(plan.array)
+def _plan_fact(plan: Plan, way: Way, blobs: Blobs) -> dict[str, Any]:
+    array = None if plan.array is None else blobs.array(plan.array)
     told: dict[str, Any] = {"how": plan.how, "exact": plan.exact, "says": says(plan, way)}
-    told["crc"] = coding.checksum(way.values) if plan.exact else None
+    told["crc"] = way.checksum if plan.exact else None
     match plan.how:
         case "values":
             told |= {"array": array, "level": plan.level}
@@ -283,14 +297,14 @@ def _plan_fact(plan: Plan, way: Way, blobs: Blobs, *, counting: bool) -> dict[st
     return told
 
 
-def _overview(values: Array, blobs: Blobs) -> dict[str, Any] | None:
-    planes = as_planes(values)
-    rows, columns = planes.shape[2:]
+def _overview(values: Array) -> tuple[Coded, int] | None:
+    """Means of a large layer, to be shown while it is worked out, and their level."""
+    rows, columns = as_planes(values).shape[2:]
     level = next(n for n in range(32) if max(rows, columns) >> n <= _OVERVIEW)
     if level == 0 or level >= levels_of(rows, columns):
         return None
     coded = coding.as_f16(at_level(values, level))
-    return None if coded is None else {"array": blobs.array(coded), "level": level}
+    return None if coded is None else (coded, level)
 
 
 def _work(run: _Run, plans: Mapping[str, Plan]) -> Counter[str]:

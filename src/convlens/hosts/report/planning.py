@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -102,7 +103,7 @@ class Plan:
     array: Coded | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Way:
     """What is known of one layer's true values: how the page can get them, whatever its inputs turn out to be.
 
@@ -119,6 +120,11 @@ class Way:
     furthest: float = 0.0
     _whole: Coded | None = None
     _halves: dict[int, Coded | None] = field(default_factory=dict)
+
+    @cached_property
+    def checksum(self) -> int:
+        """What the page's values are held against."""
+        return coding.checksum(self.values)
 
     def whole(self) -> Coded:
         """The values themselves."""
@@ -219,7 +225,7 @@ def _look_for(way: Way, sources: list[Array], weights: Mapping[str, Array], know
         if formula is None:
             return
         near, way.formula = formula, True
-    if coding.checksum(near) != coding.checksum(way.values):
+    if coding.checksum(near) != way.checksum:
         steps = coding.steps_between(near, way.values)
         way.off = None if steps is None else coding.as_i32(steps)
         with np.errstate(all="ignore"):
