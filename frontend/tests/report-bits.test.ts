@@ -17,11 +17,8 @@ function opened(path: string): { contents: Contents; desk: Desk } {
 }
 
 describe("reports that Python made", () => {
-  it.skipIf(files.length > 0)("are made by pytest, which runs this file again", () => {
-    expect(files).toEqual([]);
-  });
-
-  it.each(files)("give the bits that they promise: %s", { timeout: 240_000 }, async (path) => {
+  // Without reports there is nothing to look at: pytest makes them, runs this file and counts what passed.
+  it.skipIf(files.length === 0).each(files.length ? files : ["none"])("give the bits that they promise: %s", { timeout: 240_000 }, async (path) => {
     const { contents, desk } = opened(path);
     for (const { id } of contents.runs) {
       const plans = await desk.plans(id);

@@ -152,7 +152,7 @@ class Keras(_Recorder):
     @property
     def _watched(self) -> object:
         """The model, its weights up to date: Keras's own property sees to that."""
-        model: object = self.model  # type: ignore[attr-defined]
+        model: object = self.model  # type: ignore[attr-defined]  # of the class that Keras gives at run time
         return model
 
 

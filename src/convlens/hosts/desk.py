@@ -14,6 +14,7 @@ from convlens import __version__, pictures
 from convlens.errors import ConvlensError, InputError
 from convlens.hosts.running import Run
 from convlens.hosts.wire import facts
+from convlens.hosts.wire.pictures import picture_fact
 from convlens.hosts.wire.schema import LimitsFact, ModelFact, NetworkFact, PictureFact, SessionFact
 from convlens.lens import memory
 from convlens.pictures import Picture, Recipe
@@ -134,17 +135,8 @@ class Desk:
 
     def add_picture(self, picture: Picture, *, sample: bool = False, credit: str | None = None) -> PictureFact:
         """Put a picture on the desk; the oldest that was sent goes where there are too many."""
-        digest = sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()[:16]
-        fact = PictureFact(
-            id=digest,
-            name=picture.name,
-            rows=picture.rows,
-            columns=picture.columns,
-            channels=picture.channels,
-            sample=sample,
-            credit=credit,
-            notes=list(picture.notes),
-        )
+        fact = picture_fact(picture, sample=sample, credit=credit)
+        digest = fact["id"]
         with self._lock:
             if digest in self._pictures and self._pictures[digest].fact["sample"]:
                 return self._pictures[digest].fact

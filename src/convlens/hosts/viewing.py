@@ -8,8 +8,7 @@ from convlens import lens, pictures
 from convlens.hosts.demo import CREDIT, the_cat
 from convlens.hosts.desk import Desk
 from convlens.hosts.wire import facts
-from convlens.hosts.wire.schema import PictureFact
-from convlens.lens.tiles import as_planes
+from convlens.hosts.wire.pictures import fed_fact
 from convlens.sketches import TUTORIAL
 from convlens.sketches.tutorial import INPUT_SHAPE
 
@@ -42,14 +41,8 @@ def add_pictures(desk: Desk, given: Picture | None, *, tutorial: bool) -> None:
 
 def add_maps(desk: Desk, maps: FeatureMaps) -> None:
     """A run that has been made already, of the model ``"model"``: of a picture, or of arrays fed untouched."""
-    if maps.picture is not None:
-        shown = desk.add_picture(maps.picture, sample=True)
-    else:
-        channels, _, rows, columns = as_planes(maps.value(maps.network.inputs[0].name)).shape
-        shown = PictureFact(
-            id="input", name="the array that was fed", rows=rows, columns=columns, channels=channels, sample=True,
-            credit=None, notes=[],
-        )  # fmt: skip
+    picture = maps.picture
+    shown = fed_fact(maps, "input") if picture is None else desk.add_picture(picture, sample=True)
     desk.keep(maps, "model", shown)
 
 

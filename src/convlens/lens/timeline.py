@@ -156,7 +156,7 @@ def written(steps: Sequence[Step], beside: Mapping[str, Array] | None = None) ->
     for place, step in enumerate(steps):
         arrays |= {f"{place}/{name}": array for name, array in step.weights.items()}
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # it takes no other keyword for one
     return file.getvalue()
 
 

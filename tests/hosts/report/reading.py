@@ -14,11 +14,25 @@ from PIL import Image
 
 from convlens.engines.base import Array
 from convlens.hosts.report import forward, orders
+from convlens.hosts.report.coding import Coded
 from convlens.hosts.report.orders import Order
-from convlens.network import Layer, Network
+from convlens.network import Convolution, Layer, Network
 
 _BLOB = re.compile(r'<script type="text/plain" id="convlens-blob-(\d+)">([^<]*)</script>')
 _CONTENTS = re.compile(r'<script type="application/json" id="convlens-contents">([^<]*)</script>')
+
+
+def decoded(coded: Coded) -> Array:
+    """The numbers that were written as these bytes."""
+    raw = np.frombuffer(zlib.decompress(coded.data), np.uint8)
+    if coded.coding == "q8":
+        count = coded.shape[0]
+        scale = raw[: 4 * count].view("<f4").astype(np.float64)[:, None]
+        whole = raw[4 * count :].view(np.int8).reshape(count, -1)
+        return (scale * whole).astype(np.float32).reshape(coded.shape)
+    dtype = np.dtype({"f32": "<f4", "f16": "<f2", "i32": "<i4"}[coded.coding])
+    values = np.ascontiguousarray(raw.reshape(dtype.itemsize, -1).T).view(dtype).reshape(coded.shape)
+    return values.astype(np.int32 if coded.coding == "i32" else np.float32)
 
 
 class Opened:
@@ -37,21 +51,12 @@ class Opened:
     def array(self, fact: dict[str, Any]) -> Array:
         """The numbers of an ArrayFact."""
         shape, data = fact["shape"], self.blobs[fact["blob"]]
-        raw = np.frombuffer(zlib.decompress(data), np.uint8)
-        match fact["coding"]:
-            case "pixels":
-                picture = np.asarray(Image.open(BytesIO(self.blobs[fact["png"]])))
-                picture = picture[..., None] if picture.ndim == 2 else picture
-                table = raw.view("<f4").reshape(shape[0], 256)
-                return np.stack([table[n][picture[..., source]] for n, source in enumerate(fact["from"])])
-            case "q8":
-                scale = raw[: 4 * shape[0]].view("<f4").astype(np.float64)[:, None]
-                whole = raw[4 * shape[0] :].view(np.int8).reshape(shape[0], -1)
-                return (scale * whole).astype(np.float32).reshape(shape)
-            case coding:
-                dtype = np.dtype({"f32": "<f4", "f16": "<f2", "i32": "<i4"}[coding])
-                values = np.ascontiguousarray(raw.reshape(dtype.itemsize, -1).T).view(dtype).reshape(shape)
-                return values.astype(np.int32 if coding == "i32" else np.float32)
+        if fact["coding"] != "pixels":
+            return decoded(Coded(fact["coding"], tuple(shape), data, fact["exact"]))
+        picture = np.asarray(Image.open(BytesIO(self.blobs[fact["png"]])))
+        picture = picture[..., None] if picture.ndim == 2 else picture
+        table = np.frombuffer(zlib.decompress(data), "<f4").reshape(shape[0], 256)
+        return np.stack([table[n][picture[..., source]] for n, source in enumerate(fact["from"])])
 
     def maps(self, number: int, network: Network) -> dict[str, tuple[dict[str, Any], Array]]:
         """Each layer's plan and the values that it gives, made of what the report holds and of nothing else."""
@@ -72,8 +77,9 @@ class Opened:
             values = forward.by_formula(layer, sources, weights)
             assert values is not None
         else:
+            assert isinstance(layer.operation, Convolution)
             order = Order(**plan["order"])
-            values = orders.added_up(layer.operation, order, sources[0], weights, layer.output_shape[1:])  # type: ignore[arg-type]
+            values = orders.added_up(layer.operation, order, sources[0], weights, layer.output_shape[1:])
         if plan.get("off") is None:
             return values
         zigzag = self.array(plan["off"]).astype(np.int64)

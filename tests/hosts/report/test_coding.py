@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.hosts.report.reading import decoded
 
 from convlens.engines.base import Array
 from convlens.hosts.report import coding
@@ -23,7 +24,7 @@ FINITE = arrays.arrays(
 def test_float32_keeps_every_bit(array: Array) -> None:
     coded = coding.as_f32(array)
     assert coded.exact
-    assert coding.decoded(coded).tobytes() == array.tobytes()
+    assert decoded(coded).tobytes() == array.tobytes()
 
 
 @given(ANY)
@@ -32,7 +33,7 @@ def test_float16_says_whether_it_is_exact(array: Array) -> None:
     if coded is None:
         assert (np.abs(array[np.isfinite(array)]) >= 65504).any()
         return
-    back = coding.decoded(coded)
+    back = decoded(coded)
     assert coded.exact == np.array_equal(back, array, equal_nan=True)
     with np.errstate(over="ignore"):
         assert np.array_equal(back, array.astype(np.float16).astype(np.float32), equal_nan=True)
@@ -45,7 +46,7 @@ def test_eight_bits_are_off_by_half_a_step_at_most(array: Array) -> None:
         assert (np.abs(array) >= 1e38).any()
         return
     assert not coded.exact
-    flat, back = (one.reshape(len(array), -1).astype(np.float64) for one in (array, coding.decoded(coded)))
+    flat, back = (one.reshape(len(array), -1).astype(np.float64) for one in (array, decoded(coded)))
     step = np.abs(flat).max(axis=1, keepdims=True) / 127
     assert (np.abs(flat - back) <= step * 0.51 + 1e-44).all()
 

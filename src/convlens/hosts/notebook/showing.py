@@ -74,7 +74,7 @@ def publish(
     from IPython.core.display_functions import publish_display_data
 
     transient = {} if name is None else {"display_id": name}
-    publish_display_data(data, metadata=about, transient=transient, update=again)  # type: ignore[no-untyped-call]
+    publish_display_data(data, metadata=about, transient=transient, update=again)  # type: ignore[no-untyped-call]  # IPython
 
 
 def is_watched() -> bool:

@@ -110,23 +110,6 @@ def as_q8(array: Array) -> Coded | None:
     return Coded("q8", array.shape, deflated(scale.astype("<f4").tobytes() + whole.tobytes()), False)
 
 
-def decoded(coded: Coded) -> Array:
-    """What a reader gets: the twin of the page's own reading.
-
-    >>> decoded(as_q8(np.array([[1.0, -0.5, 0.0]], np.float32))).round(3)
-    array([[ 1.   , -0.504,  0.   ]], dtype=float32)
-    """
-    data = np.frombuffer(zlib.decompress(coded.data), np.uint8)
-    if coded.coding == "q8":
-        count = coded.shape[0]
-        scale = data[: 4 * count].view("<f4").astype(np.float64)
-        whole = data[4 * count :].view(np.int8).reshape(count, -1)
-        return (scale[:, None] * whole).astype(np.float32).reshape(coded.shape)
-    dtype = np.dtype({"f32": "<f4", "f16": "<f2", "i32": "<i4"}[coded.coding])
-    values = np.ascontiguousarray(data.reshape(dtype.itemsize, -1).T).view(dtype)
-    return values.reshape(coded.shape).astype(np.int32 if coded.coding == "i32" else np.float32)
-
-
 def checksum(array: Array) -> int:
     """CRC-32 of the float32 values, little-endian, -0 written as 0 and every NaN alike: browsers tell no more.
 

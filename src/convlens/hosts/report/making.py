@@ -21,7 +21,7 @@ from convlens.hosts.report.planning import Plan, Plans, Way, Weight, at_level, w
 from convlens.hosts.report.telling import reductions, says
 from convlens.hosts.running import Run
 from convlens.hosts.wire import facts as wire
-from convlens.hosts.wire.pictures import as_read, as_webp
+from convlens.hosts.wire.pictures import as_read, as_webp, fed_fact, picture_fact
 from convlens.hosts.wire.schema import LimitsFact, ModelFact, PictureFact, RunFact, SessionFact
 from convlens.lens import memory
 from convlens.lens.tiles import as_planes, levels_of
@@ -151,7 +151,11 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
     for exhibit in exhibits:
         maps = exhibit.maps
         model = known(maps.lens, maps.network, exhibit.fact)
-        picture = _picture_fact(maps, exhibit.credit)
+        if maps.picture is not None:
+            picture = picture_fact(maps.picture, sample=True, credit=exhibit.credit)
+        else:
+            fed = maps.value(maps.network.inputs[0].name)
+            picture = fed_fact(maps, sha256(fed.tobytes()).hexdigest()[:16])
         if any(run.model is model and run.picture["id"] == picture["id"] for run in runs):
             continue
         fact = Run.made(f"run-{len(runs) + 1}", model.fact["id"], picture["id"], maps).fact()
@@ -183,22 +187,6 @@ def _pictures(maps: FeatureMaps, runs: list[_Run]) -> tuple[NDArray[np.uint8] | 
     if webp is None and maps.picture is not None:
         webp = as_webp(maps.picture, _THUMBNAIL)
     return pixels, png, webp
-
-
-def _picture_fact(maps: FeatureMaps, credit: str | None) -> PictureFact:
-    shown = maps.picture
-    if shown is None:
-        value = maps.value(maps.network.inputs[0].name)
-        channels, _, rows, columns = as_planes(value).shape
-        id = sha256(value.tobytes()).hexdigest()[:16]
-        name, notes = "the array that was fed", []
-    else:
-        rows, columns, channels = shown.rows, shown.columns, shown.channels
-        id = sha256(repr(shown.pixels.shape).encode() + shown.pixels.tobytes()).hexdigest()[:16]
-        name, notes = shown.name, list(shown.notes)
-    return PictureFact(
-        id=id, name=name, rows=rows, columns=columns, channels=channels, sample=True, credit=credit, notes=notes
-    )
 
 
 def _tell(models: list[_Model], runs: list[_Run], blobs: Blobs) -> int:

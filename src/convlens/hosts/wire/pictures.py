@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.hosts.wire.schema import PictureFact
 from convlens.lens.tiles import as_planes
 from convlens.pictures import Picture, as_shown
 from convlens.pictures.showing import as_pixels
@@ -26,6 +28,35 @@ def as_read(maps: FeatureMaps) -> NDArray[np.uint8] | None:
         rows, columns = as_planes(value).shape[2:]
         return as_shown(maps.picture, maps.recipe, rows, columns)
     return as_pixels(value)
+
+
+def picture_fact(picture: Picture, *, sample: bool, credit: str | None = None) -> PictureFact:
+    """A picture, under an id that is made of its pixels."""
+    return PictureFact(
+        id=sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()[:16],
+        name=picture.name,
+        rows=picture.rows,
+        columns=picture.columns,
+        channels=picture.channels,
+        sample=sample,
+        credit=credit,
+        notes=list(picture.notes),
+    )
+
+
+def fed_fact(maps: FeatureMaps, id: str) -> PictureFact:
+    """What stands in the place of a picture, where an array was fed untouched."""
+    channels, _, rows, columns = as_planes(maps.value(maps.network.inputs[0].name)).shape
+    return PictureFact(
+        id=id,
+        name="the array that was fed",
+        rows=rows,
+        columns=columns,
+        channels=channels,
+        sample=True,
+        credit=None,
+        notes=[],
+    )
 
 
 def as_webp(picture: Picture, width: int) -> bytes:
