@@ -1,4 +1,5 @@
 /** The source that stands behind a server: `convlens view`, or `maps.serve()`. */
+import { Again } from "./again";
 import type * as Facts from "./facts";
 import { eventsOf } from "./events";
 import { parseNpy } from "./npy";
@@ -14,9 +15,10 @@ const GONE = [404, 410]; // a run that the server let go of, or that it had befo
 
 export class HttpSource implements Source {
   can: Abilities = { run: true, uploadModel: false, effective: true, files: true };
-  /** Runs by id, as they were asked for: one that the server let go of is asked for again. */
-  readonly #requests = new Map<string, RunRequest>();
-  readonly #again = new Map<string, Promise<void>>();
+  readonly #again = new Again(
+    (problem, run) => this.#isGone(problem, run),
+    (request) => this.#runAgain(request),
+  );
   /** Tells this page from others that look at the same server. */
   readonly #page: string;
   readonly #base: string;
@@ -71,29 +73,29 @@ export class HttpSource implements Source {
   }
 
   channels(run: string, layer: string): Promise<Facts.ChannelsFact> {
-    return this.#ofRun(run, () => this.#json(`runs/${part(run)}/channels`, { layer }));
+    return this.#again.of(run, () => this.#json(`runs/${part(run)}/channels`, { layer }));
   }
 
   maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values> {
     const query = { layer, level, channels: channels.join(","), slice };
-    return this.#ofRun(run, () => this.#values(`runs/${part(run)}/maps.npy`, query, level, signal));
+    return this.#again.of(run, () => this.#values(`runs/${part(run)}/maps.npy`, query, level, signal));
   }
 
   tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values> {
-    return this.#ofRun(run, () => this.#values(`runs/${part(run)}/tile.npy`, { ...place }, place.level, signal));
+    return this.#again.of(run, () => this.#values(`runs/${part(run)}/tile.npy`, { ...place }, place.level, signal));
   }
 
   explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
-    return this.#ofRun(run, () => this.#json(`runs/${part(run)}/explanation`, { layer, index: index.join(","), groups }));
+    return this.#again.of(run, () => this.#json(`runs/${part(run)}/explanation`, { layer, index: index.join(","), groups }));
   }
 
   field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {
-    return this.#ofRun(run, () => this.#json(`runs/${part(run)}/field`, { layer, index: index.join(",") }));
+    return this.#again.of(run, () => this.#json(`runs/${part(run)}/field`, { layer, index: index.join(",") }));
   }
 
   effective(run: string, layer: string, index: number[], signal?: AbortSignal): Promise<[Facts.EffectiveFact, Values]> {
     const query = { layer, index: index.join(",") };
-    return this.#ofRun(run, async () => {
+    return this.#again.of(run, async () => {
       const fact = await this.#json<Facts.EffectiveFact>(`runs/${part(run)}/effective`, query, { signal });
       return [fact, await this.#values(`runs/${part(run)}/effective.npy`, query, 0, signal)];
     });
@@ -139,7 +141,7 @@ export class HttpSource implements Source {
     const body = JSON.stringify({ ...request, page: this.#page });
     const headers = { "content-type": "application/json" };
     const started = await this.#json<Facts.RunFact>("runs", {}, { method: "POST", body, headers, signal });
-    this.#requests.set(started.id, request);
+    this.#again.remember(started.id, request);
     return started;
   }
 
@@ -169,22 +171,9 @@ export class HttpSource implements Source {
     await this.#fetch(`runs/${part(run)}`, { page: this.#page }, { method: "DELETE", keepalive: true }).catch(() => undefined);
   }
 
-  /** Asks; where the server has let the run go, has it run again and asks once more. */
-  async #ofRun<T>(run: string, ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      const request = this.#requests.get(run);
-      if (!(error instanceof Problem) || !GONE.includes(error.status) || !request) throw error;
-      if (error.status === 404 && (await this.#has(run))) throw error; // it is the layer or the value that isn't there
-      let again = this.#again.get(run);
-      if (!again) {
-        again = this.#runAgain(request).finally(() => this.#again.delete(run));
-        this.#again.set(run, again);
-      }
-      await again;
-      return ask();
-    }
+  /** A 404 may also mean that it is the layer or the value that isn't there. */
+  async #isGone(problem: Problem, run: string): Promise<boolean> {
+    return GONE.includes(problem.status) && !(problem.status === 404 && (await this.#has(run)));
   }
 
   async #runAgain(request: RunRequest): Promise<void> {

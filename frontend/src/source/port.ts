@@ -1,7 +1,8 @@
 /** The source that stands behind a notebook: questions go through a message port to the kernel, answers come back. */
+import { Again } from "./again";
 import type * as Facts from "./facts";
 import { Line, valuesOf } from "./port/line";
-import { Problem, type Abilities, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "./source";
+import type { Abilities, RunListener, RunRequest, Source, TilePlace, Values } from "./source";
 
 /** What the cell opens with. */
 export interface Opening {
@@ -19,8 +20,10 @@ export class PortSource implements Source {
   readonly can: Abilities = { run: true, uploadModel: false, effective: true, files: false };
   /** Pictures are shown by address, at once: they are fetched before anything that shows them is handed out. */
   readonly #pictures = new Map<string, string>();
-  readonly #requests = new Map<string, RunRequest>();
-  readonly #again = new Map<string, Promise<Facts.RunFact>>();
+  readonly #again = new Again(
+    (problem) => problem.status === 410,
+    (request) => this.#runAgain(request),
+  );
 
   constructor(readonly line: Line) {}
 
@@ -55,7 +58,7 @@ export class PortSource implements Source {
     const leave = () => void this.#fact("leave", { run: started.id }).catch(() => undefined);
     signal.addEventListener("abort", leave, { once: true });
     try {
-      this.#requests.set(started.id, request);
+      this.#again.remember(started.id, request);
       if (started.state !== "running") {
         await this.#fetchRead(started);
         signal.throwIfAborted();
@@ -73,28 +76,28 @@ export class PortSource implements Source {
   }
 
   channels(run: string, layer: string): Promise<Facts.ChannelsFact> {
-    return this.#ofRun(run, () => this.#fact("channels", { run, layer }));
+    return this.#again.of(run, () => this.#fact("channels", { run, layer }));
   }
 
   maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values> {
     const given = { run, layer, level, channels, slice };
-    return this.#ofRun(run, async () => valuesOf(await this.line.ask("maps", given, signal), level));
+    return this.#again.of(run, async () => valuesOf(await this.line.ask("maps", given, signal), level));
   }
 
   tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values> {
-    return this.#ofRun(run, async () => valuesOf(await this.line.ask("tile", { run, ...place }, signal), place.level));
+    return this.#again.of(run, async () => valuesOf(await this.line.ask("tile", { run, ...place }, signal), place.level));
   }
 
   explanation(run: string, layer: string, index: number[], groups: number): Promise<Facts.ExplanationFact | Facts.PictureValueFact> {
-    return this.#ofRun(run, () => this.#fact("explanation", { run, layer, index, groups }));
+    return this.#again.of(run, () => this.#fact("explanation", { run, layer, index, groups }));
   }
 
   field(run: string, layer: string, index: number[]): Promise<Facts.BoxFact | null> {
-    return this.#ofRun(run, () => this.#fact("field", { run, layer, index }));
+    return this.#again.of(run, () => this.#fact("field", { run, layer, index }));
   }
 
   effective(run: string, layer: string, index: number[], signal?: AbortSignal): Promise<[Facts.EffectiveFact, Values]> {
-    return this.#ofRun(run, async () => {
+    return this.#again.of(run, async () => {
       const reply = await this.line.ask<Facts.EffectiveFact>("effective", { run, layer, index }, signal);
       return [reply.fact, valuesOf(reply)];
     });
@@ -142,23 +145,8 @@ export class PortSource implements Source {
     }
   }
 
-  /** Asks; where the kernel has let the run go, has it run again and asks once more. */
-  async #ofRun<T>(run: string, ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      const request = this.#requests.get(run);
-      if (!(error instanceof Problem) || error.status !== 410 || !request) throw error;
-      let again = this.#again.get(run);
-      if (!again) {
-        again = this.#fact<Facts.RunFact>("start", { ...request })
-          .then((started) => this.#follow(started, null, null))
-          .finally(() => this.#again.delete(run));
-        this.#again.set(run, again);
-      }
-      await again;
-      return ask();
-    }
+  async #runAgain(request: RunRequest): Promise<void> {
+    await this.#follow(await this.#fact<Facts.RunFact>("start", { ...request }), null, null);
   }
 
   async #fact<T>(name: string, given: Record<string, unknown> = {}, signal?: AbortSignal | null): Promise<T> {
