@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,23 +45,28 @@ MODELS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.fixture(params=MODELS)
+def served(request: pytest.FixtureRequest, folder: Path) -> Iterator[Serving]:
+    with Serving(str(MODELS[request.param](folder))) as serving:
+        yield serving
+
+
 @pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="one backend is enough here")
-@pytest.mark.parametrize("name", MODELS)
-def test_from_the_network_to_a_pixel_that_agrees(visit: Visit, folder: Path, name: str) -> None:
-    with Serving(str(MODELS[name](folder))) as serving:
-        page = visit(serving)
-        page.set_default_timeout(60_000)
-        screen = Screen(page)
-        first = page.locator("h1 .name").inner_text()
-        screen.painted(first)
-        screen.finished()
-        expect(page.locator("section.picture")).to_contain_text("class")  # the prediction: both end in class scores
-        layers = page.evaluate("fetch('api/models/model/network').then(answer => answer.json())")["layers"]
-        convolutions = [layer for layer in layers if layer["has_kernels"]]
-        assert len(convolutions) > 15
-        chosen = convolutions[len(convolutions) // 2]["name"]
-        screen.choose(chosen)
-        screen.painted(chosen)
-        screen.click_pixel()
-        screen.explained()
-        expect(screen.why).to_have_attribute("data-agrees", "true")
+def test_from_the_network_to_a_pixel_that_agrees(served: Serving, visit: Visit) -> None:
+    """The server outlives the page (fixtures end in turn): a page that still reads is no error of the server."""
+    page = visit(served)
+    page.set_default_timeout(60_000)
+    screen = Screen(page)
+    first = page.locator("h1 .name").inner_text()
+    screen.painted(first)
+    screen.finished()
+    expect(page.locator("section.picture")).to_contain_text("class")  # the prediction: both end in class scores
+    layers = page.evaluate("fetch('api/models/model/network').then(answer => answer.json())")["layers"]
+    convolutions = [layer for layer in layers if layer["has_kernels"]]
+    assert len(convolutions) > 15
+    chosen = convolutions[len(convolutions) // 2]["name"]
+    screen.choose(chosen)
+    screen.painted(chosen)
+    screen.click_pixel()
+    screen.explained()
+    expect(screen.why).to_have_attribute("data-agrees", "true")
