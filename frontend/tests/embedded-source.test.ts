@@ -2,7 +2,7 @@
 import { deflateSync } from "node:zlib";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import type { Convolution } from "../src/arithmetic/operations";
-import type { ExplanationFact, LayerFact, MapFact, RunFact } from "../src/source/facts";
+import type { ChannelsFact, ExplanationFact, LayerFact, MapFact, RunFact } from "../src/source/facts";
 import { Asker } from "../src/source/embedded/asker";
 import type { Contents, ModelContents, Plan, RunContents } from "../src/source/embedded/contents";
 import { crcOf } from "../src/source/embedded/crc";
@@ -46,9 +46,11 @@ interface Change {
   reduced?: boolean;
   /** The weights of the convolution aren't its own. */
   coarse?: boolean;
+  /** What the file says of the convolution's channels. */
+  told?: ChannelsFact;
 }
 
-function report({ crc = crcOf(CONV), macs = 0, version = 1, reduced = false, coarse = false }: Change = {}): [Contents, string[]] {
+function report({ crc = crcOf(CONV), macs = 0, version = 1, reduced = false, coarse = false, told }: Change = {}): [Contents, string[]] {
   const pieces = new Pieces();
   const operation: Convolution = { type: "Convolution", in_channels: 1, filters: 2, kernel_size: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [[0, 0], [0, 0]], groups: 1, bias: true, transposed: false, output_padding: [], padding_mode: "zeros" };
   const fact = { id: "m", name: "small", engine: "onnx", title: null, says: null, step: null };
@@ -65,7 +67,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1, reduced = false, coa
   };
   const common = { exact: true, overview: null, says: null };
   const plans: Record<string, Plan> = {
-    conv: { ...common, how: "ordered", order: { block: 0, chunk: 0, group: 1, fused: true, double: false }, off: null, crc, overview: { array: pieces.floats(SMALL, [2, 1, 19, 34]), level: 1 } },
+    conv: { ...common, how: "ordered", order: { block: 0, chunk: 0, group: 1, fused: true, double: false }, off: null, crc, overview: { array: pieces.floats(SMALL, [2, 1, 19, 34]), level: 1, ...(told && { channels: told }) } },
     relu: { ...common, how: "formula", off: null, crc: crcOf(CONV.map((value) => Math.max(value, 0))) },
     half: { how: "values", array: { ...pieces.floats(SMALL, [2, 1, 19, 34]), exact: false }, level: 1, exact: false, crc: null, overview: null, says: "This file carries the maps in float16, at 1/2 of their resolution" },
   };
@@ -215,6 +217,11 @@ describe("the source in a file", () => {
   it("tells of every channel", async () => {
     const facts = await (await opened()).channels("r", "conv");
     expect(facts.maximum[1]).toBe(CONV.subarray(38 * 68).reduce((most, value) => Math.max(most, value)));
+  });
+  it("tells what the file says of the channels before it has worked out the layer", async () => {
+    const told = await (await opened()).channels("r", "conv");
+    const source = await opened({ told: { ...told, mean: [1, 2] }, crc: 1 });
+    expect((await source.channels("r", "conv")).mean).toEqual([1, 2]);
   });
   it("has its pictures in their addresses", async () => {
     const source = await opened();

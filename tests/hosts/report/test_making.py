@@ -21,6 +21,7 @@ from convlens.errors import ConvlensError
 from convlens.hosts.demo import the_cat
 from convlens.hosts.report import Exhibit, coding, gallery, report_html, save
 from convlens.hosts.report.making import make
+from convlens.hosts.running import Run
 from convlens.hosts.wire.facts import lesson_fact
 from convlens.lens import FeatureMaps
 
@@ -196,6 +197,16 @@ def test_no_script_runs_but_the_viewer() -> None:
 
 def the_small() -> FeatureMaps:
     return convlens.sketch("conv 2 3x3 | relu", input_shape=(3, 16, 16)).feature_maps(PICTURE[:16, :16])
+
+
+def test_a_layer_that_takes_long_is_shown_and_coloured_before_it_is_worked_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("convlens.hosts.report.making._SOON", 10_000_000)
+    maps = convlens.sketch("conv 4 3x3 | relu", input_shape=(3, 600, 500)).feature_maps(the_cat())
+    plan = Opened(make([Exhibit(maps)]).html).runs[0]["plans"]["conv"]
+    assert plan["overview"]["level"] == 1
+    assert plan["overview"]["channels"] == Run.made("run", "model", "picture", maps).channels("conv")
 
 
 def test_a_lens_alone_is_a_report_without_maps() -> None:

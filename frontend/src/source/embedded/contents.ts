@@ -4,7 +4,7 @@
  * The contents are JSON; numbers lie in blobs, base64 in elements of their own, that are decoded when they are asked for.
  * `version` changes when a reader of the old format would misread the new one.
  */
-import type { DerivationFact, KernelsFact, NetworkFact, Num, RunFact, SessionFact } from "../facts";
+import type { ChannelsFact, DerivationFact, KernelsFact, NetworkFact, Num, RunFact, SessionFact } from "../facts";
 import type { Operation } from "../../arithmetic/operations";
 
 export const FORMAT = "convlens-report";
@@ -62,14 +62,21 @@ export interface Order {
  *
  * `crc`: CRC-32 of the framework's own float32 values, little-endian, -0 written as 0 and NaN as 0x7fc00000, where the page gets these; `exact` is
  * false where it doesn't.
- * `overview`: means at a level of detail, to be shown while the values are worked out.
+ * `overview`: means at a level of detail and what `channels` answers, to be shown while the values are worked out.
  */
 export type Plan = (
   | { how: "values"; array: ArrayFact; level: number }
   | { how: "formula"; off: ArrayFact | null }
   | { how: "ordered"; order: Order; off: ArrayFact | null }
   | { how: "worked"; order: Order; furthest: Num; compared: number }
-) & { exact: boolean; crc: number | null; overview: { array: ArrayFact; level: number } | null; says: string | null };
+) & { exact: boolean; crc: number | null; overview: Overview | null; says: string | null };
+
+export interface Overview {
+  array: ArrayFact;
+  level: number;
+  /** Of the framework's own values; null where the page doesn't get these, missing in earlier files. */
+  channels?: ChannelsFact | null;
+}
 
 /** A table of what the values of a layer see: `shape` is [2, ...the layer's axes, 1 where nothing changes along one]. */
 export interface SeenFact {

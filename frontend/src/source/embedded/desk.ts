@@ -160,7 +160,10 @@ export class Desk {
   }
 
   async #surveyed(run: string, layer: string): Promise<Facts.ChannelsFact> {
-    const known = await this.#keeper.values(await this.#run(run), layer);
+    const held = await this.#run(run);
+    const told = held.contents.plans[layer]?.overview?.channels;
+    if (told) return told; // the colours needn't wait for the values
+    const known = await this.#keeper.values(held, layer);
     await pause();
     return surveyed(layer, known.data, known.shape[0] ?? 1);
   }

@@ -4,7 +4,7 @@ import { read } from "../../arithmetic/reading";
 import type { LayerFact } from "../facts";
 import { integersOf, sizeOf, valuesOf } from "./arrays";
 import type { Blobs } from "./blobs";
-import type { ArrayFact, ModelContents, Order, Plan, RunContents } from "./contents";
+import type { ArrayFact, ModelContents, Order, Overview, Plan, RunContents } from "./contents";
 import { Convolver } from "./convolving";
 import { crcOf } from "./crc";
 import { byFormula } from "./formulas";
@@ -75,7 +75,7 @@ export class Keeper {
   }
 
   /** Means that stand for the values until these are worked out. */
-  async overview(run: HeldRun, name: string, means: { array: ArrayFact; level: number }): Promise<Known> {
+  async overview(run: HeldRun, name: string, means: Overview): Promise<Known> {
     return this.#values.get(`${run.id} ${name} overview`, async () => {
       return { data: await valuesOf(this.blobs, means.array), shape: means.array.shape, level: means.level, exact: false, reason: null };
     });

@@ -79,6 +79,7 @@ class _Run:
     model: _Model
     maps: FeatureMaps
     picture: PictureFact
+    made: Run
     fact: RunFact
     pixels: NDArray[np.uint8] | None
     png: bytes | None
@@ -158,8 +159,8 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
             picture = fed_fact(maps, sha256(fed.tobytes()).hexdigest()[:16])
         if any(run.model is model and run.picture["id"] == picture["id"] for run in runs):
             continue
-        fact = Run.made(f"run-{len(runs) + 1}", model.fact["id"], picture["id"], maps).fact()
-        runs.append(_Run(model, maps, picture, fact, *_pictures(maps, runs)))
+        made = Run.made(f"run-{len(runs) + 1}", model.fact["id"], picture["id"], maps)
+        runs.append(_Run(model, maps, picture, made, made.fact(), *_pictures(maps, runs)))
     if lens is not None:
         known(lens, lens.network, None)
     _tell_apart(models, runs)
@@ -262,7 +263,9 @@ def _plan_facts(run: _Run, plans: Mapping[str, Plan], blobs: Blobs) -> dict[str,
             if name not in run.overviews:
                 run.overviews[name] = _overview(way.values)
             found = run.overviews[name]
-            overview = None if found is None else {"array": blobs.array(found[0]), "level": found[1]}
+            if found is not None:
+                channels = run.made.channels(name) if plan.exact else None
+                overview = {"array": blobs.array(found[0]), "level": found[1], "channels": channels}
         told[name] = {**_plan_fact(plan, way, blobs), "overview": overview}
     return told
 
