@@ -202,6 +202,9 @@ describe("the source in a file", () => {
   it("shows an overview at once, and works out a tile of a long layer alone", async () => {
     const source = await opened({ macs: 1e9 });
     expect([...(await source.maps("r", "conv", 1, [1], 0)).data]).toEqual([...SMALL.subarray(646)]);
+    const standsIn = await source.maps("r", "conv", 0, [1], 0, undefined, true);
+    expect(standsIn).toMatchObject({ standsIn: true, exact: false, shape: [1, 38, 68] });
+    expect(standsIn.data[0]).toBe(SMALL[646]);
     const tile = await source.tile("r", whole);
     expect([...tile.data]).toEqual([...CONV.subarray(38 * 68)]);
     expect(((await source.explanation("r", "conv", [1, 9, 60], 4)) as ExplanationFact).framework_value).toBe(conv(1, 9, 60));
@@ -217,6 +220,13 @@ describe("the source in a file", () => {
   it("tells of every channel", async () => {
     const facts = await (await opened()).channels("r", "conv");
     expect(facts.maximum[1]).toBe(CONV.subarray(38 * 68).reduce((most, value) => Math.max(most, value)));
+  });
+  it("has the values themselves for whom nothing stands in, and for all once they are at hand", async () => {
+    const source = await opened({ macs: 1e9 });
+    const values = await source.maps("r", "conv", 0, [1], 0);
+    expect([...values.data]).toEqual([...CONV.subarray(38 * 68)]);
+    expect(values).toMatchObject({ exact: true, standsIn: false });
+    expect((await source.maps("r", "conv", 0, [1], 0, undefined, true)).standsIn).toBe(false);
   });
   it("tells what the file says of the channels before it has worked out the layer", async () => {
     const told = await (await opened()).channels("r", "conv");

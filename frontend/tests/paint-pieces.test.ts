@@ -53,6 +53,26 @@ describe("pieces", () => {
     expect(pieces.value("run", map, at)).toEqual({ value: waves(7, row, column, 0), near: false });
   });
 
+  it("show what stands in, read no value of it, and ask for the maps themselves", async () => {
+    const fake = source();
+    const asked: boolean[] = [];
+    const maps = fake.maps.bind(fake);
+    fake.maps = async (run, layer, level, channels, slice, given, soon = false) => {
+      asked.push(soon);
+      return { ...(await maps(run, layer, level, channels, slice, given)), standsIn: soon };
+    };
+    const pieces = new Pieces(fake);
+    const map = fake.map(fake.layer("conv"));
+    const which = { run: "run", layer: "conv", level: 0, slice: 0 };
+    const at = { channel: 7, slice: 0, row: 3, column: 4 };
+    await pieces.loadWholes(which, [7], signal);
+    expect([pieces.whole(which, 7)?.n, pieces.hasWhole(which, 7), pieces.value("run", map, at)]).toEqual([0, false, undefined]);
+    expect(wishesFor(pieces, which, map, [7], 0, 1, "")).toHaveLength(1);
+    await pieces.loadWholes(which, [7], signal);
+    expect([pieces.hasWhole(which, 7), pieces.value("run", map, at)?.value]).toEqual([true, waves(7, 3, 4, 0)]);
+    expect(asked).toEqual([true, false]);
+  });
+
   it("read no value from a coarser level", async () => {
     const fake = source();
     const pieces = new Pieces(fake);

@@ -47,7 +47,7 @@ export interface Read {
 export class Pieces {
   #kept: Kept<Piece>;
   /** Which map is in which piece; a map of a piece that was dropped is forgotten with it. */
-  #wholes = new Map<string, { key: string; n: number }>();
+  #wholes = new Map<string, { key: string; n: number; standsIn: boolean }>();
   #batch = 0;
 
   constructor(
@@ -72,17 +72,20 @@ export class Pieces {
     return at && piece ? { piece, n: at.n } : undefined;
   }
 
+  /** Whether a map is here, and not only what stands in for it. */
   hasWhole(which: Which, channel: number): boolean {
-    return this.#wholes.has(wholeKey(which, channel));
+    return this.#wholes.get(wholeKey(which, channel))?.standsIn === false;
   }
 
   async loadWholes(which: Which, channels: number[], signal: AbortSignal): Promise<void> {
     const { run, layer, level, slice } = which;
-    const values = await this.source.maps(run, layer, level, channels, slice, signal);
+    const soon = !channels.some((channel) => this.#wholes.has(wholeKey(which, channel)));
+    const values = await this.source.maps(run, layer, level, channels, slice, signal, soon);
     if (signal.aborted) return;
     const key = `maps ${++this.#batch}`;
     const piece = pieceOf(values, channels);
-    channels.forEach((channel, n) => this.#wholes.set(wholeKey(which, channel), { key, n }));
+    const { standsIn = false } = values;
+    channels.forEach((channel, n) => this.#wholes.set(wholeKey(which, channel), { key, n, standsIn }));
     this.#kept.set(key, piece, bytesOf(piece));
   }
 
@@ -125,7 +128,8 @@ export class Pieces {
   /** The value at a pixel, where it is loaded at the finest level: the framework's own, unless it is said to be `near`. */
   value(run: string, map: MapFact, at: { channel: number; slice: number; row: number; column: number }): Read | undefined {
     const { channel, slice, row, column } = at;
-    const part = this.whole({ run, layer: map.layer, level: 0, slice }, channel);
+    const which = { run, layer: map.layer, level: 0, slice };
+    const part = this.hasWhole(which, channel) ? this.whole(which, channel) : undefined;
     if (part) {
       const { rows, columns, values, exact } = part.piece;
       return read(values[(part.n * rows + row) * columns + column], exact);

@@ -21,11 +21,15 @@ import type {
   SessionFact,
 } from "./facts";
 
-/** Numbers with their shape. `exact` is false for float16 and for means over several values. */
+/**
+ * Numbers with their shape. `exact` is false for float16 and for means over several values; `standsIn` where they are shown
+ * until those that were asked for are there.
+ */
 export interface Values {
   data: Float32Array;
   shape: number[];
   exact: boolean;
+  standsIn?: boolean;
 }
 
 export interface RunRequest {
@@ -77,8 +81,8 @@ export interface Source {
   /** Resolves when the run has ended; rejects with a Problem. Aborting the signal cancels the run. */
   run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<RunFact>;
   channels(run: string, layer: string): Promise<ChannelsFact>;
-  /** Several whole maps at one level: shape (channels, rows, columns). */
-  maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values>;
+  /** Several whole maps at one level: shape (channels, rows, columns). `soon`: what stands in for them will do. */
+  maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal, soon?: boolean): Promise<Values>;
   tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values>;
   explanation(run: string, layer: string, index: number[], groups: number): Promise<ExplanationFact | PictureValueFact>;
   field(run: string, layer: string, index: number[]): Promise<BoxFact | null>;

@@ -80,10 +80,18 @@ export class Desk {
     return known;
   }
 
-  /** Whole maps at one level. */
-  async maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values> {
+  /** Whole maps at one level; while they aren't at hand, coarser means will do for `soon`. */
+  async maps(
+    run: string,
+    layer: string,
+    level: number,
+    channels: number[],
+    slice: number,
+    soon = false,
+    signal?: AbortSignal,
+  ): Promise<Values> {
     const held = await this.#run(run);
-    const { planes, known } = await this.#at(held, layer, level);
+    const { planes, known, standsIn } = await this.#at(held, layer, level, soon);
     signal?.throwIfAborted();
     const rows = reduced(planes.rows, level);
     const columns = reduced(planes.columns, level);
@@ -91,7 +99,7 @@ export class Desk {
     channels.forEach((channel, n) => {
       this.#fill(known, planes, { channel, slice, level, rows: [0, rows], columns: [0, columns] }, data, n * rows * columns);
     });
-    return { data, shape: [channels.length, rows, columns], exact: level === 0 && known.exact };
+    return { data, shape: [channels.length, rows, columns], exact: level === 0 && known.exact, standsIn };
   }
 
   async tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values> {
@@ -168,12 +176,14 @@ export class Desk {
     return surveyed(layer, known.data, known.shape[0] ?? 1);
   }
 
-  /** The values from which a layer is shown at a level: an overview serves where they aren't at hand. */
-  async #at(run: HeldRun, layer: string, level: number): Promise<{ planes: Planes; known: Known }> {
+  /** The values from which a layer is shown at a level: an overview serves, or stands in, where they aren't at hand. */
+  async #at(run: HeldRun, layer: string, level: number, soon = false): Promise<{ planes: Planes; known: Known; standsIn: boolean }> {
     const planes = planesOf(mapOf(run, layer).shape);
     const overview = run.contents.plans[layer]?.overview;
-    const soon = overview && level >= overview.level && !this.#keeper.has(run, layer);
-    return { planes, known: await (soon ? this.#keeper.overview(run, layer, overview) : this.#keeper.values(run, layer)) };
+    if (!overview || this.#keeper.has(run, layer) || (!soon && level < overview.level)) {
+      return { planes, known: await this.#keeper.values(run, layer), standsIn: false };
+    }
+    return { planes, known: await this.#keeper.overview(run, layer, overview), standsIn: level < overview.level };
   }
 
   /** Rows and columns, counted at `level`, of one map, from the values that there are. */

@@ -71,8 +71,8 @@ export class EmbeddedSource implements Source {
     return this.#ask("channels", [run, layer]);
   }
 
-  maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal): Promise<Values> {
-    return this.#ask("maps", [run, layer, level, channels, slice], signal);
+  maps(run: string, layer: string, level: number, channels: number[], slice: number, signal?: AbortSignal, soon = false): Promise<Values> {
+    return this.#ask("maps", [run, layer, level, channels, slice, soon], signal);
   }
 
   tile(run: string, place: TilePlace, signal?: AbortSignal): Promise<Values> {
