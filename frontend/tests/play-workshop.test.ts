@@ -102,14 +102,19 @@ describe("an explanation", () => {
 describe("the address", () => {
   it("holds both networks with their seeds and typed numbers", () => {
     const setups: Setup[] = [
-      { text: "conv 3 3x3 | relu", seed: 7, edits: [{ block: 0, role: "kernel", index: [2, 1, 0, 2], value: -0.5 }, { block: 0, role: "bias", index: [1], value: 0.25 }] },
-      { text: "conv gaussian 5x5", seed: 0, edits: [] },
+      { text: "conv 3 3x3 | relu", seed: 7, edits: [{ block: 0, role: "kernel", index: [2, 1, 0, 2], value: -0.5 }, { block: 0, role: "bias", index: [1], value: 0.25 }], chosen: 1 },
+      { text: "conv gaussian 5x5", seed: 0, edits: [], chosen: 0 },
     ];
-    expect(parseAddress(format(setups, 1))).toEqual({ setups, chosen: 1 });
+    expect(parseAddress(format(setups))).toEqual(setups);
   });
 
   it("opens with the first preset where it can't be read", () => {
-    expect(parseAddress("#/play?seed=-4&typed=x1,2_k,NaN")).toEqual({ setups: [{ text: "conv 3 3x3", seed: 0, edits: [] }], chosen: 0 });
+    expect(parseAddress("#/play?seed=-4&typed=x1,2_k,NaN")).toEqual([{ text: "conv 3 3x3", seed: 0, edits: [], chosen: 0 }]);
+  });
+
+  it("holds no typed number that a float32 can't", () => {
+    const [found] = parseAddress("#/play?sketch=conv+3+3x3&typed=k0,0,0,0,0,1e39_k0,0,0,0,0,0x10_k0,0,0,0x1,0,1_b0,1,-0.5");
+    expect(found?.edits).toEqual([{ block: 0, role: "bias", index: [1], value: -0.5 }]);
   });
 });
 

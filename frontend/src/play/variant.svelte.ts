@@ -1,6 +1,7 @@
 /** One network of the playground: its line, its blocks, its seed, what was typed over its weights, and its maps. */
 import { Mistake, writtenAll, type Block } from "./blocks";
 import { FIRST, type Setup } from "./address";
+import { followed } from "./following";
 import { fit, type Fit, type Shape } from "./geometry";
 import { parse } from "./language";
 import type { Order, Place, Sheet, Shown, Told, Window } from "./orders";
@@ -15,6 +16,11 @@ export class Variant {
   edits = $state.raw<readonly Edit[]>([]);
   mistake = $state.raw<Mistake | null>(null);
   fits = $state.raw<readonly Fit[]>([]);
+  /** The place of the block that is looked at, as it was chosen last. */
+  chosen = $state(0);
+  readonly place = $derived(Math.min(this.chosen, Math.max(0, this.fits.length - 1)));
+  /** The picture is none that this network reads: blocks and maps are those of the picture before. */
+  unfit = $state(false);
 
   /** The maps that are shown: of which line, at which level of the picture. */
   maps = $state.raw<readonly Shown[]>([]);
@@ -32,6 +38,8 @@ export class Variant {
   readonly #working = new Working((message) => this.#told(message));
   #shape: Shape | null = null;
   #id = 0;
+  /** What was there when the line began to be typed: halfway through it, a block may seem gone that comes back. */
+  #before: { blocks: readonly Block[]; edits: readonly Edit[] } | null = null;
   /** The order that is worked on and has shown nothing yet, and the newest behind it. */
   #busy = false;
   #next: Order | null = null;
@@ -40,10 +48,11 @@ export class Variant {
     this.text = this.good = setup.text;
     this.seed = setup.seed;
     this.edits = setup.edits;
+    this.chosen = setup.chosen;
   }
 
   get setup(): Setup {
-    return { text: this.good, seed: this.seed, edits: this.edits };
+    return { text: this.good, seed: this.seed, edits: this.edits, chosen: this.fits.length ? this.place : this.chosen };
   }
 
   get blocks(): readonly Block[] {
@@ -59,14 +68,34 @@ export class Variant {
 
   /** A line was typed: where it says something, the network follows; else the last good one stays. */
   type(text: string): void {
+    this.#before ??= { blocks: this.blocks, edits: this.edits };
+    const { blocks, edits } = this.#before;
     this.text = text;
-    this.#read(text);
+    this.#read(text, (now) => followed(edits, blocks, now));
+  }
+
+  /** The line is typed to its end. */
+  typedAll(): void {
+    this.#before = null;
+  }
+
+  /** What is wrong with these blocks, or nothing. */
+  wrong(blocks: readonly Block[]): Mistake | null {
+    try {
+      const text = writtenAll(blocks);
+      fit(text, parse(text), this.#shape ?? []);
+      return null;
+    } catch (error) {
+      if (error instanceof Mistake) return error;
+      throw error;
+    }
   }
 
   /** The blocks were changed: the line follows. `edits` as they then are. */
   build(blocks: readonly Block[], edits: readonly Edit[] = this.edits): void {
+    this.#before = null;
     this.text = writtenAll(blocks);
-    this.#read(this.text, edits);
+    this.#read(this.text, () => edits);
   }
 
   draw(seed: number): void {
@@ -75,14 +104,17 @@ export class Variant {
   }
 
   typeWeights(edits: readonly Edit[]): void {
+    this.#before = null;
     this.edits = edits;
     this.#order();
   }
 
   become(setup: Setup): void {
+    this.#before = null;
     this.seed = setup.seed;
+    this.chosen = setup.chosen;
     this.text = setup.text;
-    this.#read(setup.text, setup.edits);
+    this.#read(setup.text, () => setup.edits);
   }
 
   /** A value of the whole picture's maps. */
@@ -94,16 +126,18 @@ export class Variant {
     this.#working.stop();
   }
 
-  #read(text: string, edits = this.edits): void {
+  #read(text: string, edits: (blocks: readonly Block[]) => readonly Edit[] = () => this.edits): void {
     if (!this.#shape) return;
     try {
       this.fits = fit(text, parse(text), this.#shape);
       this.good = text;
-      this.edits = edits;
+      this.edits = edits(this.blocks);
       this.mistake = null;
+      this.unfit = false;
     } catch (error) {
       if (!(error instanceof Mistake)) throw error;
       this.mistake = error;
+      this.unfit = this.fits.length > 0 && String(this.fits[0]?.input) !== String(this.#shape);
       if (this.fits.length || !text) return;
       this.#begin(text);
     }
