@@ -49,7 +49,7 @@ describe("a change that can't be", () => {
   it("changes nothing, and is told", () => {
     const one = bench("conv 3 3x3 stride 8 | flatten | dense 4");
     expect(one.move(0, 1)).toBe(false);
-    expect(one.refused?.message).toContain("reads maps");
+    expect(one.refused?.problem.key).toBe("readsMaps");
     expect([one.place, one.variant.text]).toEqual([0, "conv 3 3x3 stride 8 | flatten | dense 4"]);
     expect(one.remove(1)).toBe(false);
     one.choose(2);

@@ -4,17 +4,29 @@
  * `tests/cases/play.json` is what Python says; to write it anew: `.venv/bin/python -m tests.play.cases`.
  */
 import { describe, expect, it } from "vitest";
-import { Mistake, writtenAll, type Block } from "../src/play/blocks";
+import { writtenAll, type Block } from "../src/play/blocks";
 import { fit, type Shape } from "../src/play/geometry";
 import { parse } from "../src/play/language";
+import { Mistake } from "../src/play/mistake";
 import { PRESETS } from "../src/play/presets";
 import { asNumber } from "../src/play/receptive";
+import { told } from "../src/play/telling";
 import { weightsOf } from "../src/play/weights";
+import { preferences } from "../src/state/preferences.svelte";
 import cases from "./cases/play.json";
 
 function plain(block: Block): Record<string, unknown> {
   const { word: _word, places: _places, ...rest } = block;
   return { ...rest };
+}
+
+function refused(line: string): Mistake {
+  try {
+    fit(line, parse(line), cases.small as Shape);
+  } catch (error) {
+    if (error instanceof Mistake) return error;
+  }
+  throw new Error(`no mistake: ${line}`);
 }
 
 describe("the presets", () => {
@@ -50,15 +62,16 @@ describe("a sketch", () => {
   });
 
   it.each(cases.wrong)("'$line' is refused in Python's words", (wrong) => {
-    let said: unknown = null;
-    try {
-      fit(wrong.line, parse(wrong.line), cases.small as Shape);
-    } catch (error) {
-      said = error;
-    }
-    expect(said).toBeInstanceOf(Mistake);
-    const { problem, expected, received, hint, column, width } = said as Mistake;
-    expect({ line: wrong.line, problem, expected, received, hint, column, width }).toEqual(wrong);
+    const { problem, expected, received, hint, column, width } = refused(wrong.line);
+    expect({ line: wrong.line, problem: told(problem), expected: told(expected), received: told(received), hint: told(hint), column, width }).toEqual(wrong);
+  });
+
+  it.each(cases.wrong)("'$line' is refused in Thai too", ({ line }) => {
+    const { problem, hint } = refused(line);
+    preferences.language = "th";
+    const words = [problem, hint].map(told);
+    preferences.language = "en";
+    for (const text of words.filter((one) => one)) expect(text).toMatch(/^[^{}]*[\u0e00-\u0e7f][^{}]*$/);
   });
 
   it.each(cases.weights)("$line with seed $seed has Python's weights, bit for bit", ({ line, seed, weights }) => {

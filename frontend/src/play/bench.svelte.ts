@@ -1,8 +1,9 @@
 /** The workbench: one network or two beside one another, the picture they read, and the block that is looked at. */
 import { rooms } from "../state/rooms.svelte";
 import { format, parse, type Setup } from "./address";
-import type { Block, Mistake } from "./blocks";
+import type { Block } from "./blocks";
 import { parse as parseLine } from "./language";
+import type { Mistake } from "./mistake";
 import type { Sheet } from "./orders";
 import { Variant } from "./variant.svelte";
 import type { Edit } from "./weights";

@@ -96,22 +96,6 @@ export function dilationOf(block: Sliding): Pair {
   return "dilation" in block ? block.dilation : [1, 1];
 }
 
-/** A mistake in a sketch: what was expected, what was received, what to type next, and which word is meant. */
-export class Mistake extends Error {
-  constructor(
-    readonly problem: string,
-    readonly sketch: string,
-    readonly column: number,
-    readonly width: number,
-    readonly expected = "",
-    readonly received = "",
-    readonly hint = "",
-  ) {
-    super(problem);
-    this.name = "Mistake";
-  }
-}
-
 /** One block as it is typed; what every block has unless told is left out. */
 export function written(block: Block): string {
   const words: string[] = [block.kind];

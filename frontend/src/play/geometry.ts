@@ -1,5 +1,6 @@
 /** Shapes, parameters, multiply-accumulates and receptive fields of a line of blocks. The twin of `convlens.sketches.shapes` and `convlens.geometry`. */
-import { dilationOf, isSliding, isWeighted, Mistake, type Block, type Dense, type Pair, type Sliding, type Transposed, type Weighted, type Word } from "./blocks";
+import { dilationOf, isSliding, isWeighted, type Block, type Dense, type Pair, type Sliding, type Transposed, type Weighted, type Word } from "./blocks";
+import { Mistake, say, type Said, type Words } from "./mistake";
 import { ofPicture, through, type Field } from "./receptive";
 
 /** Channels, rows, columns; or one number, the length of a vector. */
@@ -84,9 +85,9 @@ export function addedOf(block: Transposed): Pair {
 }
 
 /** A shape in words. */
-export function told(shape: Shape): string {
-  if (shape.length === 1) return `a vector of ${shape[0]}`;
-  return `${shape[0]} map${shape[0] === 1 ? "" : "s"} of ${shape[1]} x ${shape[2]}`;
+function told([count = 0, ...sides]: Shape): Said {
+  if (!sides.length) return say("vector", { length: count });
+  return count === 1 ? say("map", { size: sides.join(" x ") }) : say("maps", { count, size: sides.join(" x ") });
 }
 
 export function product(sizes: readonly number[]): number {
@@ -100,7 +101,7 @@ class Place {
     readonly first: boolean,
   ) {}
 
-  mistake(at: Word, problem: string, expected = "", received = "", hint = ""): Mistake {
+  mistake(at: Word, problem: Said, expected: Words = "", received: Words = "", hint: Words = ""): Mistake {
     return new Mistake(problem, this.sketch, at.column, at.width, expected, received, hint);
   }
 }
@@ -109,7 +110,7 @@ function outputOf(place: Place, block: Block, shape: Shape): Shape {
   if (block.kind === "dense") return denseOutput(place, block, shape);
   if (block.kind === "flatten") return [product(shape)];
   if (shape.length === 1 && (isSliding(block) || block.kind === "globalavgpool")) {
-    throw place.mistake(block.word, `'${block.kind}' reads maps`, "rows and columns", told(shape), `Put ${block.kind} before flatten and dense.`);
+    throw place.mistake(block.word, say("readsMaps", { kind: block.kind }), say("rowsAndColumns"), told(shape), say("putBefore", { kind: block.kind }));
   }
   if (block.kind === "globalavgpool") return [shape[0] as number, 1, 1];
   if (isSliding(block)) return [channelsAfter(place, block, shape), ...sidesAfter(place, block, shape)];
@@ -119,8 +120,7 @@ function outputOf(place: Place, block: Block, shape: Shape): Shape {
 function channelsAfter(place: Place, block: Sliding, [channels = 0]: Shape): number {
   if (block.kind === "conv" && channels % block.groups) {
     const at = block.places["groups"] ?? block.word;
-    const problem = `The ${channels} channels that ${block.name} reads can't be shared out among ${block.groups} groups`;
-    throw place.mistake(at, problem, `a divisor of ${channels}`);
+    throw place.mistake(at, say("unsharedChannels", { channels, name: block.name, groups: block.groups }), say("divisor", { count: channels }));
   }
   if (block.kind === "dwconv") return channels * block.multiplier;
   return "filters" in block ? block.filters : channels;
@@ -130,17 +130,18 @@ function sidesAfter(place: Place, block: Sliding, shape: Shape): Pair {
   const sides = [sideAfter(block, 0, shape[1] as number), sideAfter(block, 1, shape[2] as number)] as const;
   if (sides.every((side) => side >= 1)) return sides;
   if (block.kind === "tconv") {
-    throw place.mistake(block.places["padding"] ?? block.word, `The padding of ${block.name} crops its whole output away`, "", told(shape));
+    throw place.mistake(block.places["padding"] ?? block.word, say("cropped", { name: block.name }), "", told(shape));
   }
   const [dilation, kernel] = [dilationOf(block), block.kernel];
   const window = kernel.map((size, axis) => (dilation[axis] as number) * (size - 1) + 1);
-  const span = window.every((size, axis) => size === kernel[axis]) ? "" : `, which spans ${window.join("x")} at its dilation,`;
+  const what = block.kind === "maxpool" || block.kind === "avgpool" ? "window" : "kernel";
+  const sizes = { size: kernel.join("x"), name: block.name, span: window.join("x") };
   throw place.mistake(
     block.places["kernel"] ?? block.word,
-    `The ${kernel.join("x")} kernel of ${block.name}${span} is larger than its input`,
-    "a kernel that fits",
+    say(what === "kernel" && sizes.span !== sizes.size ? "kernelSpans" : `${what}Larger`, sizes),
+    say(`${what}Fits`),
     told(shape),
-    place.first ? "Take a smaller kernel, or a larger picture." : "Take a smaller kernel, pad, or pool less before it.",
+    say(place.first ? `${what}First` : `${what}Later`),
   );
 }
 
@@ -155,19 +156,19 @@ function sideAfter(block: Sliding, axis: 0 | 1, size: number): number {
 
 function denseOutput(place: Place, block: Dense, shape: Shape): Shape {
   if (shape.length === 3 && (shape[1] !== 1 || shape[2] !== 1)) {
-    throw place.mistake(block.word, "'dense' reads a vector", "flatten or globalavgpool before it", told(shape), `Write: flatten | dense ${block.units}`);
+    throw place.mistake(block.word, say("readsVector"), say("flattenBefore"), told(shape), say("write", { text: `flatten | dense ${block.units}` }));
   }
   return [block.units];
 }
 
 function checkBounds(place: Place, block: Block, weights: number, output: Shape): void {
   if (weights > MOST_WEIGHTS) {
-    const hint = "Take fewer filters or outputs, smaller kernels, or pool before flatten.";
-    throw place.mistake(block.word, `With ${block.name} this model would have ${grouped(weights)} weights`, `at most ${grouped(MOST_WEIGHTS)}`, "", hint);
+    const problem = say("weights", { name: block.name, count: grouped(weights) });
+    throw place.mistake(block.word, problem, say("atMost", { most: grouped(MOST_WEIGHTS) }), "", say("fewerWeights"));
   }
   if (product(output) > MOST_VALUES) {
-    const hint = "Take fewer filters, a larger stride, or a smaller picture.";
-    throw place.mistake(block.word, `${block.name} would make ${grouped(product(output))} values of one picture`, `at most ${grouped(MOST_VALUES)}`, "", hint);
+    const problem = say("values", { name: block.name, count: grouped(product(output)) });
+    throw place.mistake(block.word, problem, say("atMost", { most: grouped(MOST_VALUES) }), "", say("fewerValues"));
   }
 }
 

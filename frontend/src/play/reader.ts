@@ -1,5 +1,6 @@
 /** Words of one block, read one after the other; each reading states what it expects. The twin of `convlens.sketches.reader`. */
-import { Mistake, type Pair, type Word } from "./blocks";
+import type { Pair, Word } from "./blocks";
+import { Mistake, say, type Said, type Words } from "./mistake";
 
 /** The largest number that a sketch may hold. */
 const MOST = 65_536;
@@ -36,49 +37,48 @@ export class Reader {
     return this.words[Math.max(this.#next - 1, 0)] as Word;
   }
 
-  take(expected: string, hint = ""): Word {
+  take(expected: Words, hint: Words = ""): Word {
     const word = this.peek();
     if (word === null) {
       const last = this.last;
-      throw this.mistake({ text: "", column: last.column + last.width, width: 1 }, `Something is missing after '${last.text}'`, expected, hint);
+      throw this.mistake({ text: "", column: last.column + last.width, width: 1 }, say("missing", { word: last.text }), expected, hint);
     }
     this.#next++;
     return word;
   }
 
   /** The next word as a whole number of at least 1. */
-  number(what: string, hint = ""): number {
-    const word = this.take(`${what}, a whole number`, hint);
+  number(what: Said, hint: Words = ""): number {
+    const word = this.take(say("whatWhole", { what }), hint);
     return this.#whole(word, word.text, what, 1);
   }
 
   /** The next word as rows x columns: `3x5`, or `3` for `3x3`. */
-  pair(what: string, hint = "", least = 1): Pair {
-    const expected = "rows x columns, such as 3x3, or 3 for the same";
-    const word = this.take(`${what}, ${expected}`, hint);
+  pair(what: Said, hint: Words = "", least = 1): Pair {
+    const word = this.take(say("whatSizes", { what }), hint);
     const sides = word.text.split("x");
-    if (sides.length > 2 || !sides.every((side) => NUMBER.test(side))) throw this.mistake(word, `This is not ${what}`, expected, hint);
+    if (sides.length > 2 || !sides.every((side) => NUMBER.test(side))) throw this.mistake(word, say("notThis", { what }), say("sizes"), hint);
     const numbers = sides.map((side) => this.#whole(word, side, what, least));
     return [numbers[0] as number, numbers[numbers.length - 1] as number];
   }
 
   /** The next word as a number from 0 to `most`. */
-  decimal(what: string, most: number): number {
-    const word = this.take(`${what}, a number`);
-    if (!DECIMAL.test(word.text) || Number(word.text) > most) throw this.mistake(word, `This is not ${what}`, `a number from 0 to ${most}, such as 0.1`);
+  decimal(what: Said, most: number): number {
+    const word = this.take(say("whatNumber", { what }));
+    if (!DECIMAL.test(word.text) || Number(word.text) > most) throw this.mistake(word, say("notThis", { what }), say("between", { most }));
     return Number(word.text);
   }
 
   /** The error for `problem`, with its caret under `at`; what stands there is told as received. */
-  mistake(at: Word, problem: string, expected = "", hint = ""): Mistake {
+  mistake(at: Word, problem: Said, expected: Words = "", hint: Words = ""): Mistake {
     const received = at.text ? `'${this.line.slice(at.column, at.column + at.width)}'` : "";
     return new Mistake(problem, this.line, at.column, at.width, expected, received, hint);
   }
 
-  #whole(word: Word, text: string, what: string, least: number): number {
+  #whole(word: Word, text: string, what: Said, least: number): number {
     const digits = text.replace(/^0+/, "") || "0";
-    if (!/^[0-9]+$/.test(text) || (least && digits === "0")) throw this.mistake(word, `This is not ${what}`, `a whole number, ${least} or more`);
-    if (digits.length > String(MOST).length || Number(digits) > MOST) throw this.mistake(word, `Too much for ${what}`, "at most 65,536");
+    if (!/^[0-9]+$/.test(text) || (least && digits === "0")) throw this.mistake(word, say("notThis", { what }), say("atLeast", { least }));
+    if (digits.length > String(MOST).length || Number(digits) > MOST) throw this.mistake(word, say("tooMuch", { what }), say("atMost", { most: "65,536" }));
     return Number(digits);
   }
 }
@@ -88,16 +88,10 @@ function matchAt(pattern: RegExp, text: string, at: number): string | null {
   return pattern.exec(text)?.[0] ?? null;
 }
 
-/** The words with commas, and "or" before the last; what is expected where there are none is the end of the layer. */
-export function listed(words: readonly string[]): string {
-  if (words.length === 0) return "the end of the layer";
-  return words.length > 1 ? `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}` : (words[0] as string);
-}
-
 /** The question whether the closest of `known` was meant, or the word that `elsewhere` translates; or nothing. */
-export function suggestion(text: string, known: readonly string[], elsewhere: Readonly<Record<string, string>>): string {
+export function suggestion(text: string, known: readonly string[], elsewhere: Readonly<Record<string, string>>): Words {
   const close = Object.hasOwn(elsewhere, text) ? elsewhere[text] : closest(text, known);
-  return close ? `Did you mean '${close}'?` : "";
+  return close ? say("meant", { word: close }) : "";
 }
 
 /** The closest word with a likeness of at least 0.6 (Ratcliff and Obershelp, as Python's difflib has it); of equals the last by its letters. */

@@ -1,10 +1,11 @@
 /** One network of the playground: its line, its blocks, its seed, what was typed over its weights, and its maps. */
-import { Mistake, writtenAll, type Block } from "./blocks";
+import { writtenAll, type Block } from "./blocks";
 import { FIRST, type Setup } from "./address";
 import { followed } from "./following";
 import { fit, type Fit, type Shape } from "./geometry";
 import { parse } from "./language";
 import type { Order, Place, Sheet, Shown, Told, Window } from "./orders";
+import { Mistake } from "./mistake";
 import { weightsOf, type Edit, type Weights } from "./weights";
 import { Working } from "./working";
 

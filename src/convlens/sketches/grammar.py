@@ -74,7 +74,8 @@ def _kernel(reader: Reader, word: Word) -> tuple[Pair, Word]:
     if following is not None and following.text in kernels.NAMES:
         hint = f"Write: conv {following.text}, or dwconv {following.text} for one map a channel."
         raise reader.mistake(following, "A named kernel brings its own filter", expected="a size", hint=hint)
-    return reader.pair("a kernel", hint=_EXAMPLES[word.text]), reader.last
+    what = "a window" if word.text in ("maxpool", "avgpool") else "a kernel"
+    return reader.pair(what, hint=_EXAMPLES[word.text]), reader.last
 
 
 def _named(reader: Reader) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from convlens.sketches import kernels
 from convlens.sketches.blocks import Pair, Word
 from convlens.sketches.reader import Reader, listed, suggestion
 
@@ -34,7 +35,7 @@ def read_options(reader: Reader, *allowed: str, hint: str = "") -> Options:
     while reader.peek() is not None:
         word = reader.take("an option")
         if word.text not in allowed:
-            meant = suggestion(word.text, allowed, _ELSEWHERE)
+            meant = _named(reader, word) or suggestion(word.text, allowed, _ELSEWHERE)
             raise reader.mistake(word, "This doesn't belong here", expected=listed(allowed), hint=meant or hint)
         setting = "padding" if word.text in ("same", "valid", "pad") else word.text
         if setting in given:
@@ -63,6 +64,12 @@ def read_options(reader: Reader, *allowed: str, hint: str = "") -> Options:
                 options.bias = False
         options.places[setting] = reader.last
     return options
+
+
+def _named(reader: Reader, word: Word) -> str:
+    """How the kernel that ``word`` names is written, where it names one: it stands before all else."""
+    kind = "dwconv" if reader.words[0].text == "dwconv" else "conv"
+    return f"Write: {kind} {word.text}" if word.text in kernels.NAMES else ""
 
 
 def check_same(reader: Reader, options: Options) -> None:

@@ -8,7 +8,7 @@ from math import prod
 from convlens.errors import InputError
 from convlens.geometry import output_size, same_padding, transposed_output_size
 from convlens.network import FreeShape, Pads, Shape
-from convlens.sketches.blocks import Block, Convolution, Dense, Depthwise, Sketch, Sliding, Transposed
+from convlens.sketches.blocks import Block, Convolution, Dense, Depthwise, Pool, Sketch, Sliding, Transposed
 
 MOST_SIDE = 1_000_000
 MOST_WEIGHTS = 100_000_000
@@ -165,15 +165,16 @@ def _sides_after(sketch: Sketch, block: Sliding, shape: FreeShape) -> tuple[int 
             block.place("padding"), f"The padding of {block.name} crops its whole output away", received=told(shape)
         )
     window = tuple(d * (k - 1) + 1 for k, d in zip(block.kernel, block.dilation, strict=True))
+    what = "window" if isinstance(block, Pool) else "kernel"
     span = "" if window == block.kernel else f", which spans {window[0]}x{window[1]} at its dilation,"
     raise sketch.mistake(
         block.place("kernel"),
-        f"The {block.kernel[0]}x{block.kernel[1]} kernel of {block.name}{span} is larger than its input",
-        expected="a kernel that fits",
+        f"The {block.kernel[0]}x{block.kernel[1]} {what} of {block.name}{span} is larger than its input",
+        expected=f"a {what} that fits",
         received=told(shape),
-        hint="Take a smaller kernel, pad, or pool less before it."
+        hint=f"Take a smaller {what}, pad, or pool less before it."
         if sketch.blocks[0] is not block
-        else "Take a smaller kernel, or a larger picture.",
+        else f"Take a smaller {what}, or a larger picture.",
     )
 
 
