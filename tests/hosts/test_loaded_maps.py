@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.hosts.command_line import Run
+from tests.hosts.report.reading import Opened
 from tests.hosts.server.asking import Client
 
 import convlens
@@ -84,3 +87,32 @@ def test_the_server_says_what_needs_the_model(loaded: convlens.FeatureMaps, path
 def test_a_report_holds_the_values(loaded: convlens.FeatureMaps, tmp_path: Path) -> None:
     page = loaded.report(tmp_path / "loaded.html").read_text("utf-8")
     assert "convlens-contents" in page
+
+
+def test_the_command_makes_one_of_a_file(run: Run, maps: convlens.FeatureMaps, tmp_path: Path) -> None:
+    maps.save(tmp_path / "maps.npz")
+    done = run("report", "maps.npz", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["file"] == "maps.html"
+    (held,) = Opened((tmp_path / "maps.html").read_text("utf-8")).runs
+    assert list(held["plans"]) == list(maps)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["report", "maps.npz", "cat.png"], "Saved maps take no picture"),
+        (["report", "maps.npz", "--layers", "conv"], "Saved maps are taken whole"),
+        (["report", "model.onnx"], "A report needs a picture"),
+        (["figure", "maps.npz", "cat.png", "-o", "figure.pdf"], "Saved maps take no picture"),
+    ],
+)
+def test_what_they_dont_go_with(
+    run: Run, maps: convlens.FeatureMaps, tmp_path: Path, words: list[str], told: str
+) -> None:
+    maps.save(tmp_path / "maps.npz")
+    done = run(*words)
+    assert done.code == 2
+    assert told in done.error
+    assert "Type: convlens" in done.error or "Leave --layers away" in done.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["maps.npz"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from convlens.draw import Mode, ScaleChoice
 from convlens.draw.plate_formats import Figure
 from convlens.draw.publication import Panel, publication
 from convlens.engines.base import Array
-from convlens.errors import ChannelError
+from convlens.errors import ChannelError, LayerNotFoundError
 from convlens.lens import addressing
 
 if TYPE_CHECKING:
@@ -38,7 +39,19 @@ def figure(
 ) -> Figure:
     """See :meth:`convlens.FeatureMaps.figure`."""
     names = list(maps)[:MOST_LAYERS] if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    if not names:
+        raise LayerNotFoundError(
+            "No layer is chosen", expected="layers such as " + ", ".join(list(maps)[:3]), received="none"
+        )
     shown = [maps[name] for name in dict.fromkeys(names)]
+    if isinstance(channels, Mapping):
+        for name in channels:
+            if name not in names:
+                raise LayerNotFoundError(
+                    f"Channels are chosen of {name!r}, which isn't shown",
+                    expected="layers of the figure: " + ", ".join(names[:5]),
+                    received=repr(name),
+                )
     panels = [_panel(found, _chosen(found, channels)) for found in shown]
     left_out = f"The first {len(shown)} of {len(maps)} layers. " if layers is None and len(maps) > len(shown) else ""
     title = f"{maps.network.name}: {', '.join(found.name for found in shown)}"
@@ -58,7 +71,12 @@ def _chosen(found: FeatureMap, channels: Channels) -> list[int] | None:
     asked = channels.get(found.name) if isinstance(channels, Mapping) else channels
     if asked is None:
         return None
-    numbers = [asked] if isinstance(asked, int) else [int(number) for number in asked]
+    try:
+        numbers = [index(number) for number in (asked if isinstance(asked, Iterable) else [asked])]
+    except TypeError:
+        raise ChannelError(
+            f"These are no channels of {found.name}", expected="whole numbers such as [0, 3, 5]", received=repr(asked)
+        ) from None
     if not numbers:
         raise ChannelError(
             f"No channel of {found.name} is chosen", expected="channels such as [0, 3, 5]", received="none"

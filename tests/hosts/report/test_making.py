@@ -152,7 +152,20 @@ def test_more_room_never_gives_less() -> None:
 def test_a_budget_that_nothing_fits_in_says_what_would_do() -> None:
     with pytest.raises(ConvlensError, match="can't be made that small") as caught:
         make([Exhibit(MODELS["torch"]())], budget="600KB")
-    assert "MB for these layers" in caught.value.expected
+    found = re.search(r"about (\S+ MB) for these layers", caught.value.expected)
+    assert found is not None
+    would_do = make([Exhibit(MODELS["torch"]())], budget=found[1].replace(" ", ""))
+    with pytest.raises(ConvlensError, match="can't be made that small"):
+        make([Exhibit(MODELS["torch"]())], budget=would_do.size * 7 // 10)
+
+
+def test_a_report_of_some_layers_carries_their_weights_alone() -> None:
+    lens = convlens.sketch("conv 4 3x3 | relu | conv 500 5x5 | relu", input_shape=(3, 64, 48))
+    opened = Opened(make([Exhibit(lens.feature_maps(PICTURE, layers=["conv"]))]).html)
+    model = opened.models["model"]
+    assert list(model["weights"]) == ["conv"]
+    assert model["left_out"] == ["conv2"]
+    assert opened.contents["reductions"] == []
 
 
 HOSTILE = [

@@ -107,8 +107,8 @@ def figure(
     if Path(model).suffix in exporting.SUFFIXES:
         from convlens.lens import load
 
-        named += [] if picture is None else [picture]
         maps = load(model)
+        named += [] if picture is None else [_layer_of(maps, model, picture)]
         chosen = split_layers(named, maps)
     elif picture is None:
         raise InputError(
@@ -135,6 +135,18 @@ def figure(
         return
     terminal.say(f"{output}: {made.width:g} x {made.height:.4g} mm")
     terminal.say(made.caption)
+
+
+def _layer_of(maps: FeatureMaps, saved: str, word: str) -> str:
+    """What stands where a picture would: a layer, of saved maps."""
+    if not split_layers([word], maps) or any(name not in maps for name in split_layers([word], maps)):
+        raise InputError(
+            "Saved maps take no picture: they were made of one",
+            expected="layers: " + ", ".join(list(maps)[:5]),
+            received=word,
+            hint=f"Type: convlens figure {saved} {next(iter(maps))} -o figure.pdf",
+        )
+    return word
 
 
 def _run(maps: FeatureMaps) -> dict[str, object]:

@@ -37,10 +37,11 @@ def weights_of(lens: Lens, network: Network) -> dict[str, Mapping[str, Array]]:
     return found
 
 
-def without_weights(network: Network, weights: Mapping[str, Weight]) -> list[str]:
-    """Layers whose weights aren't in the file: left out of it, or of a model that isn't there."""
+def without_weights(network: Network, weights: Mapping[str, Weight], unkept: frozenset[str]) -> list[str]:
+    """Layers whose weights aren't in the file: left out of it, of a layer that isn't kept, or of a missing model."""
     absent = {layer.name for layer in network if isinstance(layer.operation, (Convolution, Dense, Normalisation))}
-    missing = absent if not weights else {name for name, weight in weights.items() if weight.left_out}
+    known = weights or unkept
+    missing = unkept.union(name for name, weight in weights.items() if weight.left_out) if known else absent
     return [layer.name for layer in network if layer.name in missing]
 
 

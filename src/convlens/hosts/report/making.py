@@ -63,12 +63,13 @@ class Report:
 
 @dataclass(slots=True)
 class _Model:
-    """``told``: what the file says of it beside its weights."""
+    """``told``: what the file says of it beside its weights; ``unkept``: layers whose weights nothing here needs."""
 
     fact: ModelFact
     lens: Lens
     network: Network
     weights: dict[str, Weight]
+    unkept: frozenset[str] = frozenset()
     told: dict[str, Any] = field(default_factory=dict)
 
 
@@ -114,7 +115,7 @@ def make(
         if not plans.fit(max(room, 0)):
             raise ConvlensError(
                 "The report can't be made that small",
-                expected=f"about {memory.in_words((fixed + plans.size * 4 // 3) * 21 // 20)} for these layers",
+                expected=f"about {memory.in_words((fixed + plans.least * 4 // 3) * 21 // 20)} for these layers",
                 received=memory.in_words(most),
                 hint="Take fewer layers (layers=[...], --layers), or a larger budget.",
             )
@@ -163,6 +164,11 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
         runs.append(_Run(model, maps, picture, made, made.fact(), *_pictures(maps, runs)))
     if lens is not None:
         known(lens, lens.network, None)
+    for model in models:
+        kept = {layer for run in runs if run.model is model for layer in run.maps}
+        if kept:
+            model.unkept = frozenset(model.weights.keys() - kept)
+            model.weights = {name: weight for name, weight in model.weights.items() if name in kept}
     _tell_apart(models, runs)
     return models, runs
 
@@ -229,7 +235,7 @@ def _contents(models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs
             layer: {role: blobs.array(coded) for role, coded in weight.coded.items()}
             for layer, weight in model.weights.items()
         }
-        left_out = facts.without_weights(model.network, model.weights)
+        left_out = facts.without_weights(model.network, model.weights, model.unkept)
         told_models[model.fact["id"]] = blobs.add(_packed({**model.told, "weights": weights, "left_out": left_out}))
     given_up = reductions(plans, {model.fact["id"]: model.fact["name"] for model in models})
     session = SessionFact(

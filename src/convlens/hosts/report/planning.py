@@ -11,6 +11,7 @@ kernels are left out, and their layers can be looked at but not explained.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -240,6 +241,8 @@ class Plans:
 
     weights: dict[str, dict[str, Weight]]
     runs: list[tuple[str, dict[str, Way]]]  # model, ways by layer
+    least: int = sys.maxsize
+    """The fewest bytes that were reached while nothing fitted."""
 
     def plan(self, number: int) -> dict[str, Plan]:
         """The plans of one run, its layers in execution order."""
@@ -321,8 +324,10 @@ class Plans:
         for piece in pieces:
             piece.at = form if isinstance(piece, Weight) else 2
             self._follow()
-            if self.size <= room:
+            size = self.size
+            if size <= room:
                 return True
+            self.least = min(self.least, size)
         return False
 
     def _follow(self) -> None:
@@ -354,6 +359,7 @@ class Plans:
         self._follow()
         while self.size > room:
             if share < _LEAST_SHARE:
+                self.least = min(self.least, self.size)
                 return False
             share //= 2
             for way in ways:
