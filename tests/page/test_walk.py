@@ -21,8 +21,8 @@ def test_a_walk_shows_each_model_with_its_words_and_its_true_numbers(visit: Visi
         expect(strip).to_contain_text(f"{lesson.number} of 8")
         expect(strip.get_by_role("heading")).to_have_text(lesson.title)
         expect(strip).to_contain_text(lesson.says)
-        expect(strip.locator("dd").nth(0)).to_contain_text(re.compile(rf"\b{parameters:,}$"))
-        expect(strip.locator("dd").nth(1)).to_contain_text(re.compile(rf"{' × '.join(map(str, shape))}$"))
+        expect(strip.locator("dd").nth(0)).to_contain_text(re.compile(rf"\b{parameters:,} why\?$"))
+        expect(strip.locator("dd").nth(1)).to_contain_text(re.compile(rf"{' × '.join(map(str, shape))} why\?$"))
         words = re.split(r"\s*\|\s*", strip.locator(".sketch").inner_text())
         assert [" ".join(part.split()) for part in words] == lesson.sketch.split(" | ")
         last = lesson.sketch.count("|")
@@ -35,14 +35,32 @@ def test_a_walk_shows_each_model_with_its_words_and_its_true_numbers(visit: Visi
     expect(strip).to_contain_text("7 of 8")
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "th-TH"])
+def test_the_first_screen_leads_to_why_its_numbers_are_so(visit: Visit, first_start: Shown, locale: str) -> None:
+    english = locale == "en-GB"
+    page = visit(first_start, locale=locale)
+    why = "why?" if english else "ทำไม?"
+    size = page.get_by_role("link", name=f"3 × 1438 × 1078 {why}")
+    expect(size).to_have_attribute("title", re.compile("1438 × 1078"))
+    size.click()
+    assert page.url.endswith("#/learn/convolution")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Convolution" if english else "คอนโวลูชัน")
+    page.go_back()
+    expect(size).to_be_visible()
+    page.get_by_role("link", name=f"84 {why}").click()
+    assert page.url.endswith("#/learn/channels")
+    page.go_back()
+    expect(size).to_be_visible()
+
+
 def test_what_has_changed_stands_beside_what_was(visit: Visit, first_start: Shown) -> None:
     screen = Screen(visit(first_start, "#/see?model=tutorial-2"))
     strip = screen.page.get_by_role("region", name="A walk from model to model")
-    expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"84→903$"))
+    expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"84→903 why\?$"))
     expect(strip.locator("mark")).to_have_text(["10x10"])
     screen.finished()
     strip.get_by_role("button", name="On to One filter of 3x3").click()
-    expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"903→28$"))
+    expect(strip.locator("dd").nth(0)).to_have_text(re.compile(r"903→28 why\?$"))
     screen.finished()
     strip.get_by_role("button", name="Back to Larger kernels: 10x10").click()
     expect(strip).to_contain_text("2 of 8")
