@@ -4,7 +4,11 @@
  * `tests/cases/lessons.json` is written by `.venv/bin/python -m tests.learn.cases`, which is held to it as well.
  */
 import { describe, expect, it } from "vitest";
+import { parse as opened } from "../src/learn/address";
 import { Lesson, sketchOf } from "../src/learn/lesson.svelte";
+import { countedInWords, parametersInWords } from "../src/learn/parameters";
+import { candidates, linesOf } from "../src/learn/seen";
+import type { DerivationFact, LayerFact } from "../src/source/facts";
 import { BOUNDS, LESSONS, TAUGHT, type Name, type Numbers, type Settings } from "../src/learn/lessons";
 import { SIDE, typed } from "../src/learn/numbers";
 import { plainly, questionOf, sizeInNumbers } from "../src/learn/questions";
@@ -99,7 +103,7 @@ describe("a sight", () => {
   it("leads from a value of the last map to its field in the picture", () => {
     const { start, numbers } = TAUGHT.field;
     const scene = sceneOf("field", start, numbers());
-    const [picture] = sightOf("field", start, numbers(), scene, 4).read[0] as [Sheet];
+    const [picture] = sightOf("field", start, numbers(), scene, 4).made as [Sheet];
     expect(picture.box).toEqual({ row: 1, column: 1, rows: 5, columns: 5 });
   });
 });
@@ -182,9 +186,120 @@ describe("formulas", () => {
     const { answer, formulas } = questionOf("activation", lesson.settings, lesson.scene, 0);
     expect([answer, ...formulas.map(({ text }) => text)]).toEqual([0, "0 − 2 = −2", "ReLU(−2) = 0"]);
   });
+
+  it("put the number into the activation's rule", () => {
+    const lesson = new Lesson("activation");
+    lesson.change({ activation: "leaky_relu" });
+    expect(lesson.question.formulas.at(-1)?.text).toBe("leaky ReLU(−2) = 0.3 × (−2) = −0.6");
+    lesson.change({ activation: "sigmoid" });
+    expect(lesson.question.formulas.at(-1)?.text).toBe("sigmoid(−2) = 1 / (1 + e^2) = 0.11920");
+    lesson.change({ activation: "tanh" });
+    expect(lesson.question.formulas.at(-1)?.text).toBe("tanh(−2) = (e^(−2) − e^2) / (e^(−2) + e^2) = −0.96403");
+  });
+
+  it("have a word at each factor of a parameter count, and no commas", () => {
+    expect(new Lesson("channels").question.formulas.map(({ text }) => text)).toEqual(["3 filters × (3 channels × 3 rows × 3 columns) + 3 biases = 84"]);
+    expect(parametersInWords({ filters: 1, channels: 1, rows: 20, columns: 20, bias: true })).toBe("1 filter × (1 channel × 20 rows × 20 columns) + 1 bias = 401");
+    expect(countedInWords("3*5*8*64", 7680)).toBe("64 filters × (8 channels × 3 rows × 5 columns) = 7680");
+    expect(countedInWords("3*3*3*3 + 3", 85)).toBeNull();
+    const dense = new Lesson("dense");
+    for (let n = 0; n < 6; n++) dense.countBy("size", 1);
+    expect(dense.question.formulas[0]?.text).toBe("10 × 10 × 8 × 8 = 6400");
+  });
 });
 
 describe("typed numbers", () => {
   it.each([["2", 2], ["−1.5", -1.5], ["0,5", 0.5], [" -3 ", -3], [".5", 0.5]])("%s", (text, value) => expect(typed(text)).toBe(value));
   it.each(["", "-", "two", "1e9", "99999999", "1.2.3"])("not %s", (text) => expect(typed(text)).toBeNull());
+});
+
+describe("a lesson's address", () => {
+  it("is bare as the lesson begins", () => {
+    for (const name of LESSONS) expect(new Lesson(name).address).toBe(`#/learn/${name}`);
+  });
+
+  it("holds what differs, and opens so again", () => {
+    const lesson = new Lesson("stride");
+    lesson.countBy("size", 2);
+    lesson.countBy("padding", 1);
+    lesson.type(lesson.sight.read[0]?.[0] as Sheet, 1, 2, -0.5);
+    lesson.type(lesson.sight.read[0]?.[2] as Sheet, 0, 1, 9);
+    lesson.goTo(3);
+    expect(lesson.address).toBe("#/learn/stride?input=7x7&padding=1&at=4&numbers=x0,1,2,-0.5_w0,0,0,1,9");
+    const again = new Lesson("stride");
+    again.open(opened("stride", lesson.address));
+    expect(again.address).toBe(lesson.address);
+    expect([again.settings, again.numbers, again.value]).toEqual([lesson.settings, lesson.numbers, lesson.value]);
+  });
+
+  it("comes back from every lesson's settings and drawn numbers", () => {
+    for (const name of LESSONS) {
+      const lesson = new Lesson(name);
+      for (const what of TAUGHT[name].counted) lesson.countBy(what, -1);
+      if (name === "channels") lesson.change({ shown: 1 });
+      if (name === "pooling") lesson.change({ pool: "average" });
+      if (name === "activation") lesson.change({ activation: "tanh" });
+      if (name === "dense") lesson.change({ dense: false });
+      lesson.redraw();
+      lesson.redraw();
+      if (lesson.biased) lesson.setBias(0.25);
+      const again = new Lesson(name);
+      again.open(opened(name, lesson.address));
+      expect([again.settings, again.numbers], lesson.address).toEqual([lesson.settings, lesson.numbers]);
+    }
+  });
+
+  it.each([
+    "input=5x7",
+    "input=99x99",
+    "input=2x2",
+    "kernel=0x0",
+    "kernel=5",
+    "stride=-1",
+    "stride=1e1",
+    "padding=9",
+    "layers=3",
+    "pool=average",
+    "layer=dense",
+    "filter=4",
+    "activation=tanh",
+    "seed=x",
+    "at=0",
+    "numbers=x9,0,0,1_w0,0,99,0,1_b7,1_x0,1,1e9_q0,0,0,1_x0,0,0,two",
+  ])("keeps the beginning where it says %s", (query) => {
+    const lesson = new Lesson("stride");
+    lesson.open(opened("stride", `#/learn/stride?${query}`));
+    expect(lesson.address).toBe("#/learn/stride");
+    expect(lesson.numbers).toEqual(TAUGHT.stride.numbers());
+  });
+
+  it("stays inside where it names a window that isn't there", () => {
+    const lesson = new Lesson("stride");
+    lesson.open(opened("stride", "#/learn/stride?at=400"));
+    expect(lesson.step).toBe(3);
+  });
+});
+
+describe("the same in a network", () => {
+  const fact = (terms: string, value: number): DerivationFact => ({ lines: [{ what: "rows", formula: "", terms, value }] }) as unknown as DerivationFact;
+  const plain = fact("floor((1440 + 0 + 0 - 1*(3-1) - 1) / 1) + 1", 1438);
+
+  it("is told of a layer that does it, and of no other", () => {
+    for (const name of ["padding", "stride", "dilation"] as const) expect(linesOf(name, plain)).toEqual([]);
+    expect(linesOf("convolution", plain)).toHaveLength(1);
+    expect(linesOf("padding", fact("floor((9 + 1 + 1 - 1*(3-1) - 1) / 1) + 1", 9))).toHaveLength(1);
+    expect(linesOf("stride", fact("floor((9 + 0 + 0 - 1*(3-1) - 1) / 2) + 1", 4))).toHaveLength(1);
+    expect(linesOf("dilation", fact("floor((9 + 0 + 0 - 2*(3-1) - 1) / 1) + 1", 5))).toHaveLength(1);
+  });
+
+  it("is looked for in the chosen layer first", () => {
+    const layers = [
+      { name: "one", kind: "convolution" },
+      { name: "pool", kind: "pooling" },
+      { name: "two", kind: "convolution" },
+    ] as LayerFact[];
+    expect(candidates("stride", layers, layers[2] ?? null).map(({ name }) => name)).toEqual(["two", "one"]);
+    expect(candidates("pooling", layers, layers[2] ?? null).map(({ name }) => name)).toEqual(["pool"]);
+    expect(candidates("dense", layers, null)).toEqual([]);
+  });
 });

@@ -1,11 +1,11 @@
 /** One lesson as it stands: its settings and numbers, where its window is, whether it moves, what was answered. */
+import { drawnBy, format, type Kept } from "./address";
 import type { Name, Settings, Counted, Numbers } from "./lessons";
-import { BOUNDS, redrawn, TAUGHT } from "./lessons";
+import { boundsOf, makes, TAUGHT } from "./lessons";
 import { placeIn } from "./numbers";
 import { progress } from "./progress.svelte";
 import { questionOf } from "./questions";
 import { sightOf, type Sheet } from "./sheets";
-import { outputSize } from "./sizes";
 import { biased, sceneOf } from "./working";
 
 /** Milliseconds from window to window. */
@@ -19,7 +19,9 @@ export class Lesson {
   /** 1 while it plays, −1 while it plays backwards. */
   playing = $state<-1 | 0 | 1>(0);
   revealed = $state(false);
-  #seed = 1;
+  /** What was typed and is no number that fits, until its field is left. */
+  mistyped = $state<string | null>(null);
+  #seed = $state(0);
   #timer: ReturnType<typeof setInterval> | undefined;
 
   readonly scene = $derived.by(() => sceneOf(this.name, this.settings, this.numbers));
@@ -97,7 +99,7 @@ export class Lesson {
   /** Whether a count can go so far: within its bounds, and so that there is still something to make. */
   canCount(what: Counted, by: number): boolean {
     const value = this.settings[what] + by;
-    const [least, most] = BOUNDS[what];
+    const [least, most] = boundsOf(this.name, what);
     return value >= least && value <= most && makes(this.name, { ...this.settings, [what]: value });
   }
 
@@ -123,12 +125,14 @@ export class Lesson {
 
   redraw(): void {
     this.stop();
-    this.numbers = redrawn(this.#seed++);
+    this.#seed++;
+    this.numbers = drawnBy(this.name, this.#seed);
   }
 
   /** As at the beginning: settings and numbers; what was learned stays. */
   restart(): void {
     this.stop();
+    this.#seed = 0;
     this.settings = TAUGHT[this.name].start;
     this.numbers = TAUGHT[this.name].numbers();
     this.step = 0;
@@ -147,16 +151,29 @@ export class Lesson {
     progress.finish(this.name);
   }
 
+  /** As a link has kept it. */
+  open({ settings, seed, numbers, step }: Kept): void {
+    this.stop();
+    this.#seed = seed;
+    this.settings = settings;
+    this.numbers = numbers;
+    this.#move(step);
+  }
+
+  /** What a link to it as it stands is. */
+  get address(): string {
+    return format(this.name, { settings: this.settings, seed: this.#seed, numbers: this.numbers, step: this.step });
+  }
+
+  /** Whether there is a kernel whose numbers are a person's own. */
+  get ownKernel(): boolean {
+    return this.sight.read.flat().some((part) => typeof part !== "string" && part.bank?.of === "kernels");
+  }
+
   /** The same as a line of the sketch language, for the playground. */
   get sketch(): string {
     return sketchOf(this.name, this.settings);
   }
-}
-
-function makes(name: Name, settings: Settings): boolean {
-  let side = settings.size;
-  for (let n = 0; n < (name === "field" ? settings.layers : 1); n++) side = outputSize(side, settings);
-  return side >= 1 && (name !== "pooling" || settings.padding < settings.kernel);
 }
 
 export function sketchOf(name: Name, { kernel, stride, dilation, padding, filters, layers, pool, activation }: Settings): string {

@@ -1,6 +1,6 @@
 /** The nine lessons: in which order, with which settings each begins, and which of them a person may change. */
 import { bankOf, drawn, type Bank } from "./numbers";
-import { PLAIN, type Slide } from "./sizes";
+import { outputSize, PLAIN, type Slide } from "./sizes";
 
 export const LESSONS = ["convolution", "padding", "stride", "dilation", "pooling", "channels", "activation", "field", "dense"] as const;
 export type Name = (typeof LESSONS)[number];
@@ -36,6 +36,12 @@ export const BOUNDS = {
 } as const;
 export type Counted = keyof typeof BOUNDS;
 
+/** The least and the most that a count may be in this lesson. */
+export function boundsOf(name: Name, what: Counted): readonly [number, number] {
+  const [least, most] = BOUNDS[what];
+  return [least, what === "size" ? (TAUGHT[name].largest ?? most) : most];
+}
+
 /** All numbers of a lesson. */
 export interface Numbers {
   /** One bank a channel. */
@@ -48,6 +54,8 @@ export interface Numbers {
 export interface Lesson {
   readonly name: Name;
   readonly counted: readonly Counted[];
+  /** How large its input may be, where it stands there several times. */
+  readonly largest?: number;
   readonly start: Settings;
   readonly numbers: () => Numbers;
 }
@@ -107,8 +115,15 @@ export const TAUGHT: Record<Name, Lesson> = {
   stride: { name: "stride", counted: WINDOW, start: { ...BASE, stride: 2 }, numbers: () => numbersOf(3, LINE, [EDGE]) },
   dilation: { name: "dilation", counted: WINDOW, start: { ...BASE, size: 7, dilation: 2 }, numbers: () => numbersOf(4, LINE, [EDGE]) },
   pooling: { name: "pooling", counted: ["size", "kernel", "stride"], start: { ...BASE, size: 6, kernel: 2, stride: 2 }, numbers: () => numbersOf(5, HILLS, []) },
-  channels: { name: "channels", counted: ["size", "kernel", "filters"], start: { ...BASE, size: 4, channels: 3, filters: 3 }, numbers: () => numbersOf(6, LINE, [], [1, 0, -2]) },
+  channels: { name: "channels", counted: ["size", "kernel", "filters"], largest: 6, start: { ...BASE, size: 4, channels: 3, filters: 3 }, numbers: () => numbersOf(6, LINE, [], [1, 0, -2]) },
   activation: { name: "activation", counted: ["size", "kernel"], start: { ...BASE, activation: "relu" }, numbers: () => numbersOf(1, LINE, [EDGE], [-2]) },
   field: { name: "field", counted: ["size", "kernel", "stride", "layers"], start: { ...BASE, size: 7, layers: 2 }, numbers: () => numbersOf(7, LINE, [CROSS]) },
   dense: { name: "dense", counted: ["size", "kernel"], start: { ...BASE, size: 4, dense: true }, numbers: () => numbersOf(9, LINE, [EDGE]) },
 };
+
+/** Whether something is left to make with these settings. */
+export function makes(name: Name, settings: Settings): boolean {
+  let side = settings.size;
+  for (let n = 0; n < (name === "field" ? settings.layers : 1); n++) side = outputSize(side, settings);
+  return side >= 1 && (name !== "pooling" || settings.padding < settings.kernel);
+}

@@ -29,12 +29,15 @@ export function drawn(seed: number, least: number, most: number): Bank {
   return bankOf([], seed, least, most);
 }
 
+/** The size of a typed number at most: longer ones fit no cell. */
+export const LIMIT = 1_000_000;
+
 /** What was typed as a number, with a comma or a point and either minus; `null` where it is none. */
 export function typed(text: string): number | null {
   const plain = text.trim().replace("−", "-").replace(",", ".");
   if (!/^-?(\d+\.?\d*|\.\d+)$/.test(plain)) return null;
   const value = Number(plain);
-  return Math.abs(value) <= 1e6 ? value : null;
+  return Math.abs(value) <= LIMIT ? value : null;
 }
 
 function between(next: () => number, least: number, most: number): number {

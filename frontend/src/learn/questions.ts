@@ -1,9 +1,10 @@
 /** What a lesson asks before it shows: the answer follows from the sizes, and the formula stands with its numbers put in. */
-import { count, full, short } from "../panels/numbers";
+import { full, short } from "../panels/numbers";
 import type { Key } from "../words";
 import { CALLED, type Name, type Settings } from "./lessons";
+import { parametersInWords } from "./parameters";
 import { convolutionParameters, denseParameters, dropped, fields, outputSize, reach, type Slide } from "./sizes";
-import type { Scene } from "./working";
+import { LEAK, type Scene } from "./working";
 
 export interface Question {
   readonly answer: number;
@@ -29,7 +30,7 @@ export function questionOf(name: Name, settings: Settings, scene: Scene, step: n
       return { ...asked(side * side, line(sizes), line(`${side} × ${side} = ${side * side}`)), values: { ...values, all: size * size } };
     case "channels": {
       const all = convolutionParameters(channels, filters, kernel);
-      return asked(all, line(`${kernel} × ${kernel} × ${channels} × ${filters} + ${filters} = ${count(all)}`));
+      return asked(all, line(parametersInWords({ filters, channels, rows: kernel, columns: kernel, bias: true })));
     }
     case "activation":
       return activationOf(settings, scene, step, values);
@@ -42,7 +43,7 @@ export function questionOf(name: Name, settings: Settings, scene: Scene, step: n
     case "dense": {
       const all = denseParameters(size * size, side * side, false);
       const shared = convolutionParameters(1, 1, kernel, false);
-      const formulas = [line(`${size} × ${size} × ${side} × ${side} = ${count(all)}`, "learn.denseLayer"), line(`${kernel} × ${kernel} = ${shared}`, "learn.convolutionLayer")];
+      const formulas = [line(`${size} × ${size} × ${side} × ${side} = ${all}`, "learn.denseLayer"), line(`${kernel} × ${kernel} = ${shared}`, "learn.convolutionLayer")];
       return { ...asked(all, ...formulas), values: { ...values, inputs: size * size, outputs: side * side } };
     }
     default:
@@ -62,12 +63,16 @@ export function sizeInNumbers(size: number, slide: Slide): string {
 
 const LONG = /^floor\(\((\d+) \+ (\d+) \+ (\d+) - (\d+)\*\((\d+)-1\) - 1\) \/ (\d+)\) \+ 1$/;
 
-/** A size that was worked out in the long form of `convlens.derivation`, in the lesson's shorter one; `null` where it has none. */
-export function plainly(terms: string, value: number): string | null {
+/** The size and the slide behind the long form of `convlens.derivation`; `null` where it is another form, or pads one side alone. */
+export function slideOf(terms: string): (Slide & { readonly size: number }) | null {
   const [size = 0, padding = 0, after = 0, dilation = 0, kernel = 0, stride = 0] = (LONG.exec(terms) ?? []).slice(1).map(Number);
-  if (stride === 0 || padding !== after) return null;
-  const slide = { kernel, stride, dilation, padding };
-  return outputSize(size, slide) === value ? sizeInNumbers(size, slide) : null;
+  return stride === 0 || padding !== after ? null : { size, kernel, stride, dilation, padding };
+}
+
+/** A size that was worked out in the long form, in the lesson's shorter one; `null` where it has none. */
+export function plainly(terms: string, value: number): string | null {
+  const slide = slideOf(terms);
+  return slide && outputSize(slide.size, slide) === value ? sizeInNumbers(slide.size, slide) : null;
 }
 
 function activationOf({ activation, shown }: Settings, scene: Scene, step: number, values: Question["values"]): Question {
@@ -79,7 +84,16 @@ function activationOf({ activation, shown }: Settings, scene: Scene, step: numbe
   const exact = Number.isInteger(answer * 1000);
   const added = `${short(sum, 6)} ${bias < 0 ? "−" : "+"} ${short(Math.abs(bias), 6)} = ${short(total, 6)}`;
   const called = CALLED[activation];
-  const texts = activation === "none" ? [added] : [added, `${called}(${short(total, 6)}) = ${exact ? full(answer) : short(answer, 5)}`];
+  const texts = activation === "none" ? [added] : [added, `${called}(${short(total, 6)}) = ${substituted(activation, total)}${exact ? full(answer) : short(answer, 5)}`];
   const formulas = texts.map((text) => ({ of: null, text }));
   return { answer, within: exact ? 1e-9 : 0.006, values: { ...values, sum: short(sum, 6), bias: short(bias, 6), name: called }, formulas };
+}
+
+/** The activation's rule with its number put in, where that says more than the result. */
+export function substituted(activation: Settings["activation"], value: number): string {
+  const power = (exponent: number) => `e^${exponent < 0 ? `(${short(exponent, 6)})` : short(exponent, 6)}`;
+  if (activation === "leaky_relu" && value < 0) return `${LEAK} × (${short(value, 6)}) = `;
+  if (activation === "sigmoid") return `1 / (1 + ${power(-value)}) = `;
+  if (activation === "tanh") return `(${power(value)} − ${power(-value)}) / (${power(value)} + ${power(-value)}) = `;
+  return "";
 }

@@ -121,7 +121,7 @@ function window(settings: Settings, scene: Scene, step: number): Pick<Sheet, "bo
 
 /** From the last map back to the picture: what each layer's value reads of the layer before. */
 function stack(settings: Settings, numbers: Numbers, scene: Scene, step: number): Sight {
-  const { size, kernel, layers } = settings;
+  const { size, layers } = settings;
   const sides = [size, ...scene.made.map(({ side }) => side)];
   const boxes: Box[] = [];
   const span = (first: number, count: number, level: number): [number, number] => {
@@ -153,9 +153,8 @@ function stack(settings: Settings, numbers: Numbers, scene: Scene, step: number)
     made: level === layers ? step + 1 : Infinity,
     chosen: level === layers,
   });
-  const line: Part[] = [sheet(0)];
-  for (let level = 1; level < layers; level++) line.push("→", sheet(level));
-  return { read: [line, ["∗", kernelSheet({ ...settings, kernel }, numbers, 0, 0)]], made: ["→", sheet(layers)] };
+  const levels = sides.map((_, level) => sheet(level));
+  return { read: [[{ ...kernelSheet(settings, numbers, 0, 0), title: "learn.sheet.shared" }]], made: levels.flatMap((one, level): Part[] => (level === 0 ? [one] : ["→", one])) };
 }
 
 function dense({ size }: Settings, numbers: Numbers, scene: Scene, step: number): Sight {
@@ -175,7 +174,7 @@ function dense({ size }: Settings, numbers: Numbers, scene: Scene, step: number)
   };
   const own: Sheet = { ...NOTHING, id: "weights", title: "learn.sheet.weights", number: step + 1, rows: size, columns: size, numbers: weights };
   const [made] = scene.made;
-  return { read: [[input, "∗", own]], made: made ? ["=", output(made, step, { id: "output-0", title: "learn.sheet.output", number: 1 })] : [] };
+  return { read: [[input, "×", own]], made: made ? ["=", output(made, step, { id: "output-0", title: "learn.sheet.output", number: 1 })] : [] };
 }
 
 /** Which values of a window lie in the padding. */

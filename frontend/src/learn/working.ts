@@ -6,6 +6,9 @@ import type { Activation, Name, Numbers, Settings } from "./lessons";
 import { corner } from "./numbers";
 import { outputSize } from "./sizes";
 
+/** What leaky ReLU multiplies numbers below zero with. */
+export const LEAK = 0.3;
+
 /** One layer's output: the numbers, and how each came about, row by row. */
 export interface Made {
   readonly side: number;
@@ -104,7 +107,7 @@ function denseOf(source: Tensor, side: number, numbers: Numbers): Made {
 
 function activated(name: Activation, before: Made): Made {
   const source = tensor([1, before.side, before.side], [...before.numbers]);
-  const operation: Operation = { type: "Activation", function: name, constants: name === "leaky_relu" ? [["alpha", 0.3]] : [], axis: null };
+  const operation: Operation = { type: "Activation", function: name, constants: name === "leaky_relu" ? [["alpha", LEAK]] : [], axis: null };
   const layer = described(operation, source.shape);
   return each(before.side, (row, column) => explain(layer, [0, row, column], [source], {}));
 }
