@@ -165,7 +165,7 @@ MISFITS = [
     ("conv 3 5 dilation 8", "       ^", ["33x33 at its dilation"]),
     ("relu | conv 1 3 | maxpool 5 | conv 4 7x7", "                                     ^^^", ["conv2", "5 x 5"]),
     ("conv gaussian 31", "              ^^", ["31x31 kernel of conv"]),
-    ("maxpool 40", "        ^^", ["40x40 kernel of maxpool"]),
+    ("maxpool 40", "        ^^", ["40x40 window of maxpool"]),
     ("globalavgpool | conv 1 3", "                       ^", ["3 maps of 1 x 1"]),
     ("conv 4 3 groups 2", "                ^", ["3 channels", "divisor of 3"]),
     ("tconv 1 3 pad 40", "              ^^", ["crops"]),

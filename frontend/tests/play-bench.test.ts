@@ -1,7 +1,7 @@
 /** The workbench: what is done to networks, what stays of it, and the way back. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Bench } from "../src/play/bench.svelte";
-import { fitting } from "../src/play/cells";
+import { decimalsIn, fitting } from "../src/play/cells";
 import { Entry, typed } from "../src/play/entry.svelte";
 import type { Edit } from "../src/play/weights";
 import { rooms } from "../src/state/rooms.svelte";
@@ -171,6 +171,7 @@ describe("a field of numbers", () => {
 
   it("shows no more digits than its cell has room for", () => {
     expect([-0.1284, 0.25, -123.456, -12345.6, 0].map((value) => fitting(value, 3, 5))).toEqual(["−0.13", "0.250", "−123", "−1e4", "0.000"]);
+    expect([decimalsIn(Float32Array.of(0.1, -0.128), 7), decimalsIn(Float32Array.of(0.1, -0.128), 5)]).toEqual([3, 2]);
     expect(fitting(-1e-9, 11, 6)).toBe("−1e−9");
   });
 });

@@ -1,7 +1,14 @@
 /** Numbers in the cells of a kernel: what fits. */
-import { fixed } from "../panels/numbers";
+import { decimalsFor, fixed } from "../panels/numbers";
 
-/** A number in at most `room` characters: with so many decimals, or as many as there is room for, or as a power of ten. */
+/** Decimals that give the largest number three digits; fewer where one would have no room for them. */
+export function decimalsIn(values: Iterable<number>, room: number): number {
+  let decimals = decimalsFor(values, 3);
+  while (decimals > 1 && [...values].some((value) => fixed(value, decimals).length > room)) decimals--;
+  return decimals;
+}
+
+/** A number with so many decimals, in at most `room` characters; in fewer digits, or as a power of ten, where it needs more. */
 export function fitting(value: number, decimals: number, room: number): string {
   for (let kept = decimals; kept >= 0; kept--) {
     const text = fixed(value, kept);
