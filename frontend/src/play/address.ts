@@ -1,4 +1,5 @@
 /** The playground as an address: `#/play?sketch=...&seed=...`, so that a link reopens the same networks. */
+import { isStep } from "./digits";
 import { typed } from "./entry.svelte";
 import type { Edit } from "./weights";
 
@@ -8,6 +9,8 @@ export interface Setup {
   readonly edits: readonly Edit[];
   /** The place of the block that is looked at. */
   readonly chosen: number;
+  /** The step of a shipped training whose weights it has; the picture is then one that was trained on. */
+  readonly step?: string | undefined;
 }
 
 const ROOM = "#/play";
@@ -23,6 +26,7 @@ export function format(setups: readonly Setup[]): string {
     const ending = n === 0 ? "" : "2";
     query.set(`sketch${ending}`, setup.text);
     if (setup.seed !== 0) query.set(`seed${ending}`, String(setup.seed));
+    if (setup.step) query.set(`weights${ending}`, setup.step);
     if (setup.edits.length) query.set(`typed${ending}`, setup.edits.map(one).join("_"));
     if (setup.chosen !== (n === 0 ? 0 : setups[0]?.chosen)) query.set(`block${ending}`, String(setup.chosen));
   });
@@ -35,11 +39,13 @@ export function parse(hash: string): Setup[] {
   const read = (ending: string): Setup | null => {
     const text = query.get(`sketch${ending}`);
     if (text === null) return null;
+    const step = query.get(`weights${ending}`);
     return {
       text,
       seed: whole(query.get(`seed${ending}`), MOST_SEED) ?? 0,
       edits: (query.get(`typed${ending}`) ?? "").split("_").flatMap(edit),
       chosen: whole(query.get(`block${ending}`), MOST_PLACE) ?? chosen,
+      ...(isStep(step) ? { step } : {}),
     };
   };
   const second = read("2");

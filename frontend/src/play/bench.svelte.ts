@@ -1,7 +1,9 @@
 /** The workbench: one network or two beside one another, the picture they read, and the block that is looked at. */
 import { rooms } from "../state/rooms.svelte";
+import { t } from "../words";
 import { format, parse, type Setup } from "./address";
 import type { Block } from "./blocks";
+import { asDigit, digit, DIGIT } from "./digits";
 import { parse as parseLine } from "./language";
 import type { Mistake } from "./mistake";
 import type { Sheet } from "./orders";
@@ -15,8 +17,11 @@ export class Bench {
   variants = $state.raw<readonly Variant[]>([]);
   /** Which of the two is worked on. */
   active = $state(0);
+  /** The picture that is read. */
   picture = $state.raw<Sheet | null>(null);
   pictureName = $state("");
+  /** The picture that was given: the digit network reads one of its own until a person opens another. */
+  given = $state.raw<{ sheet: Sheet; name: string; opened: boolean } | null>(null);
   /** Why a block can't be added, moved or removed as was asked last. */
   refused = $state.raw<Mistake | null>(null);
 
@@ -40,10 +45,26 @@ export class Bench {
     rooms.rewrite(this.address);
   }
 
-  read(sheet: Sheet, name: string): void {
-    this.picture = sheet;
-    this.pictureName = name;
-    for (const variant of this.variants) variant.picture(sheet);
+  /** A picture that a person opened, or what there is to begin with. */
+  read(sheet: Sheet, name: string, opened = true): void {
+    this.given = { sheet, name, opened };
+    this.#show(this.variants.map((one) => one.setup));
+    if (this.picture) for (const variant of this.variants) variant.picture(this.picture);
+  }
+
+  /** What these networks read; whether that is another picture than before. */
+  #show(setups: readonly Setup[]): boolean {
+    const before = this.picture;
+    const { sheet = null, name = "", opened = false } = this.given ?? {};
+    const digits = setups.some((one) => one.step);
+    if (digits && !opened) {
+      if (before?.shape[0] !== 1) this.picture = digit();
+      this.pictureName = t("play.digit", { digit: DIGIT });
+    } else {
+      this.picture = digits && sheet ? asDigit(sheet) : sheet;
+      this.pictureName = name;
+    }
+    return this.picture !== before;
   }
 
   /** Looks at a block; at that of the same name in the other network, or at its last. */
@@ -150,9 +171,11 @@ export class Bench {
   #open(setups: readonly Setup[]): void {
     this.refused = null;
     for (const variant of this.variants.slice(setups.length)) variant.stop();
+    const other = this.#show(setups);
     this.variants = setups.map((setup, n) => {
       const known = this.variants[n];
-      if (known && (known.mistake || format([known.setup]) !== format([setup]))) known.become(setup);
+      if (known && other && this.picture) known.picture(this.picture, setup);
+      else if (known && (known.mistake || format([known.setup]) !== format([setup]))) known.become(setup);
       return known ?? this.#made(setup);
     });
     this.active = Math.min(this.active, setups.length - 1);

@@ -41,7 +41,8 @@ export function onnxOf({ sketch, seed, fits, weights, picture }: Model): Uint8Ar
   for (const tensor of graph.weights) body.message(5, tensor);
   body.message(11, valueInfo(INPUT, picture)).message(12, values[values.length - 1] as Message);
   for (const value of values.slice(0, -1)) body.message(13, value);
-  const recipe = { resize: "crop", channels: "rgb", scale: 1, mean: [0], std: [1] };
+  const grey = picture[0] === 1;
+  const recipe = { resize: "crop", channels: grey ? "grey" : "rgb", scale: grey ? 1 / 255 : 1, mean: [0], std: [1] };
   return new Message()
     .whole(1, IR_VERSION)
     .words(2, "convlens")

@@ -1,8 +1,8 @@
 /** What the page and the playground's worker say to one another. */
 import type { ExplanationFact } from "../source/facts";
-import type { Edit } from "./weights";
+import type { Edit, Given } from "./weights";
 
-/** A picture: channels, rows, columns, values from 0 to 255. */
+/** A picture: channels, rows, columns; three channels with values from 0 to 255, or a grey one from 0 to 1. */
 export interface Sheet {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -13,6 +13,7 @@ export interface Order {
   readonly text: string;
   readonly seed: number;
   readonly edits: readonly Edit[];
+  readonly given?: Given | null;
 }
 
 /** The maps of one layer as they are shown: the first channels, each value the mean over 2^level x 2^level of the layer's. */

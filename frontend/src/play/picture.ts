@@ -49,16 +49,17 @@ export function sheetOf({ rows, columns, channels, data }: Pixels): Sheet {
   return { shape: [3, rows, columns], data: values };
 }
 
-/** Paints a sheet of three colours; small, for a thumbnail. */
+/** Paints a sheet; small, for a thumbnail. */
 export function painted(sheet: Sheet, longest: number): ImageData {
-  const [, rows = 1, columns = 1] = sheet.shape;
+  const [channels = 3, rows = 1, columns = 1] = sheet.shape;
+  const white = channels === 1 ? 1 : 255;
   const step = Math.max(1, Math.ceil(Math.max(rows, columns) / longest));
   const [high, wide] = [Math.floor((rows - 1) / step) + 1, Math.floor((columns - 1) / step) + 1];
   const image = new ImageData(wide, high);
   for (let row = 0; row < high; row++) {
     for (let column = 0; column < wide; column++) {
       const to = (row * wide + column) * 4;
-      for (let channel = 0; channel < 3; channel++) image.data[to + channel] = sheet.data[(channel * rows + row * step) * columns + column * step] as number;
+      for (let channel = 0; channel < 3; channel++) image.data[to + channel] = (255 / white) * (sheet.data[((channel % channels) * rows + row * step) * columns + column * step] as number);
       image.data[to + 3] = 255;
     }
   }

@@ -1,4 +1,6 @@
 /** The eight models of the tutorial as they begin here: the same sketch and seed make the same weights. The twin of `convlens.sketches.tutorial`. */
+import type { Setup } from "./address";
+import { SEED, SKETCH, TRAINED, UNTRAINED } from "./digits";
 
 export interface Preset {
   readonly sketch: string;
@@ -17,3 +19,6 @@ export const PRESETS: readonly Preset[] = [
   { sketch: "conv 1 3x3 | relu | maxpool 5x5", seed: 0, en: "Convolution, ReLU, pooling", th: "คอนโวลูชัน ReLU และพูลลิง" },
   { sketch: "conv 1 3x3 | relu | maxpool 5x5 | conv 1 3x3 | relu | maxpool 5x5", seed: 0, en: "The same three steps, twice", th: "สามขั้นตอนเดิม ทำสองรอบ" },
 ];
+
+/** A network before and after its training, side by side. */
+export const DIGITS: readonly Setup[] = [UNTRAINED, TRAINED].map((step) => ({ text: SKETCH, seed: SEED, edits: [], chosen: 0, step }));

@@ -1,12 +1,13 @@
 /** One network of the playground: its line, its blocks, its seed, what was typed over its weights, and its maps. */
 import { writtenAll, type Block } from "./blocks";
 import { FIRST, type Setup } from "./address";
+import { given, UNTRAINED } from "./digits";
 import { followed } from "./following";
 import { fit, type Fit, type Shape } from "./geometry";
 import { parse } from "./language";
 import type { Order, Place, Sheet, Shown, Told, Window } from "./orders";
 import { Mistake } from "./mistake";
-import { weightsOf, type Edit, type Weights } from "./weights";
+import { carrying, weightsOf, type Edit, type Weights } from "./weights";
 import { Working } from "./working";
 
 export class Variant {
@@ -15,6 +16,8 @@ export class Variant {
   good = $state.raw("");
   seed = $state(0);
   edits = $state.raw<readonly Edit[]>([]);
+  /** The step of a training whose weights it has. */
+  step = $state<string | undefined>();
   mistake = $state.raw<Mistake | null>(null);
   fits = $state.raw<readonly Fit[]>([]);
   /** The place of the block that is looked at, as it was chosen last. */
@@ -32,7 +35,9 @@ export class Variant {
   refused = $state<number | null>(null);
   failed = $state("");
 
-  readonly weights: readonly (Weights | null)[] = $derived(weightsOf(this.fits, this.seed, this.edits));
+  readonly weights: readonly (Weights | null)[] = $derived(weightsOf(this.fits, this.seed, this.edits, given(this.step)));
+  /** The blocks that have the weights of the training. */
+  readonly trained: readonly string[] = $derived(carrying(this.fits, given(this.step)));
   readonly parameters = $derived(this.fits.reduce((sum, one) => sum + one.parameters, 0));
   readonly macs = $derived(this.fits.reduce((sum, one) => sum + one.macs, 0));
 
@@ -50,21 +55,24 @@ export class Variant {
     this.seed = setup.seed;
     this.edits = setup.edits;
     this.chosen = setup.chosen;
+    this.step = setup.step;
   }
 
   get setup(): Setup {
-    return { text: this.good, seed: this.seed, edits: this.edits, chosen: this.fits.length ? this.place : this.chosen };
+    return { text: this.good, seed: this.seed, edits: this.edits, chosen: this.fits.length ? this.place : this.chosen, ...(this.step ? { step: this.step } : {}) };
   }
 
   get blocks(): readonly Block[] {
     return this.fits.map((one) => one.block);
   }
 
-  picture(sheet: Sheet): void {
+  /** Another picture, for this network or for the one that it then becomes. */
+  picture(sheet: Sheet, setup?: Setup): void {
     this.#shape = sheet.shape;
     this.#working.picture(sheet);
     this.#busy = false;
-    this.#read(this.good);
+    if (setup) this.become(setup);
+    else this.#read(this.good);
   }
 
   /** A line was typed: where it says something, the network follows; else the last good one stays. */
@@ -101,6 +109,7 @@ export class Variant {
 
   draw(seed: number): void {
     this.seed = seed;
+    if (this.step) this.step = UNTRAINED;
     this.#order();
   }
 
@@ -114,6 +123,7 @@ export class Variant {
     this.#before = null;
     this.seed = setup.seed;
     this.chosen = setup.chosen;
+    this.step = setup.step;
     this.text = setup.text;
     this.#read(setup.text, () => setup.edits);
   }
@@ -162,7 +172,7 @@ export class Variant {
 
   #order(): void {
     if (!this.fits.length) return;
-    const order: Order = { id: ++this.#id, text: this.good, seed: this.seed, edits: this.edits.map((edit) => ({ ...edit, index: [...edit.index] })) };
+    const order: Order = { id: ++this.#id, text: this.good, seed: this.seed, edits: this.edits.map((edit) => ({ ...edit, index: [...edit.index] })), given: given(this.step) };
     this.refused = null;
     this.failed = "";
     if (this.#busy) this.#next = order;

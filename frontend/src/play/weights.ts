@@ -10,6 +10,12 @@ export interface Weights {
   readonly bias: Tensor | null;
 }
 
+/** Weights that weren't drawn, as those of a training: for the first block that has any, the second, and so on. */
+export interface Given {
+  readonly name: string;
+  readonly weights: readonly Weights[];
+}
+
 /** A number typed by hand: of a block (its place in the line), of a role, at an index into the weights as they are stored. */
 export interface Edit {
   readonly block: number;
@@ -22,17 +28,36 @@ const kept = new Map<string, Float32Array>();
 const KEPT = 24;
 
 /** The weights of every block, null for those without. */
-export function weightsOf(fits: readonly Fit[], seed: number, edits: readonly Edit[] = []): (Weights | null)[] {
+export function weightsOf(fits: readonly Fit[], seed: number, edits: readonly Edit[] = [], given: Given | null = null): (Weights | null)[] {
   let drawn = 0;
   return fits.map(({ block, input }, n) => {
     if (!isWeighted(block)) return null;
     const shape = weightShape(block, input);
-    const kernel = { shape: [...shape], data: remembered(block, input, seed, drawn++) };
     const count = biases(block, input);
-    const bias = count ? { shape: [count], data: new Float32Array(count) } : null;
+    const drawing = (place: number): Weights => ({
+      kernel: { shape: [...shape], data: remembered(block, input, seed, place) },
+      bias: count ? { shape: [count], data: new Float32Array(count) } : null,
+    });
+    const place = drawn++;
+    const brought = given?.weights[place];
+    const found = brought && takes(shape, count, brought) ? brought : drawing(place);
     const own = edits.filter((edit) => edit.block === n);
-    return own.length ? edited({ kernel, bias }, own) : { kernel, bias };
+    return own.length ? edited(found, own) : found;
   });
+}
+
+/** The names of the blocks that have given weights: those whose shapes are the given ones. */
+export function carrying(fits: readonly Fit[], given: Given | null): string[] {
+  const weighted = fits.filter(({ block }) => isWeighted(block));
+  return weighted.flatMap(({ block, input }, n) => {
+    const brought = given?.weights[n];
+    return brought && isWeighted(block) && takes(weightShape(block, input), biases(block, input), brought) ? [block.name] : [];
+  });
+}
+
+/** Whether given weights are of the sizes that a block has. */
+function takes(shape: Shape, count: number, { kernel, bias }: Weights): boolean {
+  return String(kernel.shape) === String(shape) && (bias?.shape[0] ?? 0) === count;
 }
 
 function edited({ kernel, bias }: Weights, edits: readonly Edit[]): Weights {

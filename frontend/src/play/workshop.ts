@@ -98,7 +98,7 @@ export class Workshop {
   }
 
   async #workAt(order: Order, level: number, fits: readonly Fit[], divided: boolean): Promise<void> {
-    const weights = weightsOf(fits, order.seed, order.edits);
+    const weights = weightsOf(fits, order.seed, order.edits, order.given);
     const keys = keysOf(order, fits, this.#version);
     const before = this.#kept.get(level) ?? [];
     const found: Kept[] = [];
@@ -163,7 +163,7 @@ function costOf({ block, macs, input, output }: Fit): number {
 
 /** What a layer's values depend on: everything up to it. */
 function keysOf(order: Order, fits: readonly Fit[], version: number): string[] {
-  let key = `${version} ${order.seed}`;
+  let key = `${version} ${order.seed} ${order.given?.name ?? ""}`;
   return fits.map(({ block }, n) => {
     const typed = order.edits.filter((edit) => edit.block === n).map((edit) => `${edit.role}${edit.index.join(".")}=${edit.value}`);
     key += `|${written(block)} ${typed.join(" ")}`;

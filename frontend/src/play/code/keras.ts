@@ -4,7 +4,7 @@ import { padsOf, type Fit, type Pads } from "../geometry";
 import { BATCHNORM_EPSILON } from "../layers";
 import type { Model } from "../onnx";
 import type { Weights } from "../weights";
-import { numbers, pair } from "./numbers";
+import { numbers, pair, valuesOf } from "./numbers";
 
 const HEAD = `import base64
 
@@ -46,7 +46,7 @@ export function kerasCode({ sketch, fits, weights, picture }: Model): string {
     `# ${sketch}\n`,
     HEAD,
     lines.some((line) => line.includes("inside(")) ? INSIDE : "",
-    `\n\n# Pictures: red, green and blue from 0 to 255.\nx = picture = keras.Input((${rows}, ${columns}, ${channels}), name="picture")\n`,
+    `\n\n# Pictures: ${valuesOf(picture)}.\nx = picture = keras.Input((${rows}, ${columns}, ${channels}), name="picture")\n`,
     lines.join("\n"),
     "\nmodel = keras.Model(picture, x)\n",
     filled.map((line) => `${line}\n`).join(""),

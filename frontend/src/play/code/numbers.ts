@@ -29,3 +29,8 @@ function base64(bytes: Uint8Array): string {
 export function pair([rows, columns]: readonly [number, number]): string {
   return `(${rows}, ${columns})`;
 }
+
+/** What the numbers of a picture mean. */
+export function valuesOf([channels]: readonly number[]): string {
+  return channels === 1 ? "grey from 0 to 1" : "red, green and blue from 0 to 255";
+}

@@ -3,7 +3,7 @@ import { isSliding, type Block, type Pair, type Pool } from "../blocks";
 import { addedOf, padsOf, type Fit, type Pads } from "../geometry";
 import { BATCHNORM_EPSILON } from "../layers";
 import type { Model } from "../onnx";
-import { numbers, pair } from "./numbers";
+import { numbers, pair, valuesOf } from "./numbers";
 
 const HEAD = `import base64
 from collections import OrderedDict
@@ -65,7 +65,7 @@ export function torchCode({ sketch, fits, weights, picture }: Model): string {
     "\n        ]\n    )\n)\n",
     filled.length ? `with torch.no_grad():\n${filled.join("\n")}\n` : "",
     "model.eval()\n\n",
-    `# It reads pictures of shape (1, ${picture.join(", ")}), red, green and blue from 0 to 255.\n`,
+    `# It reads pictures of shape (1, ${picture.join(", ")}), ${valuesOf(picture)}.\n`,
   ].join("");
 }
 
