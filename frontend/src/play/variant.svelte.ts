@@ -10,6 +10,9 @@ import { Mistake } from "./mistake";
 import { carrying, weightsOf, type Edit, type Weights } from "./weights";
 import { Working } from "./working";
 
+/** What is wrong where the picture is too small. */
+const SMALL: readonly string[] = ["kernelLarger", "kernelSpans", "windowLarger"];
+
 export class Variant {
   /** The line as it is typed; `good` is the last that made sense. */
   text = $state("");
@@ -25,6 +28,7 @@ export class Variant {
   readonly place = $derived(Math.min(this.chosen, Math.max(0, this.fits.length - 1)));
   /** The picture is none that this network reads: blocks and maps are those of the picture before. */
   unfit = $state(false);
+  readonly tooSmall = $derived(this.unfit && this.mistake !== null && SMALL.includes(this.mistake.problem.key));
 
   /** The maps that are shown: of which line, at which level of the picture. */
   maps = $state.raw<readonly Shown[]>([]);

@@ -29,8 +29,13 @@ class Rooms {
 
   /** Goes somewhere, with a step that can be undone by going back. */
   go(hash: string): void {
-    if (hasAddress() && location.hash !== hash) history.pushState(null, "", hash);
+    if (hasAddress() && location.hash !== hash) history.pushState({ from: this.room }, "", hash);
     this.follow(hash);
+  }
+
+  /** Whether a step back stays in this room. */
+  get undoable(): boolean {
+    return hasAddress() && (history.state as { from?: Room } | null)?.from === this.room;
   }
 
   /** The state of the room that is shown has changed: the address follows, without a step. */
