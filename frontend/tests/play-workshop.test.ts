@@ -5,7 +5,7 @@ import { indexOf } from "../src/arithmetic/tensor";
 import { format, parse as parseAddress, type Setup } from "../src/play/address";
 import { float32 } from "../src/play/code/numbers";
 import { explained } from "../src/play/explaining";
-import { parameterFormula, sizeFormulas } from "../src/play/formulas";
+import { parameterFormula, reachFormulas, sizeFormulas } from "../src/play/formulas";
 import { fit } from "../src/play/geometry";
 import { parse } from "../src/play/language";
 import { work } from "../src/play/layers";
@@ -120,14 +120,24 @@ describe("the address", () => {
 
 describe("the formulas", () => {
   it.each([
-    ["conv 3 3x3", [3, 1440, 1080], ["⌊(1440 − 3) / 1⌋ + 1 = 1438", "⌊(1080 − 3) / 1⌋ + 1 = 1078"], "3 × (3 × 3 × 3) + 3 = 84"],
-    ["conv 2 3x5 stride 2 pad 1 nobias", [3, 9, 9], ["⌊(9 + 1 + 1 − 3) / 2⌋ + 1 = 5", "⌊(9 + 1 + 1 − 5) / 2⌋ + 1 = 4"], "2 × (3 × 3 × 5) = 90"],
-    ["tconv 2 3x3 stride 2", [4, 5, 5], ["(5 − 1) × 2 − 0 − 0 + 3 + 0 = 11", "(5 − 1) × 2 − 0 − 0 + 3 + 0 = 11"], "2 × (4 × 3 × 3) + 2 = 74"],
+    ["conv 3 3x3", [3, 1440, 1080], ["1440 − 3 + 1 = 1438", "1080 − 3 + 1 = 1078"], "3 filters × (3 channels × 3 rows × 3 columns) + 3 biases = 84"],
+    ["conv 1 3x3 same", [1, 9, 9], ["9 + 1 + 1 − 3 + 1 = 9", "9 + 1 + 1 − 3 + 1 = 9"], "1 filter × (1 channel × 3 rows × 3 columns) + 1 bias = 10"],
+    ["dense 10", [192], null, "10 outputs × 192 inputs + 10 biases = 1930"],
+    ["conv 2 3x5 stride 2 pad 1 nobias", [3, 9, 9], ["⌊(9 + 1 + 1 − 3) / 2⌋ + 1 = 5", "⌊(9 + 1 + 1 − 5) / 2⌋ + 1 = 4"], "2 filters × (3 channels × 3 rows × 5 columns) = 90"],
+    ["tconv 2 3x3 stride 2", [4, 5, 5], ["(5 − 1) × 2 − 0 − 0 + 3 + 0 = 11", "(5 − 1) × 2 − 0 − 0 + 3 + 0 = 11"], "2 filters × (4 channels × 3 rows × 3 columns) + 2 biases = 74"],
     ["globalavgpool", [4, 5, 5], null, null],
   ] as const)("of %s", (line, picture, sizes, parameters) => {
     const [found] = fit(line, parse(line), picture);
     expect(found && sizeFormulas(found)).toEqual(sizes);
     expect(found && parameterFormula(found)).toBe(parameters);
+  });
+
+  it.each([
+    ["conv 3 3x3", []],
+    ["conv 3 3x3 dilation 4", ["4 × (3 − 1) + 1 = 9"]],
+    ["conv 3 3x5 dilation 2x3", ["2 × (3 − 1) + 1 = 5", "3 × (5 − 1) + 1 = 13"]],
+  ])("of how far '%s' reaches", (line, reaches) => {
+    expect(fit(line, parse(line), [3, 40, 40]).map(reachFormulas)).toEqual([reaches]);
   });
 
   it("of weights are the shortest decimals that are the same float32", () => {

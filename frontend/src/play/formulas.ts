@@ -1,28 +1,48 @@
 /** Where a block's sizes and parameters come from, as formulas with their own numbers put in. */
+import { t, type Key } from "../words";
 import { dilationOf, isSliding, isWeighted, type Sliding } from "./blocks";
 import { addedOf, biases, padsOf, weightShape, type Fit } from "./geometry";
 
-/** Rows, then columns: `⌊(1440 + 0 + 0 − 3) / 1⌋ + 1 = 1438`. Null where nothing slides. */
+/** Rows, then columns: `1440 − 3 + 1 = 1438`, and with a stride of 2 `⌊(1440 − 3) / 2⌋ + 1 = 719`. Null where nothing slides. */
 export function sizeFormulas({ block, input, output }: Fit): [rows: string, columns: string] | null {
   if (!isSliding(block)) return null;
   return [along(block, 0, input, output), along(block, 1, input, output)];
 }
 
 function along(block: Sliding, axis: 0 | 1, input: readonly number[], output: readonly number[]): string {
-  const [size, stride, kernel, dilation] = [input[axis + 1], block.stride[axis], block.kernel[axis], dilationOf(block)[axis]];
+  const [size, stride, made] = [input[axis + 1], block.stride[axis], output[axis + 1]];
   const [before, after] = padsOf(block, input)[axis];
-  const reach = dilation * (kernel - 1) + 1;
-  if (block.kind === "tconv") return `(${size} − 1) × ${stride} − ${before} − ${after} + ${reach} + ${addedOf(block)[axis]} = ${output[axis + 1]}`;
+  const reach = reachOf(block, axis);
+  if (block.kind === "tconv") return `(${size} − 1) × ${stride} − ${before} − ${after} + ${reach} + ${addedOf(block)[axis]} = ${made}`;
   const padded = before || after ? `${size} + ${before} + ${after}` : `${size}`;
-  return `⌊(${padded} − ${reach}) / ${stride}⌋ + 1 = ${output[axis + 1]}`;
+  return stride === 1 ? `${padded} − ${reach} + 1 = ${made}` : `⌊(${padded} − ${reach}) / ${stride}⌋ + 1 = ${made}`;
 }
 
-/** `3 × (3 × 3 × 3) + 3 = 84`: filters, times channels, rows and columns of a kernel, and the biases. Null without weights. */
+function reachOf(block: Sliding, axis: 0 | 1): number {
+  return dilationOf(block)[axis] * (block.kernel[axis] - 1) + 1;
+}
+
+/** From the first to the last cell of a kernel that is spread: `4 × (3 − 1) + 1 = 9`, for rows and columns if they differ. */
+export function reachFormulas({ block }: Fit): string[] {
+  if (!isSliding(block)) return [];
+  const spread = dilationOf(block);
+  const formulas = ([0, 1] as const).filter((axis) => spread[axis] > 1).map((axis) => `${spread[axis]} × (${block.kernel[axis]} − 1) + 1 = ${reachOf(block, axis)}`);
+  return [...new Set(formulas)];
+}
+
+/** `3 filters × (3 channels × 3 rows × 3 columns) + 3 biases = 84`. Null without weights. */
 export function parameterFormula({ block, input, parameters }: Fit): string | null {
   if (!isWeighted(block)) return null;
-  const shape = weightShape(block, input);
+  const [first = 0, second = 0, rows = 0, columns = 0] = weightShape(block, input);
   const count = biases(block, input);
-  const [first, ...rest] = block.kind === "tconv" ? [shape[1], shape[0], ...shape.slice(2)] : shape;
-  const weights = rest.length > 1 ? `${first} × (${rest.join(" × ")})` : `${first} × ${rest[0]}`;
-  return `${weights}${count ? ` + ${count}` : ""} = ${parameters}`;
+  const bias = count ? ` + ${some(count, "bias")}` : "";
+  if (block.kind === "dense") return `${some(first, "unit")} × ${some(second, "input")}${bias} = ${parameters}`;
+  const [filters, channels] = block.kind === "tconv" ? [second, first] : [first, second];
+  return `${some(filters, "filter")} × (${some(channels, "channel")} × ${some(rows, "row")} × ${some(columns, "column")})${bias} = ${parameters}`;
+}
+
+const MORE = { filter: "filters", channel: "channels", row: "rows", column: "columns", bias: "biases", unit: "units", input: "inputs" } as const;
+
+function some(count: number, one: keyof typeof MORE): string {
+  return t(`learn.factor.${count === 1 ? one : MORE[one]}` as Key, { count });
 }

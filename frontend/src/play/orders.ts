@@ -1,4 +1,5 @@
 /** What the page and the playground's worker say to one another. */
+import type { Sign } from "../panels/maps/order";
 import type { ExplanationFact } from "../source/facts";
 import type { Edit, Given } from "./weights";
 
@@ -6,6 +7,8 @@ import type { Edit, Given } from "./weights";
 export interface Sheet {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+  /** Rows and columns of what it was scaled down from. */
+  readonly from?: readonly [rows: number, columns: number];
 }
 
 export interface Order {
@@ -23,6 +26,8 @@ export interface Shown {
   readonly minimum: number | null;
   readonly maximum: number | null;
   readonly level: number;
+  /** What is odd about each of these channels. */
+  readonly signs: readonly (Sign | null)[];
   readonly channels: number;
   readonly rows: number;
   readonly columns: number;

@@ -35,7 +35,8 @@ export function drawn(image: CanvasImageSource, high: number, wide: number, long
   if (!context) throw new Error("This browser gives no canvas");
   context.drawImage(image, 0, 0, columns, rows);
   const { data } = context.getImageData(0, 0, columns, rows);
-  return sheetOf({ rows, columns, channels: 4, data: new Uint8Array(data.buffer) });
+  const sheet = sheetOf({ rows, columns, channels: 4, data: new Uint8Array(data.buffer) });
+  return share < 1 ? { ...sheet, from: [high, wide] } : sheet;
 }
 
 /** Planes of red, green and blue; a grey picture has the same three times. */

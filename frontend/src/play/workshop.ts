@@ -10,6 +10,7 @@ import { explained } from "./explaining";
 import { fit, product, type Fit } from "./geometry";
 import { parse } from "./language";
 import { work } from "./layers";
+import type { Sign } from "../panels/maps/order";
 import type { Asked, Order, Sheet, Shown, Told } from "./orders";
 import { weightsOf, type Weights } from "./weights";
 
@@ -205,5 +206,17 @@ export function shownOf(tensor: Tensor, side = SIDE): Shown {
     if (value > maximum && value !== Infinity) maximum = value;
   }
   const finite = minimum <= maximum;
-  return { shape: tensor.shape, minimum: finite ? minimum : null, maximum: finite ? maximum : null, level, channels, rows, columns, data };
+  return { shape: tensor.shape, minimum: finite ? minimum : null, maximum: finite ? maximum : null, level, signs: signsOf(from, channels, own.rows * own.columns), channels, rows, columns, data };
+}
+
+/** What has to be known of a channel before its colours are trusted. */
+function signsOf(values: Float32Array, channels: number, size: number): (Sign | null)[] {
+  return Array.from({ length: channels }, (_, channel) => {
+    const own = values.subarray(channel * size, (channel + 1) * size);
+    if (own.some(Number.isNaN)) return "nan";
+    if (own.some((value) => !Number.isFinite(value))) return "infinite";
+    const first = own[0];
+    if (size === 1 || own.some((value) => value !== first)) return null;
+    return first === 0 ? "dead" : "constant";
+  });
 }
