@@ -220,6 +220,8 @@ describe("the source in a file", () => {
   it("tells of every channel", async () => {
     const facts = await (await opened()).channels("r", "conv");
     expect(facts.maximum[1]).toBe(CONV.subarray(38 * 68).reduce((most, value) => Math.max(most, value)));
+    expect(facts.near).toBe(false);
+    expect((await (await opened({ reduced: true })).channels("r", "conv")).near).toBe(true);
   });
   it("has the values themselves for whom nothing stands in, and for all once they are at hand", async () => {
     const source = await opened({ macs: 1e9 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from pathlib import Path
 
@@ -114,6 +115,10 @@ def test_what_was_reduced_is_called_approximate(visit: Visit, tmp_path: Path) ->
     expect(near.why).not_to_contain_text("framework says")
     expect(exact.why).to_contain_text("the framework says")
     assert near.why.get_attribute("data-agrees") != "true"
+    expect(near.maps.get_by_role("option").first).to_have_accessible_name(re.compile("mean ≈ .*maximum ≈"))
+    expect(near.page.locator("figure .near")).to_have_attribute("title", re.compile("less precision"))
+    expect(exact.maps.get_by_role("option").first).not_to_have_accessible_name(re.compile("≈"))
+    expect(exact.page.locator("figure .near")).to_have_count(0)
 
 
 def test_what_was_left_out_is_looked_at_and_not_explained(visit: Visit, tmp_path: Path) -> None:

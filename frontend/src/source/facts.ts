@@ -25,7 +25,8 @@ export type ScoreFact = Schemas["ScoreFact"];
 export type PredictionFact = Schemas["PredictionFact"];
 export type ProblemFact = Schemas["ProblemFact"];
 export type RunFact = Schemas["RunFact"];
-export type ChannelsFact = Schemas["ChannelsFact"];
+/** `near`: counted in values that aren't the framework's own, as a file may have to carry them. */
+export type ChannelsFact = Schemas["ChannelsFact"] & { near?: boolean };
 export type KernelsFact = Schemas["KernelsFact"];
 export type GroupFact = Schemas["GroupFact"];
 export type TermFact = Schemas["TermFact"];

@@ -173,7 +173,7 @@ export class Desk {
     if (told) return told; // the colours needn't wait for the values
     const known = await this.#keeper.values(held, layer);
     await pause();
-    return surveyed(layer, known.data, known.shape[0] ?? 1);
+    return { ...surveyed(layer, known.data, known.shape[0] ?? 1), near: !known.exact };
   }
 
   /** The values from which a layer is shown at a level: an overview serves, or stands in, where they aren't at hand. */
