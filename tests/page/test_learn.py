@@ -93,10 +93,66 @@ def test_typed_numbers_are_what_is_added_up(visit: Visit, first_start: Shown) ->
     line = page.locator("section:has(#learn-sum) .line")
     expect(line).to_contain_text("9×1")
     expect(line.locator("strong")).to_have_text(f"= {total:g}".replace("-", "−"))
-    cell.fill("nine")
-    expect(cell).to_have_attribute("aria-invalid", "true")
+    said = page.locator("#learn-mistyped")
+    height = page.locator(".board").evaluate("board => board.offsetHeight")
+    for wrong in ("nine", "123456789", "1e-9"):
+        cell.fill(wrong)
+        expect(cell).to_have_attribute("aria-invalid", "true")
+        expect(said).to_have_text(f"Expected: −1000000 to 1000000, in digits such as −0.5. Received: {wrong}.")
+        assert page.locator(".board").evaluate("board => board.offsetHeight") == height
     cell.press("Tab")
     expect(cell).to_have_value("9")
+    expect(said).to_be_empty()
+
+
+def test_a_link_keeps_a_persons_own_numbers(visit: Visit, first_start: Shown) -> None:
+    page = visit(first_start, "#/learn/stride")
+    steps = page.evaluate("history.length")
+    page.get_by_role("textbox", name="Input, row 1, column 2").fill("8")
+    page.get_by_role("textbox", name="Kernel, row 1, column 1").fill("-0.5")
+    page.get_by_role("button", name="Padding: one more").click()
+    page.get_by_role("slider", name="Window").press("End")
+    expect(page).to_have_url(re.compile(r"#/learn/stride\?padding=1&at=9&numbers=x0,0,1,8_w0,0,0,0,-0\.5$"))
+    assert page.evaluate("history.length") == steps
+    output = made(page)
+    assert len(output) == 9
+    page.reload()
+    expect(page.get_by_text("Window 9 of 9")).to_be_visible()
+    assert (made(page), numbers(page, "Kernel")[0]) == (output, "−0.5")
+    page.evaluate("location.hash = '#/learn/stride?input=5x7&stride=99&padding=two&at=-1&numbers=x0,0,99,1'")
+    expect(page).to_have_url(re.compile("#/learn/stride$"))
+    assert made(page) == ["0"]
+
+
+def test_a_lesson_is_one_screen(visit: Visit, first_start: Shown) -> None:
+    page = visit(first_start, "#/learn/convolution")
+    queries = [
+        *LESSONS,
+        "channels?input=6x6&filters=4",
+        "field?input=10x10&layers=4",
+        "padding?input=10x10&kernel=5x5&padding=3",
+    ]
+    for query in queries:
+        page.evaluate(f"location.hash = '#/learn/{query}'")
+        expect(page.get_by_role("heading", level=1)).to_have_text(EN[query.split("?")[0]]["title"])
+        if (show := page.get_by_role("button", name="Show me")).count():
+            show.click()
+        assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0, query
+
+
+def test_the_board_is_still_while_it_plays(visit: Visit, first_start: Shown) -> None:
+    page = visit(first_start, "#/learn/padding")
+    heights = set()
+    for _ in range(25):
+        heights.add(page.locator(".board").evaluate("board => board.offsetHeight"))
+        page.keyboard.press("ArrowRight")
+    assert len(heights) == 1
+
+
+def test_the_last_lesson_leads_to_a_network_of_ones_own(visit: Visit, first_start: Shown) -> None:
+    page = visit(first_start, "#/learn/dense")
+    page.get_by_role("link", name="Now build a network of your own").click()
+    expect(page).to_have_url(re.compile("#/play"))
 
 
 def test_the_window_is_dragged(visit: Visit, first_start: Shown) -> None:
@@ -199,7 +255,7 @@ def test_in_thai(visit: Visit, first_start: Shown) -> None:
     page.get_by_role("textbox", name=TH["answer"]).fill("84")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text(TH["right"].replace("{answer}", "84"))
-    expect(page.locator(".because")).to_contain_text("3 × 3 × 3 × 3 + 3 = 84")
+    expect(page.locator(".because")).to_contain_text("3 ฟิลเตอร์ × (3 แชนเนล × 3 แถว × 3 คอลัมน์) + 3 ไบแอส = 84")
     page.keyboard.press("Tab")
     words = page.locator("main").inner_text()
     assert not re.findall(r"\blearn\.\w+|\{\w+\}", words)
