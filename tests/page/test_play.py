@@ -20,6 +20,7 @@ from tests.play.cases import LINES, SMALL
 
 import convlens
 from convlens.hosts.demo import the_cat
+from convlens.lens import digits
 from convlens.sketches import TUTORIAL, build
 from convlens.sketches.tutorial import INPUT_SHAPE
 
@@ -98,7 +99,7 @@ def test_a_preset_is_the_tutorials_own_model(playground: Playground, number: int
     playground.page.locator(".choose").last.click()
     lens = convlens.sketch(lesson.sketch, input_shape=INPUT_SHAPE, seed=lesson.seed)
     last = lens.network.layers[-1]
-    expect(playground.page.locator('[data-fact="shape"]')).to_have_text(" × ".join(f"{n:,}" for n in last.output_shape))
+    expect(playground.page.locator('[data-fact="shape"]')).to_have_text(" × ".join(map(str, last.output_shape)))
     assert last.receptive_field is not None
     assert playground.fact("field") == " × ".join(map(str, last.receptive_field.size))
     assert f"{lens.network.parameters:,}" in playground.fact("parameters")
@@ -108,11 +109,43 @@ def test_a_preset_is_the_tutorials_own_model(playground: Playground, number: int
     assert agree(told, float(maps[place]), float(np.abs(maps).max())), (place, told, maps[place])
 
 
+def test_the_digit_network_before_and_after_its_training(playground: Playground, folder: Path) -> None:
+    page = playground.page
+    page.get_by_label("Start with").select_option(label="Digits: untrained / trained")
+    expect(page).to_have_url(re.compile("weights=digits-0.*weights2=digits-1500"))
+    page.reload()
+    playground.whole(2)
+    expect(page.locator(".picture .shape")).to_have_text("1 × 28 × 28")
+    expect(page.locator('[data-fact="training"]').nth(1)).to_contain_text("96.5 % of 1,000")
+    steps = digits.timeline().steps
+    picture = np.moveaxis(digits.pictures()[3].pixels, 2, 0)[None].astype(np.float32) / 255
+    for letter, step in (("A", steps[0]), ("B", steps[-1])):
+        page.get_by_role("button", name=letter, exact=True).click()
+        page.get_by_text("Take it along").click()
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Save as .onnx").click()
+        page.keyboard.press("Escape")
+        file = folder / f"digits-{letter}.onnx"
+        saved.value.save_as(file)
+        taken = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(file).graph.initializer}
+        assert set(taken) == set(step.weights)
+        for name, weights in step.weights.items():
+            np.testing.assert_array_equal(taken[name], weights)
+        assert convlens.open(file).recipe == digits.RECIPE
+        answer = onnxruntime.InferenceSession(file).run(None, {"picture": picture})[0]
+        page.locator(".choose").last.click()
+        told = page.locator(".result").nth(0 if letter == "A" else 1).locator(".value").all_inner_texts()
+        np.testing.assert_allclose([float(one.replace(MINUS, "-")) for one in told], answer[0], rtol=1e-4, atol=1e-5)
+    assert answer[0].argmax() == 3
+    page.get_by_label("Start with").select_option("0")
+    expect(page.locator(".picture .shape")).to_have_text("3 × 1440 × 1080")
+
+
 def test_line_blocks_and_sliders_follow_one_another(playground: Playground) -> None:
     page = playground.page
     playground.slide("kernel", 7)
     expect(playground.line).to_have_value("conv 3 7x7")
-    assert playground.fact("shape") == "3 × 1,434 × 1,074"
+    assert playground.fact("shape") == "3 × 1434 × 1074"
     assert playground.fact("parameters") == "444"
     assert playground.fact("field") == "7 × 7"
     playground.slide("stride", 3)
@@ -132,7 +165,7 @@ def test_a_mistake_is_shown_in_place_and_the_last_good_network_stays(playground:
     expect(wrong).to_contain_text("There is no such layer")
     expect(wrong).to_contain_text("Did you mean 'relu'?")
     expect(playground.line).to_have_attribute("aria-invalid", "true")
-    assert playground.fact("shape") == "3 × 1,438 × 1,078"
+    assert playground.fact("shape") == "3 × 1438 × 1078"
     playground.line.fill("conv 3 3x3 | relu")
     expect(wrong).to_have_count(0)
 
@@ -186,7 +219,7 @@ def test_two_networks_stand_beside_one_another(playground: Playground) -> None:
     page.get_by_role("button", name="Compare two").click()
     playground.slide("stride", 2)
     playground.whole(2)
-    assert [playground.fact("shape", n) for n in (0, 1)] == ["3 × 1,438 × 1,078", "3 × 719 × 539"]
+    assert [playground.fact("shape", n) for n in (0, 1)] == ["3 × 1438 × 1078", "3 × 719 × 539"]
     page.get_by_role("button", name="A", exact=True).click()
     expect(playground.line).to_have_value("conv 3 3x3")
 
