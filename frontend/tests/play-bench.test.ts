@@ -37,9 +37,9 @@ describe("a number typed by hand", () => {
     const one = bench("conv 3 3x3", [EDIT]);
     for (const line of ["r", "relu", "relu |", "relu | conv 3 3x3"]) one.type(line);
     expect(one.variant.edits).toEqual([{ ...EDIT, block: 1 }]);
-    one.variant.typedAll();
+    one.typedAll();
     one.type("relu");
-    one.variant.typedAll();
+    one.typedAll();
     one.type("conv 3 3x3");
     expect(one.variant.edits).toEqual([]);
   });
@@ -139,6 +139,18 @@ describe("the way back", () => {
     back();
     one.follow(rooms.hash);
     expect(lines(one)).toEqual(["conv 6 3x3"]);
+  });
+
+  it("is one step for a line, however long it is thought about, until it is left", () => {
+    const one = bench("conv 3 3x3");
+    for (const line of ["conv 3 3x3 | relu", "conv 3 3x3 | relu | tanh"]) {
+      vi.setSystemTime(Date.now() + 5000);
+      one.type(line);
+    }
+    expect(entries.length).toBe(2);
+    one.typedAll();
+    one.type("conv 3 3x3 | relu | gelu");
+    expect(entries.length).toBe(3);
   });
 
   it("has no step for a line that says nothing", () => {

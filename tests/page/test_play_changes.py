@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from tests.page.conftest import Visit
+from tests.page.pages import Screen
 from tests.page.serving import Shown
 from tests.page.test_play import Playground
 
@@ -56,6 +57,7 @@ def test_a_move_that_can_not_be_changes_nothing_and_is_told(playground: Playgrou
     expect(told).to_contain_text("'conv' reads maps")
     expect(playground.line).to_have_value(line)
     expect(page.locator('.choose[aria-pressed="true"] code')).to_have_text("conv 3 3x3 stride 8")
+    assert Screen(page).violations() == []
     assert page.locator('p[aria-live="polite"]').first.inner_text() == ""
     page.locator(".choose").last.click()
     page.get_by_label("Add a block").select_option("relu")
@@ -96,6 +98,7 @@ def test_a_picture_that_is_too_small_is_told_beside_it(playground: Playground, t
     page.locator("#play-picture").set_input_files(tmp_path / "tiny.png")
     expect(page.locator("li.picture")).to_contain_text("too small for this network")
     expect(page.locator(".side.stale")).to_have_count(1)
+    assert Screen(page).violations() == []
     playground.line.fill("conv 3 2x2")
     expect(page.locator("li.picture")).not_to_contain_text("too small")
     expect(page.locator(".side.stale")).to_have_count(0)

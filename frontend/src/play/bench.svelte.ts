@@ -12,6 +12,8 @@ import type { Edit } from "./weights";
 
 /** Changes of the same thing within this time are one step back. */
 const ONE_GESTURE = 1000; // milliseconds
+/** The line is one step from its first letter to its last, however long a person thinks. */
+const LINE = "line";
 
 export class Bench {
   variants = $state.raw<readonly Variant[]>([]);
@@ -93,7 +95,13 @@ export class Bench {
   }
 
   type(line: string): void {
-    this.#step("line", () => this.variant.type(line));
+    this.#step(LINE, () => this.variant.type(line));
+  }
+
+  /** The line is typed to its end. */
+  typedAll(): void {
+    this.variant.typedAll();
+    this.#last.gesture = "";
   }
 
   /** Numbers over a block's weights; `gesture` names what they are typed or dragged in. */
@@ -138,7 +146,7 @@ export class Bench {
   /** A change that going back undoes; those of one gesture, as while a slider moves, are one step. */
   #step(gesture: string, change: () => void): void {
     const now = Date.now();
-    const goesOn = gesture !== "" && gesture === this.#last.gesture && now - this.#last.at < ONE_GESTURE;
+    const goesOn = gesture !== "" && gesture === this.#last.gesture && (gesture === LINE || now - this.#last.at < ONE_GESTURE);
     const before = this.address;
     this.refused = null;
     if (!goesOn) rooms.rewrite(before);
