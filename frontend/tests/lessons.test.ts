@@ -10,7 +10,7 @@ import { countedInWords, parametersInWords } from "../src/learn/parameters";
 import { candidates, linesOf } from "../src/learn/seen";
 import type { DerivationFact, LayerFact } from "../src/source/facts";
 import { BOUNDS, LESSONS, TAUGHT, type Name, type Numbers, type Settings } from "../src/learn/lessons";
-import { SIDE, typed } from "../src/learn/numbers";
+import { plain, SIDE, typed } from "../src/learn/numbers";
 import { plainly, questionOf, sizeInNumbers } from "../src/learn/questions";
 import { sightOf, type Sheet } from "../src/learn/sheets";
 import { convolutionParameters, denseParameters, dropped, fields, outputSize } from "../src/learn/sizes";
@@ -209,6 +209,7 @@ describe("formulas", () => {
 });
 
 describe("typed numbers", () => {
+  it("make values without the tail of binary fractions", () => expect(plain(0.3 * -9)).toBe(-2.7));
   it.each([["2", 2], ["−1.5", -1.5], ["0,5", 0.5], [" -3 ", -3], [".5", 0.5]])("%s", (text, value) => expect(typed(text)).toBe(value));
   it.each(["", "-", "two", "1e9", "99999999", "1.2.3"])("not %s", (text) => expect(typed(text)).toBeNull());
 });

@@ -40,6 +40,11 @@ export function typed(text: string): number | null {
   return Math.abs(value) <= LIMIT ? value : null;
 }
 
+/** Without the last digits that binary fractions leave: −2.7, not −2.6999999999999997. */
+export function plain(value: number): number {
+  return Number(value.toPrecision(12));
+}
+
 function between(next: () => number, least: number, most: number): number {
   return least + Math.floor(next() * (most - least + 1));
 }
