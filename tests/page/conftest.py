@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from tests.page.serving import Filed, Serving, Shown, sketched, tutorial_report
 
 ARGUMENTS = [
@@ -41,6 +41,11 @@ def browser() -> Iterator[Browser]:
 Visit = Callable[..., Page]
 
 
+def is_wrong(line: ConsoleMessage) -> bool:
+    """Errors, and what Svelte warns of: the page reads what no longer follows."""
+    return line.type == "error" or "svelte.dev/e/" in line.text
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Visit]:
     """Opens an address in a browser of its own; at the end no page may have had an error or asked another host."""
@@ -64,7 +69,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         page.set_default_timeout(20_000)
         if not may_fail:
             page.on("pageerror", lambda error: wrong.append(f"an error in the page: {error}"))
-            page.on("console", lambda line: wrong.append(f"{line.type}: {line.text}") if line.type == "error" else None)
+            page.on("console", lambda line: wrong.append(f"{line.type}: {line.text}") if is_wrong(line) else None)
         page.goto(shown.url + hash)
         return page
 
