@@ -71,6 +71,7 @@ export class Bench {
 
   /** Looks at a block; at that of the same name in the other network, or at its last. */
   choose(place: number): void {
+    this.refused = null;
     const name = this.variant.fits[place]?.block.name;
     for (const one of this.variants) {
       const same = one.fits.findIndex((fit) => fit.block.name === name);
