@@ -42,6 +42,14 @@ describe("the curve", () => {
     expect(curve([null, 1], (place) => place, 28)).toBeNull();
   });
 
+  test("it breaks off where a value isn't finite, and goes on past one that isn't known", () => {
+    const found = curve([2, 0, "NaN", 1, "Infinity", 2, null, 0], (place) => place * 10, 28);
+    expect(found?.path).toBe("M0.0 4.0L10.0 24.0M30.0 14.0m-2.5 0h5M50.0 4.0L70.0 24.0");
+    expect(found?.points[2]).toBeNull();
+    expect(found?.points[4]).toBeNull();
+    expect(curve(["NaN", "NaN", 1], (place) => place, 28)).toBeNull();
+  });
+
   test("as many numbers as have room, the first and the last among them", () => {
     const numbers = [0, 1, 2, 3, 4, 5];
     expect(marksOf(numbers, (place) => place * 50, 40).map(({ number }) => number)).toEqual(numbers);

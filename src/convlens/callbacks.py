@@ -11,12 +11,13 @@ The training goes on as it would without: weights, mode and random state are lef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any
 
 from convlens.engines import registry
-from convlens.errors import InputError
-from convlens.lens.timeline import Step, Timeline
+from convlens.errors import InputError, ModelError
+from convlens.lens.timeline import Step, Timeline, check_fits
 
 __all__ = ["Keras", "Timeline", "Torch"]
 
@@ -27,14 +28,13 @@ class _Recorder(Timeline):
     """A timeline that grows, and stays bounded: where there are too many steps, every second one is let go."""
 
     def _begin(self, every: int, most: int) -> None:
-        if every < 1 or most < 2:
+        self.every, self.most = _whole("every", every), _whole("most", most)
+        if self.every < 1 or self.most < 2:
             raise InputError(
                 "Nothing would be recorded",
                 expected="every >= 1 and most >= 2",
                 received=f"every={every}, most={most}",
             )
-        self.every = every
-        self.most = most
         self.number = 0
 
     def _record(
@@ -44,10 +44,8 @@ class _Recorder(Timeline):
         if self.steps and self.steps[-1].number == self.number:
             return
         weights = registry.training_of(model).weights_of(model)
-        kept = [*self.steps, Step(self.number, _number(loss), _number(accuracy), weights, label)]
-        while len(kept) > self.most:
-            self.every *= 2
-            kept = [step for step in kept if step.number % self.every == 0 or (asked and step is kept[-1])]
+        step = Step(self.number, _number(loss, "loss"), _number(accuracy, "accuracy"), weights, label)
+        kept, self.every = _thinned([*self.steps, step], self.every, self.most, step if asked else None)
         self.steps = tuple(kept)
         self._opened.clear()  # places in the timeline have changed
 
@@ -58,11 +56,15 @@ class Torch(_Recorder):
     Args:
         model: the module that is trained; its weights before training are kept at once.
         every: how many steps lie between two that are kept. Where they become more than ``most``, every second one is
-            let go and the distance doubles, so that memory is bounded however long the training is.
+            let go and the distance doubles, so that memory is bounded however long the training is. Steps with a label
+            stay until no others are left to let go.
         most: how many steps are kept.
         picture: what :meth:`report` and :meth:`serve` show where they are given no picture.
         name: what the page calls the training.
         options: those of :func:`convlens.open`: ``recipe``, ``input_shape``, ``labels``.
+
+    :meth:`report`, :meth:`serve`, :meth:`save` and :meth:`feature_maps` keep the weights of that moment first, so that
+    the timeline ends with the trained network.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3))
@@ -85,16 +87,25 @@ class Torch(_Recorder):
     ) -> None:
         super().__init__(model, [], name=name, picture=picture, **options)
         self._begin(every, most)
+        self._told: tuple[Any, Any] = (None, None)
         self._record(model)
 
     def step(self, *, loss: Any = None, accuracy: Any = None, label: str = "") -> None:
         """One step was done; its weights are kept if it is its turn, or if it has a ``label``.
 
         ``loss`` and ``accuracy`` are numbers or tensors of one value, read only where they are kept.
+
+        Raises:
+            InputError: they are something else; at the first step already.
         """
+        self._told = (_single(loss, "loss"), _single(accuracy, "accuracy"))
         self.number += 1
         if self.number % self.every == 0 or label:
-            self._record(self.trained, loss, accuracy, label=label, asked=label != "")
+            self._record(self.trained, *self._told, label=label)
+
+    def _complete(self) -> None:
+        if self.number > self.steps[-1].number:
+            self._record(self.trained, *self._told, asked=True)
 
 
 class Keras(_Recorder):
@@ -123,10 +134,26 @@ class Keras(_Recorder):
         self._batch = -1
 
     def on_train_begin(self, _logs: Mapping[str, Any] | None = None) -> None:
-        """Keep the weights before the first step."""
+        """Keep the weights before the first step.
+
+        Raises:
+            ModelError: this callback holds the timeline of another model.
+        """
+        if self.steps:
+            self._check_same(self._watched)
+            return
         self.trained = self._watched
-        if not self.steps:
-            self._record(self._watched)
+        self._record(self.trained)
+
+    def _check_same(self, model: object) -> None:
+        if model is not self.trained:
+            raise ModelError(
+                "This callback holds the training of another model",
+                expected="the same model at each fit, or a new callback",
+                received=f"another {type(model).__name__}",
+                hint="Type convlens.callbacks.Keras(...) for this model; the other's timeline is as it was.",
+            )
+        check_fits(self.steps[-1].weights, registry.training_of(model).weights_of(model))
 
     def on_epoch_begin(self, _epoch: int, _logs: Mapping[str, Any] | None = None) -> None:
         """Count from here."""
@@ -156,8 +183,76 @@ class Keras(_Recorder):
         return model
 
 
-def _number(value: Any) -> float | None:
+def _thinned(kept: list[Step], every: int, most: int, last: Step | None) -> tuple[list[Step], int]:
+    """At most ``most`` of the steps, and the distance between them; the first stays, and so does ``last``.
+
+    Those without a label go first, every second one at a time. Of those with one every second goes by its place, the
+    newest stays, and the distance is what it was.
+    """
+    while len(kept) > most:
+        between = [step for step in kept[1:] if step is not last]
+        loose = [step for step in between if not step.label]
+        if len(loose) > 1:
+            every *= 2
+            staying = _one_in_each(kept[0], loose, every)
+        else:
+            staying = []
+        named = [step for step in between if step.label]
+        if not loose:
+            named = named[-1::-2] if len(named) > 1 else []
+        chosen = {step.number for step in (kept[0], *staying, *named)}
+        kept = [step for step in kept if step.number in chosen or step is last]
+    return kept, every
+
+
+def _one_in_each(first: Step, steps: Sequence[Step], every: int) -> list[Step]:
+    """The first step of each stretch of ``every`` steps, ``first`` having its own already."""
+    held = {first.number // every}
+    staying = []
+    for step in steps:
+        if step.number // every not in held:
+            held.add(step.number // every)
+            staying.append(step)
+    return staying
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return index(value)
+    except TypeError as error:
+        raise InputError(
+            f"{name} is no whole number", expected="a number of steps, such as 100", received=repr(value)
+        ) from error
+
+
+def _single(value: Any, name: str) -> Any:
+    """A number, or a tensor of one value let go of what it was computed from; a tensor isn't read here.
+
+    Raises:
+        InputError: it is something else.
+    """
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return _number(value, name)
+    if any(size != 1 for size in shape):
+        raise InputError(
+            f"The {name} of a step is one value",
+            expected="a number, or a tensor of one value",
+            received=f"a {type(value).__name__} of shape {tuple(shape)}",
+            hint=f"Type {name}={name}.mean(), for example.",
+        )
+    return value.detach() if hasattr(value, "detach") else value
+
+
+def _number(value: Any, name: str) -> float | None:
     """A number, or a tensor of one value, as a number."""
     if value is None:
         return None
-    return float(value.detach() if hasattr(value, "detach") else value)
+    try:
+        if isinstance(value, str):
+            raise TypeError("text")
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"The {name} of a step is one value", expected="a number, or a tensor of one value", received=repr(value)
+        ) from error

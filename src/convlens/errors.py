@@ -138,6 +138,18 @@ class ChannelError(ConvlensError, IndexError):
     """
 
 
+class StepNotFoundError(ConvlensError, IndexError):
+    """A step that a recorded training doesn't have. Also an ``IndexError``.
+
+    >>> from convlens.lens import digits
+    >>> try:
+    ...     digits.timeline()[99]
+    ... except IndexError as error:
+    ...     print(type(error).__name__, error.expected)
+    StepNotFoundError a place from 0 to 13
+    """
+
+
 class MemoryBudgetError(ConvlensError, MemoryError):
     """What was asked for needs more memory than the budget allows. Also a ``MemoryError``.
 

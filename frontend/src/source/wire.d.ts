@@ -952,7 +952,7 @@ export interface components {
             /** Label */
             label: string | null;
             /** Probability */
-            probability: number;
+            probability: number | ("NaN" | "Infinity" | "-Infinity");
         };
         /**
          * SessionFact
@@ -997,11 +997,11 @@ export interface components {
          */
         StepOfTraining: {
             /** Accuracy */
-            accuracy: number | null;
+            accuracy: number | ("NaN" | "Infinity" | "-Infinity") | null;
             /** Label */
             label: string;
             /** Loss */
-            loss: number | null;
+            loss: number | ("NaN" | "Infinity" | "-Infinity") | null;
             /** Number */
             number: number;
             /** Pictures */

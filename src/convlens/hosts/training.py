@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convlens.errors import InputError
+from convlens.hosts.wire.facts import num
 from convlens.hosts.wire.schema import ModelFact, StepOfTraining
 from convlens.lens import digits, feeding, memory
 
@@ -33,8 +34,8 @@ def step_fact(timeline: Timeline, place: int, pictures: Sequence[str] = ()) -> M
             timeline=timeline.name,
             number=step.number,
             label=step.label,
-            loss=step.loss,
-            accuracy=step.accuracy,
+            loss=None if step.loss is None else num(step.loss),
+            accuracy=None if step.accuracy is None else num(step.accuracy),
             pictures=list(pictures),
         ),
     )
@@ -61,7 +62,7 @@ def save(timeline: Timeline, path: Path, picture: object, *, budget: str | int |
     from convlens import writing
     from convlens.hosts.report import Exhibit, gallery
 
-    most = None if budget is None else memory.parse(budget)
+    most = None if budget is None else memory.parse(budget, option="budget")
     runs = timeline.feature_maps(picture)
     exhibits = [Exhibit(maps, step_fact(timeline, place)) for place, maps in enumerate(runs)]
     writing.write(path, gallery(exhibits, budget=most, title=timeline.name).html.encode())

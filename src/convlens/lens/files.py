@@ -62,7 +62,7 @@ def check_free(path: Path, *, force: bool = False) -> None:
             "This file is there already, and convlens didn't write it",
             expected="a new path",
             received=str(path),
-            hint="Choose another path with -o, or type --force to overwrite it.",
+            hint="Choose another path, or type --force (force=True) to overwrite it.",
         )
 
 

@@ -56,6 +56,7 @@ def load(path: str | Path, *, model: object = None, trust: bool = False) -> Feat
     (True, True, True, True)
     """
     place = Path(path)
+    shelves.refuse_timeline(place)
     file = _opened(place)
     with shelves.reading(place):
         loaded = _loaded(file)

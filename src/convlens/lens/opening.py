@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from convlens.engines import registry
-from convlens.lens import intake
+from convlens.lens import intake, shelves
 from convlens.lens.opened import Lens
 from convlens.pictures import Recipe
 
@@ -40,6 +41,8 @@ def open(  # the name that the contract gives it
     shape = None if input_shape is None else intake.checked_shape(input_shape)
     # an engine is told sizes, never that one is free: it takes what the model says, and any size where it says nothing
     told = tuple(n for n in shape if n is not None) if shape is not None and None not in shape else None
+    if isinstance(model, (str, Path)):
+        shelves.refuse_timeline(Path(model))
     engine = registry.open_engine(model, trust=trust, input_shape=told)
     if isinstance(recipe, str):
         recipe = Recipe.preset(recipe)

@@ -118,8 +118,9 @@ def predict(layer: Layer, scores: NDArray[Any], labels: Sequence[str] | None = N
     values = scores.astype(np.float64).ravel()
     ready = bool(np.all(values >= 0) and np.all(values <= 1) and abs(values.sum() - 1) < 1e-3)
     if not ready:
-        powers = np.exp(values - values.max())
-        values = powers / powers.sum()
+        with np.errstate(invalid="ignore"):  # infinite scores have no probabilities: NaN says so
+            powers = np.exp(values - values.max())
+            values = powers / powers.sum()
     order = np.argsort(-values, kind="stable")
     named = labels if labels is not None and len(labels) == len(values) else None
     rows = tuple((int(i), float(values[i]), named[i] if named else None) for i in order)

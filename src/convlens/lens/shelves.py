@@ -26,6 +26,9 @@ _MOST_FACTS = 2**28
 _KEPT = 2**28
 """Bytes of arrays that stay in memory after they were read; the one in use always does."""
 
+TIMELINE = "convlens.timeline"
+"""The array of an ``.npz`` that makes it the steps of a training, not maps."""
+
 _CODECS = {"bytes", "zstd", "blosc", "gzip", "crc32c", "transpose", "sharding_indexed"}
 
 
@@ -95,6 +98,28 @@ class reading:  # noqa: N801  # reads as a word: with reading(path)
                 received=f"{self._path}: {what}",
                 hint="Save the maps again.",
             ) from error
+
+
+def refuse_timeline(path: Path) -> None:
+    """Say how a training is loaded, where somebody takes the file of one for a model or for maps.
+
+    Raises:
+        InputError: it is such a file.
+    """
+    try:
+        if path.suffix.lower() != ".npz" or not path.is_file():
+            return
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return  # whoever reads it says what is wrong with it
+    if f"{TIMELINE}.npy" in names:
+        raise InputError(
+            "This file holds the weights of a training, which need their model",
+            expected="a model, or saved maps",
+            received=str(path),
+            hint=f"Type convlens.callbacks.Timeline.load({str(path)!r}, model) in Python.",
+        )
 
 
 class Stored(Protocol):

@@ -32,6 +32,12 @@ def serve(maps: FeatureMaps, **options: Any) -> None:
     import_module(_HOST).serve(maps, **options)
 
 
+def report_place(path: Path, *, force: bool = False) -> Path:
+    """The path, if the report's host can write there."""
+    place: Path = import_module(_REPORT).check_path(path, force=force)
+    return place
+
+
 def training_report(timeline: Timeline, path: Path, picture: object, *, budget: str | int | None) -> Path:
     """Have the report's host write one file of a training."""
     import_module(_TRAINING).save(timeline, path, picture, budget=budget)

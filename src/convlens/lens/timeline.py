@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +17,10 @@ import numpy as np
 
 from convlens.engines import registry
 from convlens.engines.base import Array
-from convlens.errors import InputError, ModelError
-from convlens.lens import files, opening, showing
+from convlens.errors import InputError, ModelError, StepNotFoundError
+from convlens.lens import files, intake, opening, showing
+from convlens.lens.shelves import TIMELINE as _FACTS
+from convlens.pictures import Recipe
 from convlens.writing import write
 
 if TYPE_CHECKING:
@@ -22,7 +28,6 @@ if TYPE_CHECKING:
     from convlens.lens.opened import Lens
 
 Weights = Mapping[str, Array]
-_FACTS = "convlens.timeline"  # the one array of the file that holds no weights: the steps as JSON
 ENDING = ".npz"
 
 
@@ -46,6 +51,9 @@ class Timeline:
     ``model`` is the live network that was trained; it is left as it is: every step is a copy of it that holds the
     step's weights. ``options`` are those of :func:`convlens.open`: ``recipe``, ``input_shape``, ``labels``.
 
+    Raises:
+        ConvlensError: an option that there isn't, a shape that is none, a preset that isn't known.
+
     >>> from convlens.lens import digits
     >>> training = digits.timeline()
     >>> [step.number for step in training.steps][:4], len(training)
@@ -61,6 +69,7 @@ class Timeline:
         self.name = name
         self.picture = picture
         self.steps = tuple(steps)
+        _check_options(options)
         self._options = options
         self._opened: dict[int, Lens] = {}
 
@@ -71,9 +80,10 @@ class Timeline:
         """The network as it was at a step, by its place in ``steps``, opened when it is first asked for.
 
         Raises:
+            StepNotFoundError: there is no such place.
             ModelError: the model can't be copied.
         """
-        place = range(len(self.steps))[at]
+        place = self._place(at)
         if place not in self._opened:
             training = registry.training_of(self.trained)
             model = training.with_weights(self.trained, self.steps[place].weights)
@@ -91,6 +101,7 @@ class Timeline:
     def feature_maps(self, picture: object = None, **options: Any) -> list[FeatureMaps]:
         """The maps of every step on one picture: that of the timeline where none is given."""
         shown = self.chosen(picture)
+        self._complete()
         return [lens.feature_maps(shown, **options) for lens in self]
 
     def report(
@@ -105,14 +116,18 @@ class Timeline:
             force: overwrite a file that convlens didn't write.
 
         Raises:
-            ConvlensError: there is no picture, no step, or no room.
+            ConvlensError: there is no picture, no step, or no room; the path is no page's.
         """
-        place = files.check_place(Path(path), force=force)
-        return showing.training_report(self, place, self.chosen(picture), budget=budget)
+        place = showing.report_place(Path(path), force=force)
+        shown = self.chosen(picture)
+        self._complete()
+        return showing.training_report(self, place, shown, budget=budget)
 
     def serve(self, picture: object = None, **options: Any) -> None:
         """Show the training in the browser; ``options`` are those of :meth:`convlens.FeatureMaps.serve`."""
-        showing.training_serve(self, self.chosen(picture), **options)
+        shown = self.chosen(picture)
+        self._complete()
+        showing.training_serve(self, shown, **options)
 
     def chosen(self, picture: object = None) -> object:
         """The picture that is meant.
@@ -120,8 +135,7 @@ class Timeline:
         Raises:
             InputError: no picture was given, here or before; or there is no step yet.
         """
-        if not self.steps:
-            raise InputError("Nothing was recorded yet", expected="a step of training", received="none")
+        self._check_recorded()
         if picture is None and self.picture is None:
             raise InputError(
                 "A training is shown on a picture",
@@ -132,8 +146,15 @@ class Timeline:
         return self.picture if picture is None else picture
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the weights of every step as one .npz file, which :meth:`load` reads and so does NumPy."""
+        """Write the weights of every step as one .npz file, which :meth:`load` reads and so does NumPy.
+
+        Raises:
+            InputError: there is no step yet, or the path ends in something else.
+            OutputError: it can't be written there.
+        """
         place = files.check_place(_as_npz(Path(path)), force=force)
+        self._check_recorded()
+        self._complete()
         return write(place, written(self.steps))
 
     @classmethod
@@ -145,8 +166,30 @@ class Timeline:
             ModelError: it is another model's.
         """
         steps = read(Path(path))[0]
-        _check_fits(registry.training_of(model).weights_of(model), steps[0].weights)
+        wanted = registry.training_of(model).weights_of(model)
+        for step in steps:
+            check_fits(wanted, step.weights)
         return cls(model, steps, **options)
+
+    def _complete(self) -> None:
+        """Called before the timeline is shown or saved: one that still grows ends with the weights of now."""
+
+    def _check_recorded(self) -> None:
+        if not self.steps:
+            raise InputError("Nothing was recorded yet", expected="a step of training", received="none")
+
+    def _place(self, at: int) -> int:
+        """A place counted from the beginning; a negative one is counted from the end."""
+        try:
+            return range(len(self.steps))[index(at)]
+        except (IndexError, TypeError) as error:
+            last = len(self.steps) - 1
+            raise StepNotFoundError(
+                "There is no such step",
+                expected=f"a place from 0 to {last}" if self.steps else "a place among recorded steps",
+                received=repr(at),
+                hint="timeline.steps tells the number of each step." if self.steps else "Nothing was recorded yet.",
+            ) from error
 
 
 def written(steps: Sequence[Step], beside: Mapping[str, Array] | None = None) -> bytes:
@@ -167,22 +210,60 @@ def read(path: Path) -> tuple[list[Step], dict[str, Array]]:
         InputError: it isn't such a file.
     """
     try:
+        with zipfile.ZipFile(path):  # NumPy takes much else for a file of arrays
+            pass
         with np.load(path, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
-        facts = json.loads(str(arrays.pop(_FACTS)))
-    except (OSError, ValueError, KeyError) as error:
+        steps = [_step(fact) for fact in json.loads(str(arrays.pop(_FACTS)))]
+        if not steps:
+            raise ValueError("it holds no step")
+        weights: list[dict[str, Array]] = [{} for _ in steps]
+        for name in list(arrays):
+            place, _, weight = name.partition("/")
+            if weight:
+                weights[range(len(steps)).index(int(place))][weight] = arrays.pop(name)
+    except Exception as error:  # whatever zip, zlib, JSON and NumPy raise where a file isn't whole
+        what = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            "This holds no timeline", expected="a file that timeline.save wrote", received=str(path)
+            "This holds no timeline",
+            expected="a file that timeline.save wrote, whole and unchanged",
+            received=f"{path}: {what}",
         ) from error
-    weights: list[dict[str, Array]] = [{} for _ in facts]
-    for name in list(arrays):
-        place, _, weight = name.partition("/")
-        if weight:
-            weights[int(place)][weight] = arrays.pop(name)
-    return [Step(**fact, weights=held) for fact, held in zip(facts, weights, strict=True)], arrays
+    return [replace(step, weights=held) for step, held in zip(steps, weights, strict=True)], arrays
 
 
-def _check_fits(wanted: Weights, given: Weights) -> None:
+def _step(told: Mapping[str, Any]) -> Step:
+    """A step's facts; its weights stand elsewhere in the file.
+
+    Raises:
+        TypeError, ValueError: they aren't what :func:`written` writes.
+    """
+    step = Step(**told, weights={})
+    if type(step.number) is not int or not isinstance(step.label, str):
+        raise ValueError(f"a step is {told}")
+    loss, accuracy = (None if value is None else float(value) for value in (step.loss, step.accuracy))
+    return replace(step, loss=loss, accuracy=accuracy)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse at once what would otherwise fail after the training, when its steps are opened."""
+    known = [name for name in inspect.signature(opening.open).parameters if name not in ("model", "trust")]
+    strange = [name for name in options if name not in known]
+    if strange:
+        close = get_close_matches(strange[0], known, n=1)
+        raise InputError(
+            "There is no such option",
+            expected=" or ".join(known),
+            received=strange[0],
+            hint=f"Did you mean {close[0]}?" if close else "",
+        )
+    if options.get("input_shape") is not None:
+        intake.checked_shape(options["input_shape"])
+    if isinstance(options.get("recipe"), str):
+        Recipe.preset(options["recipe"])
+
+
+def check_fits(wanted: Weights, given: Weights) -> None:
     """Refuse weights of another model, by name and shape.
 
     Raises:

@@ -1,26 +1,36 @@
 /** A curve over the steps of a training, and the numbers that stand under it. Pixels only. */
+import type { Num } from "../../source/facts";
 
 type Place = (place: number) => number;
 
 export interface Curve {
+  /** It goes on past a value that isn't known, and breaks off where one isn't finite: there the training diverged. */
   path: string;
   /** Where each step's value stands; null where it has none. */
   points: ([number, number] | null)[];
 }
 
-/** Null where fewer than two values are known. `range`: what the bottom and the top stand for; else the values' own, from 0. */
-export function curve(values: readonly (number | null)[], x: Place, high: number, range?: readonly [number, number]): Curve | null {
-  const known = values.filter((value): value is number => value !== null && Number.isFinite(value));
+/** Null where fewer than two values are finite. `range`: what the bottom and the top stand for; else the values' own, from 0. */
+export function curve(values: readonly (Num | null)[], x: Place, high: number, range?: readonly [number, number]): Curve | null {
+  const known = values.filter((value): value is number => Number.isFinite(value));
   if (known.length < 2) return null;
   const [low, top] = range ?? [Math.min(0, ...known), Math.max(...known)];
   const span = top - low || 1;
   const inset = 4;
   const points = values.map((value, place): [number, number] | null =>
-    value === null || !Number.isFinite(value) ? null : [x(place), inset + (1 - (value - low) / span) * (high - 2 * inset)],
+    typeof value !== "number" ? null : [x(place), inset + (1 - (value - low) / span) * (high - 2 * inset)],
   );
-  const drawn = points.filter((point) => point !== null);
-  const path = drawn.map(([across, down], n) => `${n === 0 ? "M" : "L"}${across.toFixed(1)} ${down.toFixed(1)}`).join("");
-  return { path, points };
+  return { path: pathOf(values, points), points };
+}
+
+/** A value alone between two gaps is a dash. */
+function pathOf(values: readonly (Num | null)[], points: Curve["points"]): string {
+  const parts: string[][] = [[]];
+  points.forEach((point, place) => {
+    if (point) parts.at(-1)?.push(`${point[0].toFixed(1)} ${point[1].toFixed(1)}`);
+    else if (values[place] !== null) parts.push([]);
+  });
+  return parts.map((part) => (part.length > 0 ? `M${part.join("L")}${part.length === 1 ? "m-2.5 0h5" : ""}` : "")).join("");
 }
 
 /** As many of the numbers as have room, the first and the last among them. */

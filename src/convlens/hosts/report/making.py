@@ -215,7 +215,7 @@ def _tell(models: list[_Model], runs: list[_Run], blobs: Blobs) -> int:
 
 
 def _packed(told: dict[str, Any]) -> bytes:
-    return coding.deflated(json.dumps(told, separators=(",", ":")).encode(), small=True)
+    return coding.deflated(json.dumps(told, allow_nan=False, separators=(",", ":")).encode(), small=True)
 
 
 def _contents(models: list[_Model], runs: list[_Run], plans: Plans, blobs: Blobs) -> dict[str, Any]:

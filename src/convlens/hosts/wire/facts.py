@@ -156,7 +156,10 @@ def prediction_fact(prediction: Prediction | None) -> PredictionFact | None:
     """The network's answer."""
     if prediction is None:
         return None
-    fact: PredictionFact = prediction.to_dict()  # type: ignore[assignment]  # the same names, which a test holds
+    told = prediction.to_dict()
+    for row in told["top"]:
+        row["probability"] = num(row["probability"])  # NaN where the network diverged
+    fact: PredictionFact = told  # type: ignore[assignment]  # the same names, which a test holds
     return fact
 
 

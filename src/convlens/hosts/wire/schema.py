@@ -25,8 +25,8 @@ class StepOfTraining(TypedDict):
     timeline: str
     number: int
     label: str
-    loss: float | None
-    accuracy: float | None
+    loss: Num | None
+    accuracy: Num | None
     pictures: list[str]
 
 
@@ -174,7 +174,7 @@ class ScoreFact(TypedDict):
     """One class of the network's answer."""
 
     index: int
-    probability: float
+    probability: Num
     label: str | None
 
 
