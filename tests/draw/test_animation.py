@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convlens.draw import animation
-from convlens.draw.animation import Look, Slide, convolution, pooling, transposed
+from convlens.draw import animation, lettering
+from convlens.draw.animation import Look, Slide, convolution, pooling, signs, transposed
 from convlens.draw.animation.composing import compose
 from convlens.draw.animation.looks import THEMES, contrast
 from convlens.draw.animation.raster import frames
@@ -223,6 +223,65 @@ def test_what_is_rounded_is_not_called_equal() -> None:
     assert lines == ["(3 + 3 + 2 + 0 + 0 + 1 + 3 + 1 + 2) / 9 ≈ 1.67"]
     exact = compose(pooling([[1, 2], [3, 4]], (2, 2), mode="average"), Look())
     assert "(1 + 2 + 3 + 4) / 4 = 2.5" in told(exact, 0)
+
+
+def test_a_number_that_stands_in_full_is_called_equal() -> None:
+    exact = convolution(padding=(1, 0), dilation=(2, 1), bias=-2.5)
+    assert not [text for frame in range(9) for text in told(compose(exact, Look()), frame) if "≈" in text]
+    assert "≈" in told(compose(convolution([[0.12345, 1.0], [1.0, 1.0]], [[1]]), Look()), 0)
+
+
+def test_a_bias_keeps_its_own_digits() -> None:
+    texts = told(compose(convolution([[100.5, 200.0], [300.0, 400.0]], [[1, 1]], bias=-0.00163), Look()), 0)
+    assert "−0.00163" in texts
+
+
+def test_a_long_number_is_shortened_and_the_others_stay() -> None:
+    found = convolution([[100.123456, -2.6e9, 3.0], [4.0, 5.0, 6.0], [7.0, 1e-7, 9.0]], (2, 2))
+    texts = told(compose(found, Look()), 0)
+    assert {"100", "−3e9", "3", "1e−7"} <= set(texts)
+    assert any("(−2.6e9)·" in text for text in texts)
+
+
+def test_many_products_are_counted_and_their_sum_is_said_once() -> None:
+    texts = told(compose(convolution((7, 7), (7, 7)), Look()), 0)
+    (line,) = [text for text in texts if text.startswith("sum of")]
+    assert re.fullmatch(r"sum of 49 products = −?\d+", line)
+
+
+def test_a_pooling_keeps_the_channels_and_says_which_is_shown() -> None:
+    stage = compose(pooling((3, 6, 6), (2, 2)), Look())
+    assert stage.title == "max pooling: 3 × 6 × 6 → 3 × 3 × 3"
+    assert "channel 0 of 3" in told(stage, 0)
+
+
+def test_an_inputs_numbers_stand_in_the_middle_of_their_cells() -> None:
+    look = Look()
+    stage = compose(convolution(), look)
+    fill = look.colours.tinted(look.colours.input)
+    shapes = [shape for part in stage.parts for shape in part.shapes]
+    cells = [shape for shape in shapes if isinstance(shape, Box) and shape.fill == fill]
+    numbers = {(shape.x, shape.y) for shape in shapes if isinstance(shape, Label) and shape.size == 16}
+    assert len(cells) == 25
+    assert {(box.x + box.width // 2, box.y + box.height // 2 + 6) for box in cells} <= numbers
+
+
+@pytest.mark.parametrize(("sign", "spelt"), [("≈", "~"), ("→", "->"), ("×", "x"), ("·", "*"), ("−", "-")])
+def test_pixels_have_the_signs_of_the_svg(sign: str, spelt: str) -> None:
+    coverage, _, top = signs.text_coverage(sign, 40)
+    other = lettering.text_coverage(spelt, 40)[0]
+    assert coverage.max() == 255
+    assert coverage.shape != other.shape or (coverage != other).any()
+    rows = np.flatnonzero(coverage.max(axis=1)) + top
+    assert -16 <= (rows[0] + rows[-1]) / 2 <= -11  # on the line of a plus sign's bar
+    assert signs.text_width(f"2{sign}3", 40) == sum(signs.text_width(one, 40) for one in ("2", sign, "3"))
+
+
+def test_ink_follows_a_page_that_it_could_not_be_read_on() -> None:
+    for name in THEMES:
+        for page in ("#000000", "#ffffff", "#777777", "#fff8e7"):
+            colours = Look.of(name, f"page={page}").colours
+            assert contrast(colours.ink, colours.page) >= 4.5
 
 
 def test_a_transposed_sum_leaves_the_zeros_out() -> None:

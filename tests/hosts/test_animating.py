@@ -12,10 +12,12 @@ from PIL import Image
 from tests.hosts.command_line import Run
 
 import convlens
+from convlens.draw.animation import telling
 from convlens.draw.animation.composing import compose
 from convlens.draw.animation.looks import THEMES, Look
 from convlens.draw.animation.staging import Label
-from convlens.lens.animating import sliding
+from convlens.errors import InputError
+from convlens.lens.animating import CELL, sliding
 from convlens.sketches.kernels import named_kernel
 
 
@@ -147,7 +149,7 @@ def test_a_real_layer_by_default_is_the_first_one_around_its_strongest_value(run
     assert found["title"].startswith("conv · convolution: 3 × 24 × 30")
     array = convlens.open(shelf / "net.onnx").feature_maps(shelf / "picture.png")["conv"].array[0]
     assert float(np.abs(array).max()) in np.abs(found["values"])
-    assert found["frames"] == 16
+    assert found["frames"] == 9
 
 
 def test_a_pooling_layer_shows_which_value_won(run: Run, shelf: Path) -> None:
@@ -166,10 +168,10 @@ def test_channels_that_have_no_room_are_added_up_in_one_number() -> None:
     lens = convlens.sketch("conv 2 3x3", input_shape=(7, 8, 8), seed=0)
     maps = lens.feature_maps(np.random.default_rng(0).normal(size=(1, 7, 8, 8)).astype(np.float32))
     part = sliding(maps, "conv", 1, (2, 2), (1, 1))
-    assert part.planes == (0, 1, 2, 3)
+    assert part.planes == (0, 1)
     stage = compose(part, Look())
     texts = [shape.string for found in stage.parts for shape in found.shapes if isinstance(shape, Label)]
-    assert "the other 3 channels" in texts
+    assert "the other 5 channels" in texts
     sums = part.workings[0].channel_sums
     assert sums is not None
     first = next(number for number, text in enumerate(texts) if text.startswith("channel sums"))
@@ -186,6 +188,56 @@ def test_a_grouped_layer_shows_the_channels_of_its_group() -> None:
     part = sliding(maps, lens.network[0].name, 2, (1, 1), (2, 2))
     assert part.planes == (2,)
     assert len(part) == 4
+    assert telling.title(part) == f"{lens.network[0].name} · depthwise convolution: 3 × 8 × 8 → 3 × 6 × 6"
+    assert telling.part(part) == "filter 2 of 3, reads input channel 2 of 3"
+
+
+def test_a_place_and_a_size_are_whole_numbers() -> None:
+    lens = convlens.sketch("conv 2 3x3", input_shape=(3, 8, 8), seed=0)
+    maps = lens.feature_maps(np.full((8, 8, 3), 7, np.uint8))
+    for place in ((1.5, 2), "ab", (1,), (9, 9)):
+        with pytest.raises(InputError, match=r"No such place.*6 x 6.*Choose 3,3"):
+            sliding(maps, "conv", 0, place)  # type: ignore[arg-type]
+    for size in ((1.5, 2), (0, 1), (4,)):
+        with pytest.raises(InputError, match=r"No such part of the output.*4x4"):
+            sliding(maps, "conv", 0, None, size)  # type: ignore[arg-type]
+
+
+def test_a_real_layers_numbers_can_be_read_on_a_slide() -> None:
+    lens = convlens.sketch("conv 32 3x3 | conv 2 3x3", input_shape=(3, 24, 24), seed=0)
+    maps = lens.feature_maps(np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8))
+    for name in ("conv", "conv2"):
+        stage = compose(sliding(maps, name), Look(cell=CELL, shade=True))
+        assert stage.height < 1200
+        labels = [shape for part in stage.parts for shape in part.shapes if isinstance(shape, Label)]
+        assert min(label.size for label in labels if label.anchor == "middle") >= 12
+
+
+def test_a_shorter_animation_takes_the_longer_ones_frames_away(run: Run, tmp_path: Path) -> None:
+    small = ("--cell", 12, "--no-numbers")
+    assert run("animate", "conv", "--padding", "full", *small, "-o", "f").code == 0
+    (tmp_path / "f" / "frame-048.png").write_text("holiday")
+    (tmp_path / "f" / "frame-0047.png").write_bytes((tmp_path / "f" / "frame-047.png").read_bytes())
+    assert run("animate", "conv", *small, "-o", "f").code == 0
+    kept = {*(f"frame-{n:03d}.png" for n in range(9)), "frame-048.png", "frame-0047.png"}
+    assert {path.name for path in (tmp_path / "f").iterdir()} == kept
+
+
+def test_cells_shrink_where_the_frames_would_be_too_large(run: Run) -> None:
+    result = run("animate", "conv", "--input", "15x15", "-o", "large.gif")
+    assert result.code == 0
+    assert "cells of 28 px instead of 40" in result.out
+    assert "cells of" not in run("animate", "conv", "-o", "small.gif").out
+
+
+def test_many_channels_are_three_where_none_is_typed(run: Run) -> None:
+    assert facts(run, "multichannel", "--input", "5x5", "-o", "m.svg")["input"] == [3, 5, 5]
+
+
+def test_padding_can_differ_before_and_after(run: Run) -> None:
+    found = facts(run, "conv", "--padding", "0+1x2", "-o", "c.svg")
+    assert found["output"] == [1, 5 + 1 - 2, 5 + 4 - 2]
+    assert "padding 0 + 1 × 2" in found["settings"]
 
 
 @pytest.mark.parametrize("line", ["conv 1 3x3 stride 2 same", "tconv 1 3x3 stride 2", "avgpool 3x3 stride 2 same"])
@@ -214,13 +266,25 @@ WRONG = [
     ("animate conv --kernel sobel -o a.gif", "not a grid for --kernel", "sobel-x"),
     ("animate conv --input 1,2;3 -o a.gif", "not a grid", "1 2 3; 4 5 6"),
     ("animate conv --stride two -o a.gif", "not a stride", "--stride 2"),
-    ("animate conv --stride 0 -o a.gif", "No such stride", "1 to 64"),
+    ("animate conv --stride 0 -o a.gif", "received 0. ", "Choose 1 or 2"),
+    ("animate conv --dilation 0 -o a.gif", "No such dilation", "Choose 1 or 2"),
+    ("animate conv --padding=-1 -o a.gif", "No such padding", "Choose 0, 1, half or full"),
+    ("animate conv --input 2000x2000 -o a.gif", "received 2000x2000", "--model and --picture"),
+    ("animate conv --input 0x5 -o a.gif", "received 0x5", "Choose 5x5"),
+    ("animate conv --input 5x5x5x5 -o a.gif", "received 5x5x5x5", "3x5x5"),
+    ("animate multichannel --input 12x5x5 -o a.gif", "Too many channels", "--model"),
+    ("animate multichannel --input 1,2 -o a.gif", "don't make many channels", "Type conv"),
+    ("animate pool --kernel sobel-x -o a.gif", "--kernel sobel-x", "--kernel 2x2"),
+    ("animate conv -o a/conv.bmp", "received a/conv.bmp", "-o a/conv.gif"),
+    ("animate conv -o /dev/null", "A file is in the way", "-o frames/"),
+    ("animate conv --fps 0 -o a.gif", "No such speed", "Choose 1.5"),
+    ("animate conv --colours page=#000,ink=#111 -o a.gif", "can't be read", "Choose ink=#e8ebf1"),
     ("animate conv --padding much -o a.gif", "not a padding", "--padding 2"),
     ("animate pool --dilation 2 -o a.gif", "pool has no --dilation", "tconv"),
     ("animate conv --mode max -o a.gif", "conv has no --mode", "pool"),
     ("animate conv --input 60x60 -o a.gif", "Too many frames", "3,364"),
     ("animate conv --input 20x20 --cell 160 -o a.gif", "too large", "--cell 16"),
-    ("animate conv --cell 3 -o a.gif", "No such cell", "12 to 160"),
+    ("animate conv --cell 3 -o a.gif", "12 to 160", "Choose 40"),
     ("animate conv --colours windo=#fff -o a.gif", "No such colour", "window=#fff"),
     ("animate conv --theme neon -o a.gif", "neon", "--help"),
     ("animate conv --picture cat.png -o a.gif", "belong to a model", "--model"),
@@ -229,9 +293,9 @@ WRONG = [
     ("animate --model {shelf}/net.onnx -o a.gif", "needs a picture", "--picture"),
     ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png --layer cov -o a.gif", "No layer", "conv"),
     ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png --layer relu -o a.gif", "No window", "relu"),
-    ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png --at 99,1 -o a.gif", "No such place", "22 x 28"),
+    ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png --at 99,1 -o a.gif", "22 x 28", "Choose 11,14"),
     ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png -c 3 -o a.gif", "channel", "0 to 2"),
-    ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png --outputs 30x30 -o a.gif", "Too many", "400"),
+    ("animate --model {shelf}/net.onnx --picture {shelf}/picture.png --outputs 30x30 -o a.gif", "400", "--outputs 4x4"),
 ]
 
 

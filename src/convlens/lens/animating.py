@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from convlens.draw.animation import Slide, slide
-from convlens.draw.animation.sliding import cropped
+from convlens.draw.animation.sliding import MOST_FRAMES, cropped
 from convlens.errors import InputError
 from convlens.lens import addressing
 from convlens.network import Convolution, Network, Operation, Pooling
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from convlens.lens.maps import FeatureMaps
 
 _USUAL, _LEAST, _ROOM = 4, 2, 14  # output values along an axis, and the input values that they may need there
+_TALL = 16  # rows of input values below one another, those of all shown channels together
+_COLOURS, _FEW = 3, 2  # a colour picture shows all of its channels, a deeper layer its first two and the others' sum
+
+CELL = 48
+"""The side of a cell in which a real layer's numbers have room, in pixels."""
 
 
 def sliding(
@@ -49,23 +55,51 @@ def sliding(
     addressing.check_channel(layer, made.shape, channel)
     sources, weights = maps._reads(layer)
     spatial = made.shape[1:]
-    if at is not None and (
-        len(at) != len(spatial) or not all(0 <= n < side for n, side in zip(at, spatial, strict=True))
-    ):
-        raise InputError(
-            "No such place in the map",
-            expected=f"a place inside {' x '.join(map(str, spatial)) or 'one value'}",
-            received=",".join(map(str, at)),
-        )
-    if at is None:
+    if at is not None:
+        at = _place(at, spatial)
+    else:
         sizes = np.abs(np.nan_to_num(made[channel].astype(np.float64)))
         at = tuple(int(n) for n in np.unravel_index(int(sizes.argmax()), spatial)) if spatial else ()
     if len(spatial) == 1:
         spatial, at = (1, *spatial), (0, *at)
     found = maps.network[layer]
-    asked = size or usual(found.operation)
+    asked = usual(found.operation) if size is None else _size(size)
     outputs = cropped(spatial, (at[0], at[1]), asked) if len(spatial) == 2 else None
-    return slide(found, sources[0], weights, channel=channel, outputs=outputs, values=made)
+    planes = _channels(found.operation)
+    return slide(found, sources[0], weights, channel=channel, outputs=outputs, values=made, planes=planes)
+
+
+def _place(at: tuple[int, ...], spatial: tuple[int, ...]) -> tuple[int, ...]:
+    if not _whole(at) or len(at) != len(spatial) or not all(0 <= n < side for n, side in zip(at, spatial, strict=True)):
+        middle = ",".join(str(side // 2) for side in spatial)
+        raise InputError(
+            "No such place in the map",
+            expected=f"a place inside {' x '.join(map(str, spatial)) or 'one value'}, in whole numbers",
+            received=",".join(map(str, at)) if isinstance(at, (tuple, list)) else repr(at),
+            hint=f"Choose {middle}, for example." if middle else "",
+        )
+    return tuple(map(int, at))
+
+
+def _size(size: tuple[int, int]) -> tuple[int, int]:
+    if not _whole(size) or len(size) != 2 or min(size) < 1 or prod(size) > MOST_FRAMES:
+        raise InputError(
+            "Too many frames" if _whole(size) and prod(size) > MOST_FRAMES else "No such part of the output",
+            expected=f"rows and columns, 1 to {MOST_FRAMES} values in all, one a frame",
+            received=" x ".join(map(str, size)) if isinstance(size, (tuple, list)) else repr(size),
+            hint="Choose 4x4, for example: --outputs 4x4, or size=(4, 4) in Python.",
+        )
+    return int(size[0]), int(size[1])
+
+
+def _whole(numbers: object) -> bool:
+    return isinstance(numbers, (tuple, list)) and all(isinstance(number, (int, np.integer)) for number in numbers)
+
+
+def _channels(operation: Operation | None) -> int:
+    """How many input channels are shown."""
+    inside = operation.in_channels // operation.groups if isinstance(operation, Convolution) else 1
+    return inside if inside <= _COLOURS else _FEW
 
 
 def usual(operation: Operation | None) -> tuple[int, int]:
@@ -76,10 +110,11 @@ def usual(operation: Operation | None) -> tuple[int, int]:
     """
     if not isinstance(operation, (Convolution, Pooling)):
         return _USUAL, _USUAL
+    room = min(_ROOM, _TALL // _channels(operation))
     sides = []
     for kernel, stride, dilation in zip(operation.kernel_size, operation.stride, operation.dilation, strict=True):
         extent = dilation * (kernel - 1) + 1
-        sides.append(min(max((_ROOM - extent) // stride + 1, _LEAST), _USUAL))
+        sides.append(min(max((room - extent) // stride + 1, _LEAST), _USUAL))
     return (sides[0], sides[1]) if len(sides) == 2 else (1, sides[-1])
 
 

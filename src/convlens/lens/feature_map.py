@@ -295,7 +295,7 @@ class FeatureMap(Shows):
         ['conv.svg']
         """
         found = animating.sliding(self._kept(), self.name, channel, at, size)
-        return animation.save(found, path, look or animation.Look(shade=True))
+        return animation.save(found, path, look or animation.Look(cell=animating.CELL, shade=True))
 
     def explain_all(self, channel: int) -> SweptMap:
         """Every value of one channel, worked out again and compared.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
+
+import numpy as np
 
 from convlens.arithmetic.rounding import Floats
 from convlens.draw import colours as scales
@@ -19,9 +20,10 @@ from convlens.draw.animation.staging import (
     fitting,
     shaded,
     write_value,
+    written,
 )
 from convlens.draw.theme import Rgb
-from convlens.network import Convolution, Pooling
+from convlens.network import Pooling
 
 _GLASS = 0.22
 """How much of its colour the window lays over the cells."""
@@ -50,8 +52,11 @@ class _Composer:
         self.cell, self.gap = look.cell, max(1, look.cell // 20)
         said = " ".join(plan.lines[1:])
         self.stage = Stage(plan.width, plan.height, len(slide), look.colours.page, plan.lines[0], said)
-        whole = all(value == int(value) for value in slide.values if isfinite(value))
-        self.equals = "=" if whole else "≈"  # the numbers beside it are printed with fewer digits than they have
+        self.made = written(slide.values, self.cell - 4, self.measures.value)
+        self.taps = [] if self.kernel is None else [float(weight) for weight in self.kernel.flat]
+        self.weights = written(self.taps, self.cell - 4, self.measures.value)
+        self.read = self._read()
+        self.equals = "=" if not look.numbers or self._in_full() else "≈"
         self.tints = shaded(slide) if look.shade else {}
         self._head()
         for number in range(len(slide.planes)):
@@ -63,6 +68,22 @@ class _Composer:
         self._input_numbers()
         if look.numbers:
             self._arithmetic()
+
+    def _read(self) -> tuple[dict[tuple[int, int, int], str], int]:
+        """The numbers of the input by (channel, row, column) as laid out, and the size of their letters."""
+        slide, plan = self.slide, self.plan
+        cells = np.ndindex(len(slide.planes), plan.rows, plan.columns)
+        found = {(slide.planes[n], row, column): slide.cell(slide.planes[n], row, column) for n, row, column in cells}
+        known = {place: value for place, value in found.items() if value is not None}
+        texts, size = written(known.values(), self.cell - 4, self.measures.value)
+        return dict(zip(known, texts, strict=True)), size
+
+    def _in_full(self) -> bool:
+        """Whether every number that is read, weighed or made stands there with all its digits."""
+        read = [(text, self.slide.cell(*place) or 0.0) for place, text in self.read[0].items()]
+        made = zip(self.made[0], self.slide.values, strict=True)
+        taps = zip(self.weights[0], self.taps, strict=True)
+        return all(telling.stands(text, value) for text, value in (*read, *made, *taps))
 
     def _head(self) -> None:
         measures, ink = self.measures, self.look.colours
@@ -117,10 +138,10 @@ class _Composer:
         return self.tints.get((plane, row, column), colours.tinted(colours.input))
 
     def _kernels(self, kernel: Floats) -> None:
-        colours, measures = self.look.colours, self.measures
+        colours = self.look.colours
         fill = colours.tinted(colours.window)
-        texts = telling.numbers(map(float, kernel.flat))
-        size, left = fitting(texts, self.cell - 6, measures.value), iter(texts)
+        texts, size = self.weights
+        left = iter(texts)
         for number, weights in enumerate(kernel):
             y = self._centre(number) - len(weights) * self.cell // 2
             self._say(self.plan.kernel_x, y, self.plan.kernel_captions[number])
@@ -148,14 +169,19 @@ class _Composer:
         if self.plan.beyond:
             places.append(self.plan.beyond_y)
             rows = [[*row, float(one[shown:].sum())] for row, one in zip(rows, found, strict=True) if one is not None]
-            self._aside(self.plan.beyond_y, f"the other {self.plan.beyond:,} channels")
+            self._aside(
+                self.plan.beyond_y,
+                f"the other {self.plan.beyond:,} channels" if self.plan.beyond > 1 else "the other channel",
+            )
+        told, size = written((value for row in rows for value in row), wide - 6, self.measures.value)
+        columns, sizes = [told[number :: len(places)] for number in range(len(places))], [size] * len(places)
         if self.plan.bias is not None:
             places.append(self.plan.bias_y)
-            rows = [[*row, self.plan.bias] for row in rows]
+            text = telling.number(self.plan.bias)  # with digits of its own: sums can be far larger
+            columns.append([text])
+            sizes.append(fitting([text], wide - 6, self.measures.value))
             self._aside(self.plan.bias_y, "bias")
         fill = self.look.colours.tinted(self.look.colours.window)
-        told = telling.numbers(value for row in rows for value in row)
-        size, long = fitting(told, wide - 6, self.measures.value), len(places)
         for number, y in enumerate(places):
             if number < shown:
                 self._sign(left, self.plan.sums_x, y + cell // 2, self.equals)
@@ -164,7 +190,7 @@ class _Composer:
                 self._sign(self.plan.sums_x, self.plan.sums_x + wide - self.gap, (above + y) // 2, "+")
             box = Box(self.plan.sums_x, y, wide - self.gap, cell - self.gap, fill)
             self.stage.still(box)
-            texts = told[number::long]
+            texts, size = columns[number], sizes[number]
             if not (self.look.numbers and size):
                 continue
             if len(set(texts)) == 1:
@@ -188,8 +214,7 @@ class _Composer:
             word = {"max": "max", "average": "mean", "lp": "norm"}[slide.operation.mode]
             self._sign(self.plan.input_x + self.plan.columns * self.cell, self.plan.output_x, self._centre(0), word)
         self._say(self.plan.output_x, self.plan.output_y, self.plan.output_caption)
-        texts = telling.numbers(slide.values)
-        size = fitting(texts, self.cell - 6, self.measures.value)
+        texts, size = self.made
         scale = scales.scale_for(list(slide.values))
         for frame, (row, column) in enumerate(slide.places):
             at, beside = row - slide.rows.outputs[0], column - slide.columns.outputs[0]
@@ -267,17 +292,17 @@ class _Composer:
         return mixed(colour, self.look.colours.window, 0.0 if self.look.shade else _GLASS)
 
     def _halo(self, box: Box) -> Box:
-        """A rim in the page's colour, so that a frame stands out from cells of any colour."""
-        width, height, thick = box.width + 2, box.height + 2, box.thickness + 2
-        return Box(box.x - 1, box.y - 1, width, height, None, self.look.colours.page, thick)
+        """A rim in the page's colour, wide outside and thin inside: a frame stands out from cells of any colour."""
+        rim = self.measures.bold
+        width, height, thick = box.width + 2 * rim, box.height + 2 * rim, box.thickness + rim + 1
+        return Box(box.x - rim, box.y - rim, width, height, None, self.look.colours.page, thick)
 
     def _corners(self, number: int, x: int, y: int, rows: tuple[int, ...], columns: tuple[int, ...]) -> list[Shape]:
         """The weights, small, in the cells that they are multiplied with."""
         if self.kernel is None or not self.look.numbers or self.look.shade:
             return []
         colours, weights = self.look.colours, self.kernel[number]
-        texts = telling.numbers(map(float, weights.flat))
-        size = fitting(texts, self.cell - 6, max(8, self.measures.of(0.27)))
+        texts, size = written(map(float, weights.flat), self.cell - 4, max(8, self.measures.of(0.28)))
         if not size:
             return []
         ink = readable(colours.window, self._under(colours.page), colours.ink)
@@ -286,7 +311,7 @@ class _Composer:
         return [
             Label(
                 x + (column + 1) * self.cell - self.gap - inset,
-                y + (row + 1) * self.cell - self.gap - inset - round(size * 0.1),
+                y + (row + 1) * self.cell - self.gap - inset - 1,
                 texts[at * len(columns) + beside],
                 size,
                 ink,
@@ -313,18 +338,9 @@ class _Composer:
         slide, look = self.slide, self.look
         if not look.numbers:
             return
-        places = [
-            (plane, row, column)
-            for plane in slide.planes
-            for row in range(self.plan.rows)
-            for column in range(self.plan.columns)
-            if slide.cell(plane, row, column) is not None
-        ]
-        texts = dict(zip(places, telling.numbers(slide.cell(*place) or 0.0 for place in places), strict=True))
-        size = fitting(list(texts.values()), self.cell - 6, self.measures.value)
+        texts, size = self.read
         if not size:
             return
-        raised = isinstance(slide.operation, Convolution) and not look.shade
         for number, plane in enumerate(slide.planes):
             for row, at in enumerate(slide.rows.cells):
                 for column, beside in enumerate(slide.columns.cells):
@@ -333,7 +349,7 @@ class _Composer:
                     box = self._tile(self.plan.input_x, self._top(number), row, column)
                     real = at >= 0 and beside >= 0
                     ground = self._ground(plane, at, beside) if real else look.colours.page
-                    label = write_value(look, box, texts[plane, row, column], size, ground, raised=raised)
+                    label = write_value(look, box, texts[plane, row, column], size, ground)
                     if not real:
                         ink = readable(look.colours.muted, self._under(look.colours.page), look.colours.ink)
                         label = Label(label.x, label.y, label.string, size, ink)

@@ -21,12 +21,14 @@ from convlens.network import Convolution, Kind, Layer, Pads, Pooling
 
 Pair = tuple[int, int]
 Numbers = npt.ArrayLike
-Padding = int | Pair | Literal["none", "half", "full"]
-"""Zeros on every side, those above and below and those left and right, or a word: ``half`` keeps the size of the input
-at stride 1, ``full`` lets every window in that touches it."""
+Padding = int | tuple[int | Pair, int | Pair] | Literal["none", "half", "full"]
+"""Zeros on every side, those of rows and of columns, each one number or (before, after), or a word: ``half`` keeps the
+size of the input at stride 1, ``full`` lets every window in that touches it."""
 
 LARGEST = 64
 MOST_CHANNELS = 4
+_USUAL_SIZES = {"input": "5x5", "kernel": "3x3"}
+_OF_ONE = {"stride": "moves the window on by one cell", "dilation": "leaves no gap between the taps"}
 
 _PAPER_INPUT = ((3, 3, 2, 1, 0), (0, 0, 1, 3, 1), (3, 1, 2, 2, 3), (2, 0, 0, 2, 2), (2, 0, 0, 0, 1))
 _PAPER_KERNEL = ((0, 1, 2), (2, 2, 0), (0, 1, 2))
@@ -99,6 +101,7 @@ def transposed(
             "No such output padding",
             expected=f"0 to {max(min(steps), min(gaps)) - 1}: less than the stride or the dilation",
             received=str(output_padding),
+            hint="Choose 0, or a larger stride.",
         )
     outputs = tuple(
         geometry.transposed_output_size(source.shape[1 + n], size[n], steps[n], gaps[n], pads[n], output_padding)
@@ -138,7 +141,12 @@ def pooling(
     source = _input(input, seed)
     size = _sizes("kernel", kernel)
     if len(size) != 2:
-        raise DrawingError("No such window", expected="(rows, columns)", received=str(kernel))
+        raise DrawingError(
+            "No such window",
+            expected="(rows, columns)",
+            received="x".join(map(str, size)),
+            hint="Choose 2x2, for example.",
+        )
     window: Pair = (size[0], size[1])
     steps = window if stride is None else _steps("stride", stride)
     pads = _padding(padding, window, (1, 1))
@@ -185,7 +193,10 @@ def _input(given: Sequence[int] | Numbers, seed: int | None) -> Array:
     sizes = _sizes("input", given)
     if len(sizes) not in (2, 3):
         raise DrawingError(
-            "No such input", expected="(rows, columns) or (channels, rows, columns)", received=str(given)
+            "No such input",
+            expected="rows and columns, or channels, rows and columns",
+            received="x".join(map(str, sizes)),
+            hint="Choose 5x5 or 3x5x5, for example.",
         )
     shape = sizes if len(sizes) == 3 else (1, *sizes)
     _few_channels(shape[0])
@@ -208,7 +219,12 @@ def _kernel(given: Sequence[int] | Numbers, seed: int | None, input: Sequence[in
         return found
     sizes = _sizes("kernel", given)
     if len(sizes) != 2:
-        raise DrawingError("No such kernel", expected="(rows, columns)", received=str(given))
+        raise DrawingError(
+            "No such kernel",
+            expected="rows and columns: it has the input's channels",
+            received="x".join(map(str, sizes)),
+            hint="Choose 3x3, for example.",
+        )
     if sizes == (3, 3) and channels == 1 and seed is None:
         return np.array([_PAPER_KERNEL], np.float64)
     return np.random.RandomState((seed or 0) + 1).randint(-1, 3, (channels, *sizes)).astype(np.float64)
@@ -226,7 +242,12 @@ def _numbers(what: str, array: npt.NDArray[Any]) -> Array:
 
 def _few_channels(count: int) -> None:
     if count > MOST_CHANNELS:
-        raise DrawingError("Too many channels to show", expected=f"at most {MOST_CHANNELS}", received=str(count))
+        raise DrawingError(
+            "Too many channels to show",
+            expected=f"at most {MOST_CHANNELS}",
+            received=str(count),
+            hint="Choose 3, for example, or a layer of a model: --model with --picture.",
+        )
 
 
 def _sizes(what: str, given: Any) -> tuple[int, ...]:
@@ -238,10 +259,24 @@ def _sizes(what: str, given: Any) -> tuple[int, ...]:
     if not sizes or not whole or not all(1 <= size <= LARGEST for size in sizes):
         raise DrawingError(
             f"No such {what}",
-            expected=f"sizes from 1 to {LARGEST}, such as 5x5",
-            received="x".join(map(str, given)) if isinstance(given, (tuple, list)) and given else repr(given),
+            expected=f"sizes from 1 to {LARGEST}",
+            received="x".join(map(str, given)) if isinstance(given, (tuple, list)) and given else _short(given),
+            hint="A part of a large layer is shown with --model and --picture."
+            if sizes and max(sizes) > LARGEST
+            else f"Choose {_USUAL_SIZES[what]}, for example.",
         )
     return sizes
+
+
+def _short(given: object) -> str:
+    return f"an array of {' x '.join(map(str, given.shape))}" if isinstance(given, np.ndarray) else repr(given)
+
+
+def _pair_text(given: object) -> str:
+    """As it is typed: one number where both are the same."""
+    sides = given if isinstance(given, tuple) else (given,)
+    texts = ["+".join(map(str, side)) if isinstance(side, tuple) else str(side) for side in sides]
+    return "x".join(texts if len(set(texts)) > 1 else texts[:1])
 
 
 def _pair_of(kernel: Array) -> Pair:
@@ -251,7 +286,12 @@ def _pair_of(kernel: Array) -> Pair:
 def _steps(what: str, given: int | Pair) -> Pair:
     found = (given, given) if isinstance(given, int) else tuple(given)
     if len(found) != 2 or not all(isinstance(step, int) and 1 <= step <= LARGEST for step in found):
-        raise DrawingError(f"No such {what}", expected=f"whole numbers from 1 to {LARGEST}", received=str(given))
+        raise DrawingError(
+            f"No such {what}",
+            expected=f"whole numbers from 1 to {LARGEST}",
+            received=_pair_text(given),
+            hint=f"Choose 1 or 2: 1 {_OF_ONE[what]}.",
+        )
     return found[0], found[1]
 
 
@@ -263,9 +303,21 @@ def _padding(given: Padding, kernel: Pair, dilation: Pair) -> Pads:
         return (extra[0], extra[0]), (extra[1], extra[1])
     if given == "half":
         return (extra[0] // 2, extra[0] - extra[0] // 2), (extra[1] // 2, extra[1] - extra[1] // 2)
-    found = (given, given) if isinstance(given, int) else given
-    if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(n, int) for n in found):
-        raise DrawingError("No such padding", expected="a whole number, half or full", received=repr(given))
-    if not all(0 <= n <= LARGEST for n in found):
-        raise DrawingError("No such padding", expected=f"0 to {LARGEST}", received=str(given))
-    return (found[0], found[0]), (found[1], found[1])
+    found = given if isinstance(given, tuple) else (given, given)
+    sides = [side if isinstance(side, tuple) else (side, side) for side in found]
+    if len(sides) != 2 or not all(len(side) == 2 and all(isinstance(n, int) for n in side) for side in sides):
+        raise DrawingError(
+            "No such padding",
+            expected="a whole number, half or full",
+            received=repr(given),
+            hint="Choose 1, or (1, 0) for rows alone.",
+        )
+    if not all(0 <= n <= LARGEST for side in sides for n in side):
+        raise DrawingError(
+            "No such padding",
+            expected=f"0 to {LARGEST}",
+            received=_pair_text(given),
+            hint="Choose 0, 1, half or full, for example.",
+        )
+    rows, columns = ((int(before), int(after)) for before, after in sides)
+    return rows, columns

@@ -11,7 +11,7 @@ from convlens.draw import theme
 from convlens.draw.theme import Rgb
 from convlens.errors import DrawingError
 
-_SMALLEST_CELL, _LARGEST_CELL = 12, 160
+SMALLEST_CELL, _LARGEST_CELL = 12, 160
 _FASTEST = 25.0
 
 
@@ -68,20 +68,27 @@ class Look:
     shade: bool = False
 
     def __post_init__(self) -> None:
-        if not _SMALLEST_CELL <= self.cell <= _LARGEST_CELL:
-            expected = f"{_SMALLEST_CELL} to {_LARGEST_CELL} pixels"
-            raise DrawingError("No such cell", expected=expected, received=str(self.cell))
+        if not SMALLEST_CELL <= self.cell <= _LARGEST_CELL:
+            expected = f"{SMALLEST_CELL} to {_LARGEST_CELL} pixels"
+            raise DrawingError(
+                "No such cell", expected=expected, received=str(self.cell), hint="Choose 40 for a page, 64 for a slide."
+            )
         if not 0.1 <= self.fps <= _FASTEST:
             raise DrawingError(
-                "No such speed", expected=f"0.1 to {_FASTEST:g} windows a second", received=f"{self.fps:g}"
+                "No such speed",
+                expected=f"0.1 to {_FASTEST:g} windows a second",
+                received=f"{self.fps:g}",
+                hint="Choose 1.5, or 0.5 for a slow one.",
             )
 
     @classmethod
     def of(cls, name: str = "light", colours: str = "", **settings: Any) -> Look:
         """A theme by name, with single colours replaced: ``"window=#c2185b,page=#fffdf5"``.
 
+        Where ``page`` is given alone and the theme's ink can't be read on it, the ink is a dark or a light one.
+
         Raises:
-            DrawingError: no such theme, no such colour, a size or speed out of range.
+            DrawingError: no such theme, no such colour, an ink that can't be read, a size or speed out of range.
 
         >>> Look.of("paper", "window=#c2185b").colours.window
         (194, 24, 91)
@@ -91,11 +98,13 @@ class Look:
         return cls(_replaced(THEMES[name], colours), **settings)
 
 
+_INKS = (THEMES["light"].ink, THEMES["dark"].ink)
 _NAMES = ("page", "ink", "input", "window", "output")
 _HEX = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
 def _replaced(colours: Colours, text: str) -> Colours:
+    named = set()
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (word.strip() for word in part.partition("="))
         found = _HEX.fullmatch(value)
@@ -110,12 +119,23 @@ def _replaced(colours: Colours, text: str) -> Colours:
         digits = found.group(1) if len(found.group(1)) == 6 else "".join(2 * digit for digit in found.group(1))
         red, green, blue = (int(digits[n : n + 2], 16) for n in (0, 2, 4))
         colours = _with(colours, name, (red, green, blue))
-    return colours
+        named.add(name)
+    if contrast(colours.ink, colours.page) >= 4.5:
+        return colours
+    ink = next(ink for ink in (*_INKS, (0, 0, 0), (255, 255, 255)) if contrast(ink, colours.page) >= 4.5)
+    if "ink" in named:
+        raise DrawingError(
+            "The ink can't be read on this page",
+            expected="a contrast of 4.5 : 1 or more",
+            received=f"{contrast(colours.ink, colours.page):.1f} : 1",
+            hint=f"Choose ink={theme.hexadecimal(ink)}, or page alone: the ink then follows it.",
+        )
+    return _with(colours, "ink", ink)
 
 
 def _with(colours: Colours, name: str, colour: Rgb) -> Colours:
-    named: dict[str, Any] = {name: colour}
-    return replace(colours, **named)
+    changed: dict[str, Any] = {name: colour}
+    return replace(colours, **changed)
 
 
 def mixed(one: Rgb, other: Rgb, share: float) -> Rgb:

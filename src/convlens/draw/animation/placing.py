@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from convlens.draw.animation import telling
 from convlens.draw.animation.looks import Look
+from convlens.draw.animation.signs import text_width
 from convlens.draw.animation.sliding import Slide
 from convlens.draw.animation.staging import Measures, weights_of
-from convlens.draw.lettering import text_width
 
 
 @dataclass
@@ -37,7 +37,8 @@ class Plan:
         slide, look = self.slide, self.look
         measures, cell = self.measures, look.cell
         margin, line = measures.of(0.7), round(measures.text * 1.5)
-        self.lines = [telling.title(slide), telling.settings(slide), *telling.formulas(slide)]
+        about = [telling.title(slide), telling.part(slide), telling.settings(slide)]
+        self.lines = [*filter(None, about), *telling.formulas(slide)]
         sizes = [round(measures.text * 1.25)] + [measures.small] * (len(self.lines) - 1)
         caption = round(measures.small * 1.9)
         between = measures.of(1.1 if self.kernel is not None else 1.9)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from convlens.draw.animation.signs import text_coverage
 from convlens.draw.animation.staging import Box, Label, Part, Stage
 from convlens.draw.colours import Bytes
-from convlens.draw.lettering import text_coverage
 from convlens.draw.theme import Rgb
 
-_SPELT = str.maketrans({"≈": "~"})
 _LEVELS = 6
 """Greys between the letters and their ground: few enough that a GIF's 256 colours hold a whole animation."""
 
@@ -64,7 +63,7 @@ def _blend(ground: Bytes, colour: Rgb, opacity: float) -> None:
 
 
 def _label(pixels: Bytes, label: Label, x: int, y: int) -> None:
-    coverage, left, top = text_coverage(label.string.translate(_SPELT), label.size)
+    coverage, left, top = text_coverage(label.string, label.size)
     height, width = coverage.shape
     x += left - {"start": 0, "middle": (width + 1) // 2, "end": width}[label.anchor]
     y += top

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from convlens.draw.animation.composing import compose
-from convlens.draw.animation.looks import Look
+from convlens.draw.animation.looks import SMALLEST_CELL, Look
 from convlens.draw.animation.raster import frames
-from convlens.draw.animation.sliding import Slide
+from convlens.draw.animation.sliding import MOST_FRAMES, Slide
 from convlens.draw.animation.staging import Stage
 from convlens.draw.animation.vector import REST, svg
 from convlens.draw.colours import Bytes
@@ -40,6 +41,7 @@ MOST_PIXELS = 100_000_000
 _MOST_COLOURS = 255  # one of a GIF's 256 is left for what doesn't change from a frame to the next
 
 _EXIF_SOFTWARE = 0x0131
+_MAKER = b"Software\0convlens"
 
 Codes = npt.NDArray[np.uint32]
 
@@ -99,7 +101,13 @@ def check(path: Path) -> str:
         if ending != ".png":
             raise _unknown(path)
         return "frames"
-    if not ending or path.is_dir():
+    if path.is_dir():
+        return "frames"
+    if not ending and os.path.lexists(path):
+        raise OutputError(
+            "A file is in the way", expected="a folder for the frames", received=str(path), hint="Type -o frames/"
+        )
+    if not ending:
         return "frames"
     if ending in FILMS:
         _ffmpeg(path)
@@ -113,8 +121,8 @@ def _unknown(path: Path) -> OutputError:
     return OutputError(
         "convlens doesn't write this kind of animation",
         expected=f"a path ending in {', '.join(PICTURES + FILMS)}, a name such as frame-%03d.png, or a folder",
-        received=path.name,
-        hint=f"Type -o {path.with_suffix('.gif').name}",
+        received=str(path),
+        hint=f"Type -o {path.with_suffix('.gif')}",
     )
 
 
@@ -125,20 +133,43 @@ def _ffmpeg(path: Path) -> str:
             f"A film ({path.suffix}) needs ffmpeg",
             expected="ffmpeg on the PATH",
             received="none",
-            hint=f"Install it, or type -o {path.with_suffix('.gif').name}: .gif, .svg, .png and .webp need no ffmpeg.",
+            hint=f"Install it, or type -o {path.with_suffix('.gif')}: .gif, .svg, .png and .webp need no ffmpeg.",
         )
     return found
+
+
+def fitted(slide: Slide, look: Look, kind: str) -> Look:
+    """The look, with cells small enough for all frames together where they would be too large.
+
+    >>> from convlens.draw.animation.examples import convolution
+    >>> fitted(convolution((15, 15)), Look(), ".gif").cell, fitted(convolution((15, 15)), Look(), ".svg").cell
+    (28, 40)
+    """
+    while kind != ".svg" and look.cell > SMALLEST_CELL:
+        stage = compose(slide, look)
+        pixels = stage.width * stage.height * stage.frames
+        if pixels <= MOST_PIXELS:
+            break
+        smaller = min(look.cell - 1, _smaller(look, pixels))
+        look = replace(look, cell=max(smaller, SMALLEST_CELL))
+    return look
+
+
+def _smaller(look: Look, pixels: int) -> int:
+    return int(look.cell * (MOST_PIXELS / pixels) ** 0.5)
 
 
 def _check_size(stage: Stage, look: Look) -> None:
     pixels = stage.width * stage.height * stage.frames
     if pixels > MOST_PIXELS:
-        smaller = int(look.cell * (MOST_PIXELS / pixels) ** 0.5)
+        smaller = _smaller(look, pixels)
         raise OutputError(
             "The animation is too large",
             expected=f"at most {MOST_PIXELS // 1_000_000} million pixels in all frames together",
             received=f"{stage.frames} frames of {stage.width} x {stage.height}: {pixels / 1e6:,.0f} million",
-            hint=f"Type --cell {smaller}, or write an .svg." if smaller >= 12 else "Show a part of the output.",
+            hint=f"Type --cell {smaller}, or write an .svg."
+            if smaller >= SMALLEST_CELL
+            else "Show a part of the output.",
         )
 
 
@@ -172,7 +203,17 @@ def _frames(stage: Stage, target: Path) -> list[Path]:
             received=f"{paths[0].parent}: {error.strerror}",
             hint=f"Type: mkdir -p {paths[0].parent.parent}",
         ) from None
-    return [write(path, encode_rgb(made)) for path, made in zip(paths, frames(stage), strict=True)]
+    written = [write(path, encode_rgb(made)) for path, made in zip(paths, frames(stage), strict=True)]
+    for path in frame_paths(target, MOST_FRAMES)[stage.frames :]:
+        _remove_earlier(path)
+    return written
+
+
+def _remove_earlier(path: Path) -> None:
+    """A frame that a longer animation of ours has left behind; nobody else's picture."""
+    with suppress(OSError):
+        if path.is_file() and not path.is_symlink() and _MAKER in path.read_bytes()[:1000]:
+            path.unlink()
 
 
 def _of_pillow(stage: Stage, look: Look, kind: str) -> bytes:
@@ -260,7 +301,7 @@ def _film(stage: Stage, look: Look, target: Path) -> Path:
             raise OutputError(
                 "ffmpeg made no film of it",
                 received=said[-1][:200] if said else f"exit code {code}",
-                hint=f"Type -o {target.with_suffix('.gif').name}",
+                hint=f"Type -o {target.with_suffix('.gif')}",
             )
         return write(target, made.read_bytes())
 

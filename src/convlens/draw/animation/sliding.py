@@ -93,6 +93,7 @@ def slide(
     channel: int = 0,
     outputs: tuple[range, range] | None = None,
     values: Array | None = None,
+    planes: int = MOST_PLANES,
 ) -> Slide:
     """Lay out a convolution or a pooling, 1-D or 2-D, for every frame of an animation.
 
@@ -103,6 +104,7 @@ def slide(
         channel: which output channel.
         outputs: the rows and columns of the output that are made; all by default.
         values: the layer's output as its framework computed it.
+        planes: how many input channels have a grid of their own, at most.
 
     Raises:
         DrawingError: the layer does something else, or there would be too much to show.
@@ -129,8 +131,8 @@ def slide(
     asked = outputs or (range(shape[1]), range(shape[2]))
     _check_frames(asked)
     rows, columns = (_axis(operation, axis, source.shape[1 + axis], shape[1 + axis], asked[axis]) for axis in range(2))
-    planes = _planes(operation, channel)
-    _check_cells(len(rows.cells) * len(columns.cells) * len(planes))
+    shown = _planes(operation, channel, min(planes, MOST_PLANES))
+    _check_cells(len(rows.cells) * len(columns.cells) * len(shown))
     workings = [
         explain(layer, (channel, row, column), [source], weights) for row in rows.outputs for column in columns.outputs
     ]
@@ -141,7 +143,7 @@ def slide(
     if values is not None:
         made = values.reshape(values.shape[0], *shape[1:])[channel]
         totals = [float(made[row, column]) for row in rows.outputs for column in columns.outputs]
-    return Slide(layer, operation, source, channel, planes, rows, columns, known, tuple(totals))
+    return Slide(layer, operation, source, channel, shown, rows, columns, known, tuple(totals))
 
 
 def _lifted(
@@ -163,12 +165,12 @@ def _lifted(
     return replace(layer, operation=flat, output_shape=shape), flat, source[:, None], kernels
 
 
-def _planes(operation: Convolution | Pooling, channel: int) -> tuple[int, ...]:
+def _planes(operation: Convolution | Pooling, channel: int, most: int) -> tuple[int, ...]:
     if isinstance(operation, Pooling):
         return (channel,)
     inside = operation.in_channels // operation.groups
     first = channel // (operation.filters // operation.groups) * inside
-    return tuple(range(first, first + min(inside, MOST_PLANES)))
+    return tuple(range(first, first + min(inside, most)))
 
 
 def _axis(operation: Convolution | Pooling, number: int, size: int, made: int, outputs: range) -> Axis:

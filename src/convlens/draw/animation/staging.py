@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from convlens.arithmetic.rounding import Floats
 from convlens.draw import colours
+from convlens.draw.animation import telling
 from convlens.draw.animation.looks import Look, contrast, readable
+from convlens.draw.animation.signs import text_width
 from convlens.draw.animation.sliding import Slide
 from convlens.draw.canvas import Anchor
-from convlens.draw.lettering import text_width
 from convlens.draw.theme import Rgb
 from convlens.network import Convolution
+
+_LEGIBLE = 12
+"""Pixels: letters of a real layer's numbers that can still be read on a slide."""
+
+_SMALLEST = 8
 
 _WIDER = 1.1  # the fonts of other people's screens, beside that of the pictures
 
@@ -131,7 +138,37 @@ def shaded(slide: Slide) -> dict[tuple[int, int, int], Rgb]:
     return found
 
 
-def fitting(strings: list[str], width: int, largest: int, least: int = 8) -> int:
+def written(values: Iterable[float], width: int, largest: int) -> tuple[list[str], int]:
+    """The numbers of a grid and the size of their letters: fewer digits rather than letters too small for a slide.
+
+    A number that is too long by itself is shortened by itself; the size is 0 where not even that helps.
+
+    >>> written([1.0, -0.25], 36, 16), written([100.123456, -2.6e9, 3.0, 1e-7], 36, 16)
+    ((['1.00', '−0.25'], 12), (['100', '−3e9', '3', '1e−7'], 13))
+    """
+    found = list(values)
+    texts, fewer = telling.numbers(found), telling.numbers(found, 2)
+    least = min(_LEGIBLE, largest)
+    if size := fitting(texts, width, largest, least):
+        return texts, size
+    forms = [[*pair, *telling.shorter(value)] for *pair, value in zip(texts, fewer, found, strict=True)]
+    shorter = _fitted(forms, least, width)
+    if "…" in shorter and (size := fitting(texts, width, least)):
+        return texts, size
+    if "…" in shorter:
+        shorter = _fitted(forms, _SMALLEST, width)
+    return shorter, 0 if set(shorter) == {"…"} else fitting(shorter, width, largest)
+
+
+def _fitted(forms: list[list[str]], size: int, width: int) -> list[str]:
+    return [next((form for form in told if _fits(form, size, width)), "…") for told in forms]
+
+
+def _fits(string: str, size: int, width: int) -> bool:
+    return text_width(string, size) * _WIDER <= width
+
+
+def fitting(strings: list[str], width: int, largest: int, least: int = _SMALLEST) -> int:
     """The largest size of letters at which every string fits into a cell; 0 where none does.
 
     >>> fitting(["12"], 40, 16), fitting(["a very long number"], 20, 16)
@@ -139,17 +176,17 @@ def fitting(strings: list[str], width: int, largest: int, least: int = 8) -> int
     """
     longest = sorted(set(strings), key=len)[-24:]
     for size in range(largest, least - 1, -1):
-        if all(text_width(string.replace("−", "+"), size) * _WIDER <= width for string in longest):
+        if all(_fits(string, size, width) for string in longest):
             return size
     return 0
 
 
-def write_value(look: Look, box: Box, string: str, size: int, ground: Rgb, *, raised: bool = False) -> Label:
-    """A cell's number, in its middle or, where a weight stands below it, a little higher."""
+def write_value(look: Look, box: Box, string: str, size: int, ground: Rgb) -> Label:
+    """A cell's number, in its middle."""
     ink = look.colours.ink if contrast(look.colours.ink, ground) >= 4.5 else look.colours.page
     ink = readable(ink, ground, look.colours.ink)
-    y = box.y + round(box.height * 0.5 + size * 0.36) - (round(box.height * 0.1) if raised else 0)
-    return Label(box.x + box.width // 2, y, string, size, ink)
+    y = box.y + round(box.height * 0.5 + size * 0.36)
+    return Label(box.x + (box.width + 1) // 2, y, string, size, ink)
 
 
 def weights_of(slide: Slide) -> Floats | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from math import floor, isfinite, log10
 
@@ -11,8 +12,9 @@ import numpy as np
 
 from convlens.arithmetic import Working
 from convlens.derivation import derive
+from convlens.draw.animation.signs import text_width
 from convlens.draw.animation.sliding import Axis, Slide
-from convlens.draw.lettering import format_value, one_line, text_width
+from convlens.draw.lettering import format_value, one_line
 from convlens.network import Convolution
 
 MOST_LINES = 4
@@ -26,11 +28,41 @@ def number(value: float) -> str:
     ('3', '−0.153', '−inf')
     """
     text = f"{value:.0f}" if isfinite(value) and value == int(value) and abs(value) < 1e6 else format_value(value)
-    return "0" if text == "-0" else text.replace("-", "−")
+    return _signs(text)
 
 
-def numbers(values: Iterable[float]) -> list[str]:
-    """The numbers of one grid, all with as many decimals as give its largest one three digits; whole ones in full.
+def _signs(text: str) -> str:
+    return (
+        "0" if text == "-0" else re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), text).replace("-", "−")
+    )
+
+
+def shorter(value: float) -> list[str]:
+    """A number with fewer and fewer digits.
+
+    >>> shorter(-2.51e9), shorter(100.123)
+    (['−2.5e9', '−3e9'], ['100'])
+    """
+    if not isfinite(value):
+        return [number(value)]
+    found = [f"{value:.0f}"] if 1 <= abs(value) < 1e4 else [f"{value:.2g}", f"{value:.0e}"]
+    return [_signs(text) for text in found]
+
+
+def stands(text: str, value: float) -> bool:
+    """Whether a text says a number in full.
+
+    >>> stands("−7.50", -7.5), stands("1.67", 5 / 3)
+    (True, False)
+    """
+    try:
+        return Decimal(text.replace("−", "-")) == Decimal(repr(float(value)))
+    except InvalidOperation:  # "…"
+        return False
+
+
+def numbers(values: Iterable[float], digits: int = 3) -> list[str]:
+    """The numbers of one grid, all with as many decimals as give its largest one that many digits; whole ones in full.
 
     >>> numbers([0.32154, -0.00742, 0.0]), numbers([1.0, 12.0]), numbers([5 / 3, 1.0])
     (['0.322', '−0.007', '0'], ['1', '12'], ['1.67', '1.00'])
@@ -39,7 +71,7 @@ def numbers(values: Iterable[float]) -> list[str]:
     largest = max((abs(value) for value in found if isfinite(value)), default=0.0)
     if largest >= 1e6 or largest < 1e-3 or all(value == int(value) for value in found if isfinite(value)):
         return [number(value) for value in found]
-    decimals = max(0, 2 - floor(log10(largest)))
+    decimals = max(0, digits - 1 - floor(log10(largest)))
     return [number(value) if not isfinite(value) or value == 0 else _signed(value, decimals) for value in found]
 
 
@@ -51,16 +83,39 @@ def _signed(value: float, decimals: int) -> str:
 def title(slide: Slide) -> str:
     """What is done, in one line."""
     operation, layer = slide.operation, slide.layer
-    size = " × ".join(str(side) for side in slide.source.shape[int(len(slide.source) == 1) :])
     if isinstance(operation, Convolution):
         kind = "transposed convolution" if operation.transposed else "convolution"
+        if operation.groups == operation.in_channels > 1:
+            kind = f"depthwise {kind}"
     else:
         kind = {"max": "max pooling", "average": "average pooling", "lp": "Lp pooling"}[operation.mode]
     name = one_line(layer.name)
     if name not in ("convolution", "pooling"):
         kind = f"{name} · {kind}"
-    made = " × ".join(str(side) for side in layer.output_shape[1:]) or "1"
-    return f"{kind}: {size} → {made}"
+    return f"{kind}: {_shape(slide.source.shape)} → {_shape(layer.output_shape)}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    """Channels, rows and columns; a single channel isn't mentioned."""
+    return " × ".join(map(str, shape[1:] if shape[0] == 1 else shape)) or "1"
+
+
+def part(slide: Slide) -> str:
+    """Which of a layer's channels is shown, and what it reads, where it is one of several.
+
+    >>> from convlens.draw.animation.examples import pooling
+    >>> part(pooling((3, 6, 6))), part(pooling())
+    ('channel 0 of 3', '')
+    """
+    operation, channels = slide.operation, slide.layer.output_shape[0]
+    told = [f"channel {slide.channel} of {channels}"] if channels > 1 else []
+    if isinstance(operation, Convolution):
+        told = [word.replace("channel", "filter") for word in told]
+        if operation.groups > 1:
+            inside = operation.in_channels // operation.groups
+            first = slide.planes[0]
+            told.append(f"reads input {span('channel', first, first + inside - 1)} of {operation.in_channels}")
+    return ", ".join(told)
 
 
 def settings(slide: Slide) -> str:
@@ -132,7 +187,7 @@ def _terms(slide: Slide, working: Working, value: float) -> list[str]:
                 continue
             text = number(float(window[entry]))
             if working.rule not in ("maximum", "mean") and kernel is not None:
-                text = f"{text}·{_factor(number(float(kernel[entry])))}"
+                text = f"{_factor(text)}·{_factor(number(float(kernel[entry])))}"
             row.append(text)
         if row:
             rows.append(row)
@@ -174,8 +229,10 @@ def _counted(working: Working, value: float) -> list[str]:
         return [f"mean of {working.inside.sum():,} values ≈ {number(value)}"]
     if working.products is None:
         return [f"{working.formula} ≈ {number(value)}"]
-    total = float(working.products.sum())
-    return [_equals([total], working.bias, value, f"sum of {working.window.size:,} products {number(total)}")]
+    total, counted = float(working.products.sum()), f"sum of {working.window.size:,} products"
+    if working.bias is None:
+        return [f"{counted} {'=' if _exact([total], value) else '≈'} {number(value)}"]
+    return [_equals([total], working.bias, value, f"{counted} {number(total)}")]
 
 
 def _equals(parts: list[float], bias: float | None, value: float, text: str) -> str:
@@ -187,7 +244,7 @@ def _equals(parts: list[float], bias: float | None, value: float, text: str) -> 
 
 def _short(value: float) -> bool:
     """Whether the number stands in full where it is printed."""
-    return isfinite(value) and Decimal(number(value).replace("−", "-")) == Decimal(repr(value))
+    return isfinite(value) and stands(number(value), value)
 
 
 def _exact(parts: list[float], value: float) -> bool:
@@ -203,9 +260,9 @@ def _ended(start: str, lines: list[str], end: str) -> list[str]:
 
 
 def _bracketed(row: list[str]) -> list[str]:
-    """A negative number behind a plus stands in brackets; before a product it needs none when it comes first."""
+    """A negative number behind a plus stands in brackets."""
     first, *rest = row
-    return [first, *(f"({term})" if term.startswith("−") and "·" not in term else term for term in rest)]
+    return [first, *map(_factor, rest)]
 
 
 def _factor(text: str) -> str:

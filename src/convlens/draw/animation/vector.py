@@ -7,8 +7,8 @@ from zlib import crc32
 
 from convlens.draw import theme
 from convlens.draw.animation.looks import Look
+from convlens.draw.animation.signs import known, text_width
 from convlens.draw.animation.staging import Box, Label, Part, Shape, Stage
-from convlens.draw.lettering import known, text_width
 
 REST = 2
 """How many more frames the last one stays, in every format."""
@@ -142,6 +142,6 @@ def _words(label: Label) -> tuple[str, str]:
     if label.anchor != "start":
         style.append(f"text-anchor:{label.anchor}")
     held = ""
-    if len(label.string) >= _LONG and known(label.string.replace("≈", "~")):
+    if len(label.string) >= _LONG and known(label.string):
         held = f' textLength="{text_width(label.string, label.size)}" lengthAdjust="spacingAndGlyphs"'
     return f'x="{label.x}" y="{label.y}"{held}', ";".join(style)

@@ -82,7 +82,8 @@ def animate(
         str | None, typer.Option("--stride", metavar="N", help="N, or ROWSxCOLUMNS.", show_default=False)
     ] = None,
     padding: Annotated[
-        str | None, typer.Option("--padding", metavar="N", help="N, ROWSxCOLUMNS, half or full.", show_default=False)
+        str | None,
+        typer.Option("--padding", metavar="N", help="N, ROWSxCOLUMNS, BEFORE+AFTER, half or full.", show_default=False),
     ] = None,
     dilation: Annotated[
         str | None, typer.Option("--dilation", metavar="N", help="How far taps lie apart.", show_default=False)
@@ -143,8 +144,15 @@ def animate(
         ),
     ] = None,
     cell: Annotated[
-        int, typer.Option("--cell", metavar="PIXELS", help="The side of a cell.", rich_help_panel=_LOOK)
-    ] = 40,
+        int | None,
+        typer.Option(
+            "--cell",
+            metavar="PIXELS",
+            help="The side of a cell.",
+            show_default="40, 48 of a real layer, less where there are many",
+            rich_help_panel=_LOOK,
+        ),
+    ] = None,
     theme: Annotated[
         Literal["light", "dark", "paper"], typer.Option("--theme", help="Its colours.", rich_help_panel=_LOOK)
     ] = "light",
@@ -182,7 +190,7 @@ def animate(
     """Animate a convolution or a pooling: the window slides, the output fills up, the arithmetic stands below."""
     from convlens.draw import animation
     from convlens.draw.animation import saving
-    from convlens.lens import files
+    from convlens.lens import animating, files
 
     if kind is None and model is None:
         raise InputError(
@@ -194,7 +202,12 @@ def animate(
     target = _target(output, kind)
     ending = saving.check(target)
     look = animation.Look.of(
-        theme, colours, cell=cell, fps=fps, numbers=numbers, shade=model is not None if shade is None else shade
+        theme,
+        colours,
+        cell=(40 if model is None else animating.CELL) if cell is None else cell,
+        fps=fps,
+        numbers=numbers,
+        shade=model is not None if shade is None else shade,
     )
     typed = {
         "input": input,
@@ -220,8 +233,6 @@ def animate(
                 expected="a KIND with its settings, or --model with --layer",
                 received=f"{other} and --model",
             )
-        from convlens.lens import animating
-
         place, part = read_place(at) or None, _pair("--outputs", outputs) if outputs else None
         lens = open_lens(model, input_shape=input_shape, trust=trust)
         name = layer or animating.first_layer(lens.network)
@@ -230,12 +241,16 @@ def animate(
             shown = read_picture(_needed(picture), max_pixels)
             maps = lens.feature_maps(shown, layers=[lens.network[name].name], recipe=asked, memory=memory)
             found = animating.sliding(maps, name, channel, place, part)
+    usual = look.cell
+    look = saving.fitted(found, look, ending) if cell is None else look
     for path in saving.frame_paths(target, len(found)) if ending == "frames" else [target]:
         if ending != "frames" or path.parent.is_dir():
             files.check_place(path, force=force)
     with terminal.working("Drawing ..."):
         written = saving.save(found, target, look)
     _answer(found, target, written, as_json=as_json)
+    if look.cell < usual and not as_json:
+        terminal.say(f"cells of {look.cell} px instead of {usual}, so that all frames fit; an .svg knows no such limit")
 
 
 def _target(output: Path | None, kind: str | None) -> Path:
@@ -280,15 +295,48 @@ def _example(kind: Kind, given: dict[str, Any]) -> Slide:
         name: words[name] for name in ("mode", "bias", "seed", "output_padding") if name in words
     }
     settings["input"], settings["kernel"] = _grid("--input", words["input"]), _grid("--kernel", words["kernel"])
+    if kind == "multichannel":
+        settings["input"] = _many(settings["input"], words["input"])
+    if kind == "pool" and not isinstance(settings["kernel"], tuple):
+        raise InputError(
+            "A pooling has a window without numbers",
+            expected="its size",
+            received=f"--kernel {words['kernel']}",
+            hint="Type --kernel 2x2, or conv instead of pool.",
+        )
     for name in ("stride", "dilation"):
         if name in words:
             settings[name] = _pair(f"--{name}", words[name])
     if "padding" in words:
         word = words["padding"].strip().lower()
-        settings["padding"] = word if word in ("none", "half", "full") else _pair("--padding", word)
+        settings["padding"] = word if word in ("none", "half", "full") else _padding(word)
     if kind == "pool":
         return animation.pooling(**settings)
     return animation.transposed(**settings) if kind == "tconv" else animation.convolution(**settings)
+
+
+def _many(given: Any, text: str) -> Any:
+    """Channels, rows and columns: three channels where only rows and columns are typed."""
+    if isinstance(given, tuple):
+        return (3, *given) if len(given) == 2 else given
+    raise InputError(
+        "Numbers of one channel don't make many channels",
+        expected="a size such as 3x5x5",
+        received=repr(text),
+        hint="Type conv instead of multichannel, or --input 3x5x5.",
+    )
+
+
+def _padding(text: str) -> Any:
+    """A padding for both axes or one for each, each of which is the same on both sides or BEFORE+AFTER.
+
+    >>> _padding("1"), _padding("0+1x2")
+    ((1, 1), ((0, 1), (2, 2)))
+    """
+    if "+" not in text:
+        return _pair("--padding", text)
+    pairs = [_pair("--padding", side.replace("+", "x")) for side in text.split("x")]
+    return (pairs[0], pairs[-1]) if len(pairs) < 3 else _pair("--padding", text)
 
 
 def _grid(option: str, text: str) -> Any:
