@@ -144,11 +144,12 @@ def check(path: str | Path) -> Path:
     """
     target = Path(path)
     if target.suffix not in SUFFIXES:
+        named = target.with_suffix(".npz") if target.name else Path("maps.npz")
         raise OutputError(
             "convlens can't tell the format",
             expected="a path ending in " + ", ".join(SUFFIXES),
             received=str(target),
-            hint=f"Type -o {target.with_suffix('.npz')}" if target.name else "Type -o maps.npz",
+            hint=f"Type -o {named} on the command line, maps.save({str(named)!r}) in Python.",
         )
     if target.suffix == ".zarr" and find_spec("zarr") is None:
         raise MissingDependencyError(
