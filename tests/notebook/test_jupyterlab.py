@@ -128,6 +128,16 @@ def test_a_saved_notebook_keeps_its_viewer_though_the_live_one_came_first(
     assert "srcdoc" in "".join(stays["data"]["text/html"])
 
 
+def test_a_viewer_takes_on_the_theme_of_its_notebook(open_notebook: OpenNotebook) -> None:
+    opened = open_notebook(SETUP, "maps")
+    for cell in range(2):
+        opened.run(cell)
+    page = opened.page.locator("iframe >> visible=true").content_frame.locator("html")
+    expect(page).to_have_attribute("data-theme", "light")
+    opened.page.evaluate("document.body.dataset.jpThemeLight = 'false'")  # what JupyterLab's own theme menu does
+    expect(page).to_have_attribute("data-theme", "dark")
+
+
 def test_two_views_keep_in_step_and_answer_while_a_cell_runs(open_notebook: OpenNotebook) -> None:
     opened = open_notebook(SETUP, "view = maps.view(height=520)\nview", "view", "import time\ntime.sleep(25)")
     for cell in range(3):

@@ -22,6 +22,8 @@ function keep(name: string, value: string): void {
 
 class Preferences {
   theme = $state<Theme>(kept("theme", ["system", "light", "dark"], "system"));
+  /** The theme of the notebook in which the page stands, where it stands in one that tells. */
+  host = $state<string | undefined>(typeof document === "undefined" ? undefined : document.documentElement.dataset["hostTheme"]);
   language = $state<Language>(
     kept("language", ["en", "th"], typeof navigator !== "undefined" && navigator.language.startsWith("th") ? "th" : "en"),
   );

@@ -29,12 +29,14 @@ interface Answer {
   status?: number;
 }
 
-type FromNotebook = { answer: Answer; data: ArrayBuffer | null } | { show: Shown; turn: number };
+type FromNotebook = { answer: Answer; data: ArrayBuffer | null } | { show: Shown; turn: number } | { dark: boolean | null };
 type Waiting = { resolve: (reply: Reply<unknown>) => void; reject: (error: unknown) => void };
 
 export class Line {
   /** Called when Python chooses something. */
   onshow: (shown: Shown) => void = () => undefined;
+  /** The notebook has taken on another theme, or none that it tells. */
+  ontheme: (theme: "dark" | "light" | undefined) => void = () => undefined;
   /** How often Python has chosen something; said with what the page chooses, so that the notebook knows what came later. */
   #turn = 0;
   #next = 0;
@@ -61,6 +63,10 @@ export class Line {
   }
 
   #heard(message: FromNotebook): void {
+    if ("dark" in message) {
+      this.ontheme(message.dark === null ? undefined : message.dark ? "dark" : "light");
+      return;
+    }
     if ("show" in message) {
       this.#turn = message.turn;
       this.onshow(message.show);

@@ -1,5 +1,6 @@
 /** Keeps a notebook's Python and the page in step: what is chosen here is told there, what is chosen there is shown here. */
 import { format, parse } from "../../state/address";
+import { preferences } from "../../state/preferences.svelte";
 import type { View } from "../../state/view.svelte";
 import type { Opening } from "../port";
 import type { Line, Shown } from "./line";
@@ -11,6 +12,7 @@ export function addressOf(opening: Opening): string {
 }
 
 export function keepInStep(view: View, line: Line): () => void {
+  line.ontheme = (theme) => (preferences.host = theme);
   line.onshow = ({ layer, channel, pixel }: Shown) => {
     void view.goTo(format({ ...parse(view.address), layer: layer || null, channel, slice: 0, at: pixel }));
   };

@@ -65,13 +65,21 @@ function render({ model, el }) {
     putAway(model.get("_kept"));
   }
 
+  let dark = isDark();
+  const themes = new MutationObserver(() => {
+    if (dark === isDark()) return;
+    dark = isDark();
+    port?.postMessage({ dark });
+  });
+  themes.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
+
   const grow = () => (frame.style.height = `${model.get("height")}px`);
   grow();
   model.on("msg:custom", answered);
   model.on("change:height", grow);
   for (const name of CHOSEN) model.on(`change:${name}`, changed);
   // A view without a kernel, as in an exported page, never hears the answer: it takes no room, and the kept viewer stays.
-  ask({ ask: "page", with: { dark: isDark() }, id: "page" });
+  ask({ ask: "page", with: { dark }, id: "page" });
 
   /** Hides the viewer that is kept for files: in the notebook this one shows the same. */
   function putAway(name) {
@@ -81,6 +89,7 @@ function render({ model, el }) {
   }
 
   return () => {
+    themes.disconnect();
     away.remove();
     clearTimeout(waiting);
     model.off("msg:custom", answered);
