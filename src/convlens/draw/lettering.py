@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
+
+Covered = tuple[npt.NDArray[np.uint8], int, int]
+"""How much of each pixel is covered, 0 to 255 (rows, columns), and where that lies: columns to the right, rows down."""
 
 _BEYOND_ASCII = "±°·…"  # what the font has beside it
 
@@ -99,26 +103,31 @@ def text_width(text: str, size: int) -> int:
 
 
 @lru_cache(maxsize=8192)
-def text_coverage(text: str, size: int) -> tuple[npt.NDArray[np.uint8], int, int]:
+def text_coverage(text: str, size: int) -> Covered:
     """Return how much of each pixel the text covers, 0 to 255 (rows, columns), and its place.
 
     The place, (columns to the right, rows down) from the baseline's start, is negative above the baseline.
     """
-    pieces = []
+    pieces: list[Covered] = []
     x = 0
     for word in drawable(text).split(" "):
         mask, (left, top) = _font(size).getmask2(word, mode="L", anchor="ls")
         width, height = mask.size
         if width and height:
-            pieces.append((x + int(left), int(top), np.frombuffer(bytes(mask), np.uint8).reshape(height, width)))
+            pieces.append((np.frombuffer(bytes(mask), np.uint8).reshape(height, width), x + int(left), int(top)))
         x += text_width(word, size) + _space(size)
+    return together(pieces)
+
+
+def together(pieces: Sequence[Covered]) -> Covered:
+    """Pieces of one line as one."""
     if not pieces:
         return np.zeros((0, 0), np.uint8), 0, 0
-    first, highest = min(left for left, _, _ in pieces), min(top for _, top, _ in pieces)
-    last = max(left + bitmap.shape[1] for left, _, bitmap in pieces)
-    lowest = max(top + bitmap.shape[0] for _, top, bitmap in pieces)
+    first, highest = min(left for _, left, _ in pieces), min(top for _, _, top in pieces)
+    last = max(left + bitmap.shape[1] for bitmap, left, _ in pieces)
+    lowest = max(top + bitmap.shape[0] for bitmap, _, top in pieces)
     coverage = np.zeros((lowest - highest, last - first), np.uint8)
-    for left, top, bitmap in pieces:
+    for bitmap, left, top in pieces:
         rows = slice(top - highest, top - highest + bitmap.shape[0])
         columns = slice(left - first, left - first + bitmap.shape[1])
         np.maximum(coverage[rows, columns], bitmap, out=coverage[rows, columns])

@@ -7,12 +7,10 @@ from functools import lru_cache
 from math import ceil, pi, sin
 
 import numpy as np
-import numpy.typing as npt
 
 from convlens.draw import lettering
 
 Point = tuple[float, float]
-Bitmap = npt.NDArray[np.uint8]
 
 _AXIS = 0.34  # the height of a plus sign's bar; every length is in parts of the letters' size
 _STROKE = 0.085
@@ -53,25 +51,16 @@ def _advance(run: str, size: int) -> int:
 
 
 @lru_cache(maxsize=8192)
-def text_coverage(text: str, size: int) -> tuple[Bitmap, int, int]:
+def text_coverage(text: str, size: int) -> lettering.Covered:
     """How much of each pixel a line covers, and its place from the baseline's start, as in ``lettering``."""
-    pieces: list[tuple[Bitmap, int, int]] = []
+    pieces: list[lettering.Covered] = []
     x = 0
     for run in _runs(text):
         bitmap, left, top = _drawn(run, size) if run in _SIGNS else lettering.text_coverage(run, size)
         if bitmap.size:
             pieces.append((bitmap, x + left, top))
         x += _advance(run, size)
-    if not pieces:
-        return np.zeros((0, 0), np.uint8), 0, 0
-    first, highest = min(left for _, left, _ in pieces), min(top for _, _, top in pieces)
-    last = max(left + bitmap.shape[1] for bitmap, left, _ in pieces)
-    lowest = max(top + bitmap.shape[0] for bitmap, _, top in pieces)
-    coverage = np.zeros((lowest - highest, last - first), np.uint8)
-    for bitmap, left, top in pieces:
-        under = coverage[top - highest :, left - first :][: bitmap.shape[0], : bitmap.shape[1]]
-        np.maximum(under, bitmap, out=under)
-    return coverage, first, highest
+    return lettering.together(pieces)
 
 
 def known(text: str) -> bool:
@@ -84,7 +73,7 @@ def _runs(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def _drawn(sign: str, size: int) -> tuple[Bitmap, int, int]:
+def _drawn(sign: str, size: int) -> lettering.Covered:
     from PIL import Image, ImageDraw
 
     advance, lines = _SIGNS[sign]
