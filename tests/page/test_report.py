@@ -101,7 +101,7 @@ def test_several_pictures_are_a_gallery(visit: Visit, tmp_path: Path) -> None:
 def test_what_was_reduced_is_called_approximate(visit: Visit, tmp_path: Path) -> None:
     lens = convlens.sketch("conv 32 3x3 | relu | conv 256 3x3 | relu", input_shape=(3, 16, 16))
     maps = lens.feature_maps(PICTURE[:16, :16])
-    made = gallery([Exhibit(maps)], budget=len(gallery([Exhibit(maps)]).html) - 60_000)
+    made = gallery([Exhibit(maps)], budget=gallery([Exhibit(maps)]).size - 60_000)
     assert made.reductions
     shown = written(tmp_path / "small.html", made.html)
     exact = Screen(visit(shown, "#/see?layer=conv&channel=1&at=3,3"))
@@ -124,7 +124,7 @@ def test_what_was_reduced_is_called_approximate(visit: Visit, tmp_path: Path) ->
 def test_what_was_left_out_is_looked_at_and_not_explained(visit: Visit, tmp_path: Path) -> None:
     lens = convlens.sketch("conv 32 3x3 | relu | conv 256 3x3 | relu", input_shape=(3, 16, 16))
     maps = lens.feature_maps(PICTURE[:16, :16])
-    made = gallery([Exhibit(maps)], budget=len(gallery([Exhibit(maps)]).html) - 250_000)
+    made = gallery([Exhibit(maps)], budget=gallery([Exhibit(maps)]).size - 250_000)
     assert "left out" in " ".join(made.reductions)
     screen = Screen(
         visit(written(tmp_path / "least.html", made.html), "#/see?layer=conv2&channel=1&at=3,3", may_fail=True)

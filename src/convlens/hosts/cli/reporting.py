@@ -13,7 +13,6 @@ from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.opening import open_lens, read_picture, split_layers
 from convlens.hosts.cli.options import examples
 from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
-from convlens.lens.exporting import SUFFIXES
 
 if TYPE_CHECKING:
     from convlens.network import Network
@@ -83,11 +82,11 @@ def report(
     """Make one HTML file that shows all of it: offline, by mail, on any web host. Its arithmetic works in it."""
     from convlens import writing
     from convlens.hosts.report import Exhibit, check_path, gallery
-    from convlens.lens import load
+    from convlens.lens import exporting, load
     from convlens.lens import memory as sizes
 
     paths = list(dict.fromkeys((model, *(also or ()))))
-    saved = [path for path in paths if Path(path).suffix in SUFFIXES]
+    saved = [path for path in paths if Path(path).suffix in exporting.SUFFIXES]
     _check(paths, saved, picture or [], layers)
     target = output or Path(f"{Path(model).stem}{f'-on-{Path(picture[0]).stem}' if picture else ''}.html")
     check_path(target, force=force)

@@ -109,7 +109,7 @@ def make(
     name = title or " · ".join(dict.fromkeys(model.fact["name"] for model in models))[:120]
     beside = Blobs()  # all that stands in the file whatever the budget
     said = _tell(models, runs, beside)
-    fixed = len(viewer.script) + len(viewer.style) + page.size_of(beside.pieces) + said
+    fixed = len(viewer.script.encode()) + len(viewer.style.encode()) + page.size_of(beside.pieces) + said
     room = (most - fixed) * 3 // 4
     while True:
         if not plans.fit(max(room, 0)):
