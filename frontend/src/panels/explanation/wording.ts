@@ -20,6 +20,11 @@ export function placeShort(index: readonly number[]): string {
   return rest.length === 0 ? number : `${number} (${rest.join(", ")})`;
 }
 
+/** Whether the framework's value, or what it is worked out from, is known only nearly: then no verdict is given. */
+export function isNear(fact: ExplanationFact): boolean {
+  return !!fact.near || (fact.explained && !!fact.reduced);
+}
+
 export function verdictInWords(fact: ExplanationFact): string {
   const { near = null, reduced = null } = fact;
   const both = near && reduced && near !== reduced ? t("file.also", { before: near, more: reduced }) : (near ?? reduced);
