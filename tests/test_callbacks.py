@@ -161,14 +161,14 @@ class TestTorch:
     @pytest.mark.parametrize("wrong", ["10", 2.5])
     def test_a_distance_is_a_whole_number(self, name: str, wrong: object) -> None:
         with pytest.raises(InputError, match=f"{name} is no whole number"):
-            Torch(torch.nn.Conv2d(1, 1, 1), **{name: wrong})  # type: ignore[arg-type]
+            Torch(torch.nn.Conv2d(1, 1, 1), **{name: wrong})  # type: ignore[arg-type]  # wrong on purpose
 
     @pytest.mark.parametrize("wrong", [torch.ones(3), "x", "0.5", [1, 2]])
     @pytest.mark.parametrize("name", ["loss", "accuracy"])
     def test_a_loss_that_is_no_value_is_told_at_the_first_step(self, name: str, wrong: object) -> None:
         timeline = Torch(torch.nn.Conv2d(1, 1, 1), every=100)
         with pytest.raises(InputError, match=f"The {name} of a step is one value"):
-            timeline.step(**{name: wrong})  # type: ignore[arg-type]
+            timeline.step(**{name: wrong})  # type: ignore[arg-type]  # wrong on purpose
         assert timeline.number == 0
 
     def test_a_lazy_layer_says_what_to_do(self) -> None:

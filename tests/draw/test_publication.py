@@ -280,8 +280,8 @@ def test_what_there_is_not_is_said(maps: convlens.FeatureMaps, tmp_path: Path) -
         (LayerNotFoundError, lambda: maps.figure("cnv")),
         (ChannelError, lambda: maps.figure("conv", [9])),
         (ChannelError, lambda: maps.figure("conv", [])),
-        (ChannelError, lambda: maps.figure("conv", "a")),  # type: ignore[arg-type]
-        (ChannelError, lambda: maps.figure("conv", [1.5])),  # type: ignore[list-item]
+        (ChannelError, lambda: maps.figure("conv", "a")),  # type: ignore[arg-type]  # wrong on purpose
+        (ChannelError, lambda: maps.figure("conv", [1.5])),  # type: ignore[list-item]  # wrong on purpose
         (LayerNotFoundError, lambda: maps.figure("conv", {"relu": [1]})),
         (LayerNotFoundError, lambda: maps.figure([])),
         (DrawingError, lambda: maps.figure("conv", columns=0)),

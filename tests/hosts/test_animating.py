@@ -197,10 +197,10 @@ def test_a_place_and_a_size_are_whole_numbers() -> None:
     maps = lens.feature_maps(np.full((8, 8, 3), 7, np.uint8))
     for place in ((1.5, 2), "ab", (1,), (9, 9)):
         with pytest.raises(InputError, match=r"No such place.*6 x 6.*Choose 3,3"):
-            sliding(maps, "conv", 0, place)  # type: ignore[arg-type]
+            sliding(maps, "conv", 0, place)  # type: ignore[arg-type]  # wrong on purpose
     for size in ((1.5, 2), (0, 1), (4,)):
         with pytest.raises(InputError, match=r"No such part of the output.*4x4"):
-            sliding(maps, "conv", 0, None, size)  # type: ignore[arg-type]
+            sliding(maps, "conv", 0, None, size)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_real_layers_numbers_can_be_read_on_a_slide() -> None:

@@ -1,4 +1,5 @@
 /** A person's own numbers: grids that are large enough for every size, of which a lesson shows the beginning. */
+import { keyed } from "../panels/numbers";
 
 /** Cells of a bank along each axis; a smaller grid is its upper left corner, so that numbers stay when sizes change. */
 export const SIDE = 12;
@@ -34,7 +35,7 @@ export const LIMIT = 1_000_000;
 
 /** What was typed as a number, with a comma or a point and either minus; `null` where it is none. */
 export function typed(text: string): number | null {
-  const plain = text.trim().replace("−", "-").replace(",", ".");
+  const plain = keyed(text);
   if (!/^-?(\d+\.?\d*|\.\d+)$/.test(plain)) return null;
   const value = Number(plain);
   return Math.abs(value) <= LIMIT ? value : null;

@@ -11,10 +11,9 @@ export interface Filters {
 
 /** `3 filters × (3 channels × 3 rows × 3 columns) + 3 biases = 84` */
 export function parametersInWords({ filters, channels, rows, columns, bias }: Filters): string {
-  const one = `${some(channels, "learn.factor.channel", "learn.factor.channels")} × ${some(rows, "learn.factor.row", "learn.factor.rows")} × ${some(columns, "learn.factor.column", "learn.factor.columns")}`;
-  const weights = `${some(filters, "learn.factor.filter", "learn.factor.filters")} × (${one})`;
-  const biases = bias ? ` + ${some(filters, "learn.factor.bias", "learn.factor.biases")}` : "";
-  return `${weights}${biases} = ${filters * channels * rows * columns + (bias ? filters : 0)}`;
+  const one = `${some(channels, "channel")} × ${some(rows, "row")} × ${some(columns, "column")}`;
+  const biases = bias ? ` + ${some(filters, "bias")}` : "";
+  return `${some(filters, "filter")} × (${one})${biases} = ${filters * channels * rows * columns + (bias ? filters : 0)}`;
 }
 
 const TERMS = /^(\d+)\*(\d+)\*(\d+)\*(\d+)( \+ \4)?$/;
@@ -28,6 +27,9 @@ export function countedInWords(terms: string, value: number): string | null {
   return filters * (channels * rows * columns + Number(bias)) === value ? parametersInWords({ filters, channels, rows, columns, bias }) : null;
 }
 
-function some(count: number, one: Key, more: Key): string {
-  return t(count === 1 ? one : more, { count });
+const MORE = { filter: "filters", channel: "channels", row: "rows", column: "columns", bias: "biases", unit: "units", input: "inputs" } as const;
+
+/** A count with its word: `1 filter`, `3 filters`. */
+export function some(count: number, one: keyof typeof MORE): string {
+  return t(`learn.factor.${count === 1 ? one : MORE[one]}` as Key, { count });
 }

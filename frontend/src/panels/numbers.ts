@@ -8,6 +8,11 @@ const MINUS = "−";
 const MOST_DECIMALS = 12;
 const TOO_LARGE = 1e15;
 
+/** What was typed into a field of numbers, as a program reads it: a comma is a point, and either minus the keyboard's. */
+export function keyed(text: string): string {
+  return text.trim().replace("−", "-").replace(",", ".");
+}
+
 /** A number from the wire, where what JSON can't hold travels as its name. */
 export function real(value: Num | null): number {
   return value === null ? NaN : Number(value);

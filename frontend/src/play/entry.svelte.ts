@@ -1,11 +1,12 @@
 /** Fields of numbers: what is none is told while it stands there, and the number that holds comes back. */
+import { keyed } from "../panels/numbers";
 
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 const BEGUN = /^([-+]?\.?|[-+]?[\d.]+e[-+]?)$/i;
 
 /** What was typed as a float32, with a comma or a point and either minus; `null` where it is none. */
 export function typed(text: string): number | null {
-  const plain = plainly(text);
+  const plain = keyed(text);
   const value = NUMBER.test(plain) ? Math.fround(Number(plain)) : NaN;
   return Number.isFinite(value) ? value : null;
 }
@@ -20,7 +21,7 @@ export class Entry {
 
   /** A key was pressed in a field; what only begins a number is not wrong yet. */
   follow(field: string, text: string): void {
-    if (this.read(text) !== null || BEGUN.test(plainly(text))) this.wrong = this.standing = null;
+    if (this.read(text) !== null || BEGUN.test(keyed(text))) this.wrong = this.standing = null;
     else this.#refuse(field, text);
   }
 
@@ -39,8 +40,4 @@ export class Entry {
     this.wrong = { field, given };
     this.standing = field;
   }
-}
-
-function plainly(text: string): string {
-  return text.trim().replace("−", "-").replace(",", ".");
 }

@@ -1,5 +1,5 @@
 /** Where a block's sizes and parameters come from, as formulas with their own numbers put in. */
-import { t, type Key } from "../words";
+import { parametersInWords, some } from "../learn/parameters";
 import { dilationOf, isSliding, isWeighted, type Sliding } from "./blocks";
 import { addedOf, biases, padsOf, weightShape, type Fit } from "./geometry";
 
@@ -35,14 +35,7 @@ export function parameterFormula({ block, input, parameters }: Fit): string | nu
   if (!isWeighted(block)) return null;
   const [first = 0, second = 0, rows = 0, columns = 0] = weightShape(block, input);
   const count = biases(block, input);
-  const bias = count ? ` + ${some(count, "bias")}` : "";
-  if (block.kind === "dense") return `${some(first, "unit")} × ${some(second, "input")}${bias} = ${parameters}`;
+  if (block.kind === "dense") return `${some(first, "unit")} × ${some(second, "input")}${count ? ` + ${some(count, "bias")}` : ""} = ${parameters}`;
   const [filters, channels] = block.kind === "tconv" ? [second, first] : [first, second];
-  return `${some(filters, "filter")} × (${some(channels, "channel")} × ${some(rows, "row")} × ${some(columns, "column")})${bias} = ${parameters}`;
-}
-
-const MORE = { filter: "filters", channel: "channels", row: "rows", column: "columns", bias: "biases", unit: "units", input: "inputs" } as const;
-
-function some(count: number, one: keyof typeof MORE): string {
-  return t(`learn.factor.${count === 1 ? one : MORE[one]}` as Key, { count });
+  return parametersInWords({ filters, channels, rows, columns, bias: count > 0 });
 }

@@ -1,7 +1,7 @@
 /** What Python says of a picture's way into the network, and of what a file had to give up, in the person's language. */
-import { t, type Key } from "../../words";
+import { translated, type Patterns } from "../../words/patterns";
 
-const RECIPE: [RegExp, Key][] = [
+const RECIPE: Patterns = [
   [/^(\d+) rows x (\d+) columns, not resized$/, "recipe.told.sizedAsIs"],
   [/^not resized$/, "recipe.told.asIs"],
   [/^stretched to (\d+) rows x (\d+) columns \((\w+)\)$/, "recipe.told.stretched"],
@@ -12,7 +12,7 @@ const RECIPE: [RegExp, Key][] = [
   [/^(.+) stretched from (\d+) rows x (\d+) columns$/, "recipe.told.from"],
 ];
 
-const REDUCTIONS: [RegExp, Key][] = [
+const REDUCTIONS: Patterns = [
   [/^The weights of (.+) are carried in float16$/, "file.reduced.weights16"],
   [/^The weights of (.+) are carried with 8 bits a weight$/, "file.reduced.weights8"],
   [/^The weights of (.+) are left out: these layers can be looked at, but not explained$/, "file.reduced.leftOut"],
@@ -29,12 +29,4 @@ export function recipeInWords(caption: string): string {
 
 export function reductionInWords(told: string): string {
   return translated(told, REDUCTIONS);
-}
-
-function translated(told: string, known: [RegExp, Key][]): string {
-  for (const [pattern, key] of known) {
-    const [a = "", b = "", c = "", d = ""] = pattern.exec(told)?.slice(1) ?? [];
-    if (pattern.test(told)) return t(key, { a, b, c, d });
-  }
-  return told;
 }

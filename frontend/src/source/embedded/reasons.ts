@@ -1,9 +1,10 @@
 /** Why something in a file isn't exact, or isn't there, in the person's language. */
-import { t, type Key } from "../../words";
+import { t } from "../../words";
+import { translated, type Patterns } from "../../words/patterns";
 import type { Reason } from "./keeper";
 
 /** What `convlens.hosts.report.telling` says of a layer's values. */
-const SAID: [RegExp, Key][] = [
+const SAID: Patterns = [
   [/^This file carries the maps in float16$/, "why.reduced.half"],
   [/^This file carries the maps in float16, at 1\/(\d+) of their resolution$/, "why.reduced.small"],
   [/^Worked out by the page; the framework's own values differ by at most (\S+) \(all (\S+) were compared\)$/, "why.reduced.near"],
@@ -25,10 +26,7 @@ export function allInWords(reasons: Reason[]): string | null {
   return each.length === 0 ? null : each.reduce((before, more) => t("file.also", { before, more }));
 }
 
+/** The one number of these sentences that may be tiny has a sign in its exponent. */
 function told(words: string): string {
-  for (const [pattern, key] of SAID) {
-    const match = pattern.exec(words);
-    if (match) return t(key, { a: (match[1] ?? "").replaceAll("-", "−"), b: match[2] ?? "" });
-  }
-  return words;
+  return translated(words.replace(/(\de)-/, "$1−"), SAID);
 }

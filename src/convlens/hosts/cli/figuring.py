@@ -139,7 +139,8 @@ def figure(
 
 def _layer_of(maps: FeatureMaps, saved: str, word: str) -> str:
     """What stands where a picture would: a layer, of saved maps."""
-    if not split_layers([word], maps) or any(name not in maps for name in split_layers([word], maps)):
+    named = split_layers([word], maps)
+    if not named or any(name not in maps for name in named):
         raise InputError(
             "Saved maps take no picture: they were made of one",
             expected="layers: " + ", ".join(list(maps)[:5]),
