@@ -1,18 +1,16 @@
-"""What a run will need, known before it starts; and the budget it must keep."""
+"""What a run will need, known before it starts, held against the budget that it must keep."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from convlens import geometry
-from convlens.errors import ConvlensError, MemoryBudgetError
+from convlens.errors import MemoryBudgetError
+from convlens.memory import available as available
+from convlens.memory import in_words as in_words
+from convlens.memory import parse as parse
 from convlens.network import Layer
-
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,69 +56,3 @@ class Estimate:
             hint=f"{remedy}, or raise the budget: memory={in_words(self.total, round_up=True)!r} "
             f"(--memory {in_words(self.total, round_up=True)}).",
         )
-
-
-def parse(budget: str | int | None, option: str = "memory") -> int:
-    """A budget in bytes from ``"4GB"``, ``"512MiB"``, a number of bytes, or ``None``: half of the memory that is free.
-
-    >>> parse("4GB"), parse("1.5MiB"), parse(100)
-    (4000000000, 1572864, 100)
-    """
-    if budget is None:
-        return available() // 2
-    if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0:
-        return budget
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", str(budget).lower())
-    if not match or match[2] == "i":
-        raise ConvlensError(
-            "This is not an amount of memory",
-            expected="for example 4GB or 512MiB",
-            received=repr(budget),
-            hint=f"Type --{option} 4GB ({option}='4GB'), for example.",
-        )
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-def in_words(size: int, *, round_up: bool = False) -> str:
-    """A size as a person says it; with ``round_up`` one that is never less.
-
-    >>> in_words(84), in_words(18_600_048), in_words(18_600_048, round_up=True)
-    ('84 B', '18.6 MB', '19MB')
-    """
-    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= step:
-            return f"{-(-size // step)}{unit}" if round_up else f"{size / step:.1f} {unit}"
-    return f"{size}B" if round_up else f"{size} B"
-
-
-def available() -> int:
-    """Bytes of memory that can be used without pushing anything out; the control group's limit counts too."""
-    free = _meminfo()
-    for usage, limit in (
-        ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.max"),
-        ("/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-    ):
-        used, most = _number(usage), _number(limit)
-        if used is not None and most is not None:
-            free = min(free, max(most - used, 0))
-    return free
-
-
-def _meminfo() -> int:
-    try:
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):
-        return 4 * 10**9  # nothing says how much there is: assume a small laptop
-
-
-def _number(path: str) -> int | None:
-    try:
-        return int(Path(path).read_text("ascii"))
-    except (OSError, ValueError):
-        return None
