@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from json import dumps
-from threading import RLock, Thread
+from threading import RLock
+from time import sleep
 from typing import TYPE_CHECKING
 
 from convlens import __version__, pictures
 from convlens.errors import ConvlensError, InputError
+from convlens.hosts.executor import Executor
 from convlens.hosts.running import Run
 from convlens.hosts.wire import facts
+from convlens.hosts.wire.identity import content_id
 from convlens.hosts.wire.pictures import picture_fact
 from convlens.hosts.wire.schema import LimitsFact, ModelFact, NetworkFact, PictureFact, SessionFact
 from convlens.lens import memory
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
 
 MAX_UPLOAD = 50_000_000
 MAX_PIXELS = 50_000_000
-_MODELS, _PICTURES = 16, 24
-_PICTURE_BYTES = 512 * 2**20
+_MODELS, _PICTURES, _RUNS = 16, 24, 128
+_UNFINISHED = 16
+"""Runs that go on or wait for their turn at the same time; a page has one."""
+_PICTURE_BYTES = _MODEL_BYTES = 512 * 2**20
+_GONE = 4096
+_LOOK = 0.05  # seconds between two looks whether another run has made room
 
 
 class NotFoundError(ConvlensError):
@@ -37,13 +43,27 @@ class GoneError(ConvlensError):
     """It was there, and was let go to keep memory bounded."""
 
 
+class FullError(ConvlensError):
+    """There is no room for another one, until the server is started again."""
+
+
+class BusyError(ConvlensError):
+    """Too much goes on at this moment; later there may be room."""
+
+
 @dataclass
 class Model:
-    """A model, opened when it is first asked for. ``lock`` is held by whatever touches the framework."""
+    """A model, opened when it is first asked for. ``lock`` is held by whatever touches the framework.
+
+    ``queue`` does one thing after the other, runs above all: what waits for its turn there holds no thread.
+    ``bytes`` is what it takes in memory where it was sent.
+    """
 
     fact: ModelFact
     opener: Callable[[], Lens]
+    bytes: int = 0
     lock: RLock = field(default_factory=RLock)
+    queue: Executor = field(default_factory=lambda: Executor(1, "model"))
     _lens: Lens | None = None
 
     @property
@@ -91,30 +111,54 @@ class Desk:
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._pictures: OrderedDict[str, Shelved] = OrderedDict()
         self._runs: OrderedDict[str, Run] = OrderedDict()
-        self._gone: set[str] = set()
+        self._gone: OrderedDict[str, None] = OrderedDict()
 
     # --- models
 
-    def add_model(
-        self,
-        name: str,
-        opener: Callable[[], Lens],
-        *,
-        engine: str = "",
-        id: str | None = None,
-    ) -> Model:
+    def add_model(self, name: str, opener: Callable[[], Lens], *, id: str, engine: str = "") -> Model:
         """Put a model on the desk; it is opened when it is first asked for."""
-        with self._lock:
-            number = len(self._models) + 1
-            return self.add_fact(
-                ModelFact(id=id or f"{number}", name=name, engine=engine, title=None, says=None, step=None), opener
-            )
+        return self.add_fact(_model_fact(id, name, engine), opener)
 
     def add_fact(self, fact: ModelFact, opener: Callable[[], Lens]) -> Model:
         """Put a model on the desk of which the facts are known already."""
         with self._lock:
             model = self._models[fact["id"]] = Model(fact, opener)
             return model
+
+    def add_sent(self, name: str, data: bytes, opener: Callable[[], Lens]) -> ModelFact:
+        """Put a model on the desk that was sent, under a name that is made of its content; the same one is there once,
+        under the name that it was last sent with. ``opener`` is called here, and what it raises leaves nothing behind.
+
+        Raises:
+            FullError: there is no room for it.
+        """
+        id = content_id("model", data)
+        if id not in self._models:
+            self._check_room(len(data))
+            opened = opener()
+            model = Model(_model_fact(id, name, opened.engine), lambda: opened, len(data))
+            with self._lock:
+                if id not in self._models:  # else it was sent twice at the same time
+                    self._check_room(len(data))
+                    self._models[id] = model
+        with self._lock:
+            model = self._models[id]
+            model.fact["name"] = name
+            return model.fact
+
+    def _check_room(self, more: int) -> None:
+        with self._lock:
+            models = list(self._models.values())
+        # all steps of a training count as one
+        names = {one.fact["id"] if one.fact["step"] is None else one.fact["step"]["timeline"] for one in models}
+        most = max(_MODEL_BYTES, self.limits["upload_bytes"])
+        if len(names) >= _MODELS or sum(one.bytes for one in models) + more > most:
+            raise FullError(
+                "There is no room for another model",
+                expected=f"up to {_MODELS} models, of {memory.in_words(most)} together where they are sent",
+                received=f"{len(names)} and one more",
+                hint="Start the server again.",
+            )
 
     def model(self, id: str) -> Model:
         """The model of this id."""
@@ -123,13 +167,6 @@ class Desk:
                 known = ", ".join(list(self._models)[:8])
                 raise NotFoundError("There is no such model", expected=f"one of {known}", received=id[:80])
             return self._models[id]
-
-    @property
-    def models_left(self) -> int:
-        """How many more models fit; all steps of a training count as one."""
-        with self._lock:
-            facts = [model.fact for model in self._models.values()]
-        return _MODELS - len({fact["id"] if fact["step"] is None else fact["step"]["timeline"] for fact in facts})
 
     # --- pictures
 
@@ -185,10 +222,19 @@ class Desk:
                     expected=f"the model that it was fed to, or a picture for {model_id}",
                     received=shelved.fact["name"],
                 )
+            unfinished = sum(not one.ended.is_set() for one in self._runs.values())
+            if unfinished >= _UNFINISHED:
+                raise BusyError(
+                    "Too many runs go on at the same time",
+                    expected=f"up to {_UNFINISHED}",
+                    received=f"{unfinished} and one more",
+                    hint="Ask again when one of them has ended.",
+                )
+            self._forget(len(self._runs) - _RUNS + 1)
             run = Run(id, model_id, picture_id, page)
             self._runs[id] = run
-            self._gone.discard(id)
-        Thread(target=self._run, args=(run, model, shelved.picture, recipe), name="convlens-run", daemon=True).start()
+            self._gone.pop(id, None)
+        model.queue.submit(self._run, run, model, shelved.picture, recipe)
         return run
 
     def _run(self, run: Run, model: Model, picture: Picture, recipe: Recipe | None) -> None:
@@ -205,15 +251,31 @@ class Desk:
             run.fail(ConvlensError("The network could not be run on this picture", received=f"{error}"[:500]))
 
     def _make_room(self, needed: int, run: Run) -> None:
-        """Let old runs go until what is needed fits."""
-        with self._lock:
-            for id, other in list(self._runs.items()):
-                if sum(one.bytes for one in self._runs.values()) + needed <= self.budget:
+        """Let old runs go until what is needed fits beside those that still go on; else wait until one of them ends."""
+        while True:
+            with self._lock:
+                held = {id: one.bytes for id, one in self._runs.items() if one is not run}
+                for id in list(held):
+                    if sum(held.values()) + needed <= self.budget:
+                        break
+                    if self._runs[id].ended.is_set():
+                        self._let_go(id)
+                        del held[id]
+                if sum(held.values()) + needed <= self.budget or not run.wanted:
+                    run.reserve(needed)
                     return
-                if other is not run:
-                    other.cancel()
-                    del self._runs[id]
-                    self._gone.add(id)
+            sleep(_LOOK)  # those that go on have their room already, so that none of them waits for this one
+
+    def _forget(self, count: int) -> None:
+        """Let the oldest go that have ended."""
+        for id in [id for id, one in self._runs.items() if one.ended.is_set()][: max(count, 0)]:
+            self._let_go(id)
+
+    def _let_go(self, id: str) -> None:
+        del self._runs[id]
+        self._gone[id] = None
+        while len(self._gone) > _GONE:
+            self._gone.popitem(last=False)
 
     def keep(self, maps: FeatureMaps, model: str, picture: PictureFact) -> Run:
         """Put a run on the desk that has been made elsewhere."""
@@ -270,5 +332,8 @@ class Desk:
 
 def _run_id(model: str, picture: str, recipe: Recipe | None) -> str:
     """A run's name, the same for everyone who asks for the same."""
-    told = dumps(recipe.to_dict() if recipe is not None else None, sort_keys=True)
-    return sha256("\n".join((model, picture, told)).encode()).hexdigest()[:20]
+    return content_id("run", model, picture, dumps(recipe.to_dict() if recipe is not None else None, sort_keys=True))
+
+
+def _model_fact(id: str, name: str, engine: str) -> ModelFact:
+    return ModelFact(id=id, name=name, engine=engine, title=None, says=None, step=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from secrets import token_hex
 from threading import Event, RLock
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +47,10 @@ class Run:
         self._problem: ProblemFact | None = None
         self._measuring = RLock()
         self._last: tuple[tuple[str, Shape], Any] | None = None
+        self._reserved = 0
+        self._watchers: list[Callable[[], None]] = []
+        self.tag = token_hex(8)
+        """Tells its numbers from those of another run of the same name: a network may draw lots."""
 
     @classmethod
     def made(cls, id: str, model: str, picture: str, maps: FeatureMaps) -> Run:
@@ -62,11 +67,12 @@ class Run:
     @property
     def usable(self) -> bool:
         """Whether joining it is as good as running again."""
-        return self.state in ("running", "done") and not self._cancelling
+        return self.state == "done" or (self.state == "running" and self.wanted)
 
     @property
-    def _cancelling(self) -> bool:
-        return self.state == "running" and not self._pages
+    def wanted(self) -> bool:
+        """Whether a page still waits for it."""
+        return bool(self._pages)
 
     def join(self, page: str) -> None:
         """One more page waits for this run."""
@@ -83,7 +89,28 @@ class Run:
         with self._lock:
             self._pages.clear()
 
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have ``changed`` called, in the run's thread, at each new map and at the end; the answer ends that."""
+        with self._lock:
+            self._watchers.append(changed)
+
+        def leave() -> None:
+            with self._lock:
+                self._watchers.remove(changed)
+
+        return leave
+
+    def _tell(self) -> None:
+        with self._lock:
+            watchers = tuple(self._watchers)
+        for changed in watchers:
+            changed()
+
     # --- the run itself, in its own thread
+
+    def reserve(self, needed: int) -> None:
+        """Count with so many bytes until it has ended."""
+        self._reserved = needed
 
     def work(self, lens: Lens, picture: Picture, recipe: Recipe | None, budget: int) -> None:
         """Run; every layer is there for the pages as soon as it is known."""
@@ -115,6 +142,7 @@ class Run:
             self._surveys[name] = found
             self.facts.append(facts.map_fact(name, array, found))
             self._total = max(self._total, len(self.facts))
+        self._tell()
 
     def _finish(self, maps: FeatureMaps) -> None:
         with self._lock:
@@ -130,7 +158,8 @@ class Run:
             if state != "done":
                 self._arrays.clear()
                 self._surveys.clear()
-        self.ended.set()
+            self.ended.set()
+        self._tell()
 
     # --- what it tells
 
@@ -143,7 +172,7 @@ class Run:
             if self.maps is not None:
                 held += self.maps.picture.pixels.nbytes if self.maps.picture is not None else 0
                 held += sum(int(value.nbytes) for value in self.maps.feed.values())
-            return held
+            return held if self.ended.is_set() else max(held, self._reserved)
 
     def fact(self) -> RunFact:
         """All that is known of it now."""

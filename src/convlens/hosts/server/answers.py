@@ -1,8 +1,9 @@
-"""How the server answers: facts as JSON, numbers as ``.npy``, errors in a person's words; ETags for what stays."""
+"""How the server answers: facts as JSON, numbers as ``.npy``, errors in a person's words; ETags for what is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from hashlib import sha256
 from io import BytesIO
 from json import dumps
 from secrets import token_hex
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from convlens.errors import ConvlensError, LayerNotFoundError, MemoryBudgetError
-from convlens.hosts.desk import GoneError, NotFoundError
+from convlens.hosts.desk import BusyError, FullError, GoneError, NotFoundError
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.schema import ProblemFact
 
@@ -35,22 +36,36 @@ class ForbiddenError(ConvlensError):
 
 
 def etag(what: str) -> dict[str, str]:
-    """Headers for an answer that stays as it is while this server runs; browsers ask again whether it still holds."""
-    return {"ETag": f'"{_STARTED}-{what}"', "Cache-Control": "private, no-cache"}
+    """Headers for an answer that is known by ``what`` it is; browsers ask again whether it still holds."""
+    return {"ETag": f'"{what}"', "Cache-Control": "private, no-cache"}
 
 
 def unchanged(request: Request, what: str) -> Response | None:
     """304 where the browser has this very answer already."""
     headers = etag(what)
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return None
+    had = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    return Response(status_code=304, headers=headers) if headers["ETag"] in had or had == ["*"] else None
 
 
-def fact(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A fact as JSON."""
-    body = dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Response(body, status, headers or {"Cache-Control": "no-store"}, "application/json")
+def lasting(name: str) -> str:
+    """The ETag of what can't change under its name while this server runs; the next may draw it otherwise."""
+    return f"{_STARTED}-{name}"
+
+
+def fact(value: Any, status: int = 200) -> Response:
+    """A fact as JSON, for this one time."""
+    return Response(_json(value), status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def kept_fact(request: Request, value: Any) -> Response:
+    """A fact as JSON that the browser may keep: its ETag is a hash of the very bytes, so that 304 is always true."""
+    body = _json(value)
+    tag = sha256(body).hexdigest()[:32]
+    return unchanged(request, tag) or Response(body, 200, etag(tag), "application/json")
+
+
+def _json(value: Any) -> bytes:
+    return dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def npy(array: Array, headers: dict[str, str], name: str = "") -> Response:
@@ -63,7 +78,7 @@ def npy(array: Array, headers: dict[str, str], name: str = "") -> Response:
     if array.nbytes <= _PIECE:
         return Response(head.getvalue() + bytes(data), headers=told, media_type="application/x-npy")
 
-    def pieces() -> Iterator[bytes]:
+    async def pieces() -> AsyncIterator[bytes]:
         yield head.getvalue()
         for first in range(0, len(data), _PIECE):
             yield bytes(data[first : first + _PIECE])
@@ -84,6 +99,8 @@ def status_of(error: ConvlensError) -> int:
         (NotFoundError, 404),
         (LayerNotFoundError, 404),
         (TooLargeError, 413),
+        (FullError, 413),
+        (BusyError, 503),
         (ForbiddenError, 403),
         (MemoryBudgetError, 507),
     ):
@@ -96,11 +113,14 @@ def install(app: FastAPI) -> None:
     """Have every error answered with a ProblemFact."""
 
     @app.exception_handler(ConvlensError)
-    def ours(_request: Request, error: ConvlensError) -> Response:
-        return fact(facts.problem_fact(error), status_of(error))
+    async def ours(_request: Request, error: ConvlensError) -> Response:
+        answer = fact(facts.problem_fact(error), status_of(error))
+        if isinstance(error, BusyError):
+            answer.headers["Retry-After"] = "1"
+        return answer
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         received = repr(first.get("input"))[:200]
@@ -108,13 +128,13 @@ def install(app: FastAPI) -> None:
         return fact(problem, 422)
 
     @app.exception_handler(HTTPException)
-    def http(_request: Request, error: HTTPException) -> Response:
+    async def http(_request: Request, error: HTTPException) -> Response:
         words = {404: "There is nothing at this address", 405: "This address doesn't take that method"}
         told = words.get(error.status_code, str(error.detail))
         problem = ProblemFact(problem=told, expected="", received="", hint="See /docs.")
         return JSONResponse(problem, error.status_code, headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)
-    def unexpected(_request: Request, error: Exception) -> Response:
+    async def unexpected(_request: Request, error: Exception) -> Response:
         told = ProblemFact(problem="The server could not answer", expected="", received=str(error)[:300], hint="")
         return fact(told, 500)

@@ -11,6 +11,7 @@ from convlens import __version__
 from convlens.hosts.desk import Desk
 from convlens.hosts.server import answers, models, pictures, runs, site
 from convlens.hosts.server.guard import Guard
+from convlens.hosts.server.scheduling import Schedule
 
 
 def create(desk: Desk, *, token: str, hosts: frozenset[str], port: int) -> FastAPI:
@@ -30,7 +31,8 @@ def create(desk: Desk, *, token: str, hosts: frozenset[str], port: int) -> FastA
         lifespan=life,
     )
     answers.install(app)
-    for router in (models.routes(desk), pictures.routes(desk), runs.routes(desk)):
+    schedule = Schedule(desk)
+    for router in (models.routes(desk, schedule), pictures.routes(desk, schedule), runs.routes(desk, schedule)):
         app.include_router(router)
     site.add_documentation(app, f"http://127.0.0.1:{port}")
     app.include_router(site.routes())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
 from convlens.errors import ModelError
 from convlens.hosts.server.answers import TooLargeError
 from convlens.lens.memory import in_words
+
+if TYPE_CHECKING:
+    from convlens.lens import Lens
 
 
 async def received(request: Request, most: int) -> bytes:
@@ -38,13 +41,18 @@ def _too_large(most: int, size: str) -> TooLargeError:
     )
 
 
-def check_alone(data: bytes) -> None:
-    """Refuse an ONNX model that keeps tensors in other files: it could name any file of this machine as its weights.
+def opened(data: bytes) -> Lens:
+    """An ONNX model that was sent. It stays in memory: no file is written, and none is read, for a model that keeps
+    tensors in other files is refused: it could name any file of this machine as its weights.
+
+    No size of a picture is guessed here: what a model needs one for fails where it is asked for.
 
     Raises:
-        ModelError: it does, or is no ONNX model.
+        ModelError: it is no ONNX model, or not alone.
     """
     import onnx
+
+    from convlens import lens
 
     try:
         model = onnx.load_from_string(data)
@@ -57,6 +65,7 @@ def check_alone(data: bytes) -> None:
             received="tensors with external data",
             hint="Save it with its weights inside, or open it where the server runs: convlens view MODEL.",
         )
+    return lens.open(model)
 
 
 def _messages(message: Any, kind: type[Any]) -> Iterator[Any]:

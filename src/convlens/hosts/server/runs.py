@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from json import dumps
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ from convlens.hosts import answering
 from convlens.hosts.desk import Desk
 from convlens.hosts.running import Run
 from convlens.hosts.server import answers
+from convlens.hosts.server.scheduling import Schedule, changes
 from convlens.hosts.wire import schema
 from convlens.lens import tiles
 from convlens.network import Shape
@@ -32,7 +33,6 @@ Index = Annotated[
     ),
 ]
 Number = Annotated[int, Query(ge=0, le=10**9)]
-_POLL = 0.015  # seconds between two looks at a run that is followed
 
 
 class RunRequest(BaseModel):
@@ -44,23 +44,23 @@ class RunRequest(BaseModel):
     page: str = Field(default="", max_length=100)
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(desk: Desk, schedule: Schedule) -> APIRouter:
     """The routes of this module."""
     router = APIRouter(prefix="/api/runs", tags=["runs"])
 
     @router.post("", response_model=schema.RunFact, status_code=202)
-    def start(asked: RunRequest) -> Response:
+    async def start(asked: RunRequest) -> Response:
         """Run a model on a picture. The same run is made once, whoever asks; follow it at ``/events``."""
         recipe = None if asked.recipe is None else Recipe.from_dict(asked.recipe)
         return answers.fact(desk.start(asked.model, asked.picture, recipe, asked.page).fact(), 202)
 
     @router.get("/{run}", response_model=schema.RunFact)
-    def state(run: str) -> Response:
+    async def state(request: Request, run: str) -> Response:
         """How far the run is, and the maps that have arrived."""
-        return answers.fact(desk.run(run).fact())
+        return answers.kept_fact(request, desk.run(run).fact())
 
     @router.delete("/{run}", response_model=schema.RunFact)
-    def leave(run: str, page: Annotated[str, Query(max_length=100)] = "") -> Response:
+    async def leave(run: str, page: Annotated[str, Query(max_length=100)] = "") -> Response:
         """This page waits no more; the run stops at its next layer where no other page waits."""
         found = desk.run(run)
         found.leave(page)
@@ -74,13 +74,12 @@ def routes(desk: Desk) -> APIRouter:
         )
 
     @router.get("/{run}/channels", response_model=schema.ChannelsFact)
-    def channels(request: Request, run: str, layer: Layer) -> Response:
+    async def channels(request: Request, run: str, layer: Layer) -> Response:
         """Minimum, maximum, mean, variance of every channel, and the layer's histogram."""
-        found = desk.run(run)
-        return answers.unchanged(request, run) or answers.fact(found.channels(layer), headers=answers.etag(run))
+        return answers.kept_fact(request, await schedule.numbers(desk.run(run).channels, layer))
 
     @router.get("/{run}/values.npy", response_class=Response)
-    def values(request: Request, run: str, layer: Layer, channel: Number | None = None) -> Response:
+    async def values(request: Request, run: str, layer: Layer, channel: Number | None = None) -> Response:
         """The framework's values in float32: the whole layer, channels first, or one channel of it."""
         found = desk.run(run)
         array = found.array(layer)
@@ -88,11 +87,12 @@ def routes(desk: Desk) -> APIRouter:
             tiles.check(tiles.as_planes(array), 0, [channel], 0)
             array = array[channel] if array.ndim else array
         name = layer if channel is None else f"{layer}-channel-{channel}"
-        same = answers.unchanged(request, run)
-        return same or answers.npy(np.asarray(array), answers.etag(run), f"{name}.npy")
+        if (same := answers.unchanged(request, found.tag)) is not None:
+            return same
+        return await schedule.numbers(answers.npy, np.asarray(array), answers.etag(found.tag), f"{name}.npy")
 
     @router.get("/{run}/maps.npy", response_class=Response)
-    def maps(
+    async def maps(
         request: Request,
         run: str,
         layer: Layer,
@@ -105,13 +105,14 @@ def routes(desk: Desk) -> APIRouter:
         """Several whole maps at one level of detail: (channels, rows, columns); float16 above level 0 where it fits."""
         found = desk.run(run)
         found.array(layer)  # an error, where there is no such layer, comes before "unchanged"
-        if (same := answers.unchanged(request, run)) is not None:
+        if (same := answers.unchanged(request, found.tag)) is not None:
             return same
         chosen = [int(one) for one in channels.split(",")]
-        return answers.npy(answering.maps(found, layer, level, chosen, slice), answers.etag(run))
+        array = await schedule.numbers(answering.maps, found, layer, level, chosen, slice)
+        return await schedule.numbers(answers.npy, array, answers.etag(found.tag))
 
     @router.get("/{run}/tile.npy", response_class=Response)
-    def tile(
+    async def tile(
         request: Request,
         run: str,
         layer: Layer,
@@ -124,12 +125,13 @@ def routes(desk: Desk) -> APIRouter:
         """One tile of 256 x 256 values of one map at one level; float32 at level 0, float16 above where it fits."""
         found = desk.run(run)
         found.array(layer)
-        if (same := answers.unchanged(request, run)) is not None:
+        if (same := answers.unchanged(request, found.tag)) is not None:
             return same
-        return answers.npy(answering.tile(found, layer, level, channel, slice, row, column), answers.etag(run))
+        array = await schedule.numbers(answering.tile, found, layer, level, channel, slice, row, column)
+        return answers.npy(array, answers.etag(found.tag))
 
     @router.get("/{run}/explanation", response_model=schema.ExplanationFact | schema.PictureValueFact)
-    def explanation(
+    async def explanation(
         run: str, layer: Layer, index: Index = "", groups: Annotated[int, Query(ge=0, le=4096)] = 24
     ) -> Response:
         """Why is this value what it is? The window, the kernel, the products, their sums, the framework's own value.
@@ -137,40 +139,46 @@ def routes(desk: Desk) -> APIRouter:
         ``groups``: how many input channels to list, those of the largest sums; the others are folded. A network input's
         name gives its own value.
         """
-        return answers.fact(answering.explanation(desk, desk.run(run), layer, _place(index), groups))
+        found = desk.run(run)
+        return answers.fact(
+            await schedule.of_run(found, answering.explanation, desk, found, layer, _place(index), groups)
+        )
 
     @router.get("/{run}/field", response_model=schema.BoxFact | None)
-    def field(run: str, layer: Layer, index: Index = "") -> Response:
+    async def field(run: str, layer: Layer, index: Index = "") -> Response:
         """The pixels that can reach this value; null where the layer doesn't read the picture."""
-        return answers.fact(answering.field(desk, desk.run(run), layer, _place(index)))
+        found = desk.run(run)
+        return answers.fact(await schedule.of_run(found, answering.field, desk, found, layer, _place(index)))
 
     @router.get("/{run}/effective", response_model=schema.EffectiveFact)
-    def effective(run: str, layer: Layer, index: Index = "") -> Response:
+    async def effective(run: str, layer: Layer, index: Index = "") -> Response:
         """How the effective receptive field of this value was measured."""
-        return answers.fact(answering.effective(desk, desk.run(run), layer, _place(index))[0])
+        found = desk.run(run)
+        return answers.fact((await schedule.of_run(found, answering.effective, desk, found, layer, _place(index)))[0])
 
     @router.get("/{run}/effective.npy", response_class=Response)
-    def effective_values(run: str, layer: Layer, index: Index = "") -> Response:
+    async def effective_values(run: str, layer: Layer, index: Index = "") -> Response:
         """How much each pixel moves this value: float32 (rows, columns)."""
-        heat = answering.effective(desk, desk.run(run), layer, _place(index))[1]
+        found = desk.run(run)
+        heat = (await schedule.of_run(found, answering.effective, desk, found, layer, _place(index)))[1]
         return answers.npy(heat, {"Cache-Control": "no-store"})
 
     @router.get("/{run}/picture.png", response_class=Response)
-    def picture(request: Request, run: str) -> Response:
+    async def picture(request: Request, run: str) -> Response:
         """The picture as the network reads it, before its values are scaled; receptive fields count in its pixels."""
         found = desk.run(run)
-        if (same := answers.unchanged(request, run)) is not None:
+        if (same := answers.unchanged(request, found.tag)) is not None:
             return same
         try:
-            pixels = answering.picture(found)
+            pixels = await schedule.figure(found, answering.picture, found)
         except ConvlensError:
             if found.state != "cancelled":
                 raise
             return Response(status_code=204)  # a page that has gone on to another run: no error, and no picture
-        return Response(pixels, headers=answers.etag(run), media_type="image/png")
+        return Response(pixels, headers=answers.etag(found.tag), media_type="image/png")
 
     @router.get("/{run}/drawing.{kind}", response_class=Response)
-    def drawing(
+    async def drawing(
         run: str,
         kind: Literal["png", "svg", "webp"],
         layer: Layer,
@@ -179,8 +187,12 @@ def routes(desk: Desk) -> APIRouter:
         scale: Literal["layer", "map"] = "layer",
     ) -> Response:
         """The maps as a figure with its legend: all channels (the first page of them), or one."""
-        shown = desk.run(run).finished()
-        data = next(iter(shown[layer].pages(channel, scale=scale, mode=mode, format=kind)))
+        found = desk.run(run)
+
+        def drawn() -> bytes:
+            return next(iter(found.finished()[layer].pages(channel, scale=scale, mode=mode, format=kind)))
+
+        data = await schedule.figure(found, drawn)
         name = f"{layer}.{kind}" if channel is None else f"{layer}-channel-{channel}.{kind}"
         types = {"png": "image/png", "svg": "image/svg+xml", "webp": "image/webp"}
         return Response(data, headers=answers.download(name), media_type=types[kind])
@@ -191,15 +203,12 @@ def routes(desk: Desk) -> APIRouter:
 async def _told(run: Run) -> AsyncIterator[str]:
     """The run's events, from its first layer on."""
     sent = 0
-    while True:
-        ended = run.ended.is_set()
-        for map in run.facts[sent:]:
-            sent += 1
-            yield _event("map", {"map": map, "done": sent, "total": max(sent, run.total)})
-        if ended:
-            yield _event("end", run.fact())
-            return
-        await asyncio.sleep(_POLL)
+    async with aclosing(changes(run)) as looks:
+        async for _ in looks:
+            for map in run.facts[sent:]:
+                sent += 1
+                yield _event("map", {"map": map, "done": sent, "total": max(sent, run.total)})
+    yield _event("end", run.fact())
 
 
 def _event(name: str, value: Any) -> str:

@@ -34,13 +34,13 @@ def routes() -> APIRouter:
     found = dict(_files(_folder(folder)))
 
     @router.get("/")
-    def page() -> Response:
+    async def page() -> Response:
         if "index.html" not in found:
             return HTMLResponse(_MISSING, 503)
         return _answer("index.html", found["index.html"])
 
     @router.get("/{name:path}")
-    def file(name: str) -> Response:
+    async def file(name: str) -> Response:
         if name not in found:
             raise NotFoundError("There is nothing at this address", received="/" + name[:200], hint="See / and /docs.")
         return _answer(name, found[name])
@@ -76,7 +76,7 @@ def add_documentation(app: FastAPI, address: str) -> None:
     """``/docs``: every address with its parameters, readable offline, with examples for curl and NumPy."""
 
     @app.get("/docs", include_in_schema=False)
-    def docs() -> Response:
+    async def docs() -> Response:
         return HTMLResponse(_documentation(app.openapi(), address))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens.hosts.wire.identity import content_id
 from convlens.hosts.wire.schema import PictureFact
 from convlens.lens.tiles import as_planes
 from convlens.pictures import Picture, as_shown
@@ -32,8 +32,9 @@ def as_read(maps: FeatureMaps) -> NDArray[np.uint8] | None:
 
 def picture_fact(picture: Picture, *, sample: bool, credit: str | None = None) -> PictureFact:
     """A picture, under an id that is made of its pixels."""
+    pixels = np.ascontiguousarray(picture.pixels)
     return PictureFact(
-        id=sha256(repr(picture.pixels.shape).encode() + picture.pixels.tobytes()).hexdigest()[:16],
+        id=content_id(f"{pixels.dtype} {pixels.shape}", pixels.reshape(-1).view(np.uint8).data),
         name=picture.name,
         rows=picture.rows,
         columns=picture.columns,
