@@ -15,6 +15,7 @@ Every test takes one case. A case's network must not depend on the values of the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -25,7 +26,7 @@ import pytest
 
 from convlens import geometry
 from convlens.engines.base import Array, Engine
-from convlens.errors import ConvlensError
+from convlens.errors import ConvlensError, LayerNotFoundError
 from convlens.lens import Lens
 from convlens.network import Convolution, Kind, Layer, Network, Shape
 
@@ -79,7 +80,7 @@ class EngineTests:
             assert layer.name not in maps, f"{layer.name} arrived twice"
             maps[layer.name] = array
 
-        network = engine.run(case.feed, keep, sink)
+        network = engine.run(case.feed, keep, sink).network
         return Captured(network, {name: np.array(array) for name, array in maps.items()})
 
     def opened(self, case: EngineCase) -> Engine:
@@ -118,9 +119,26 @@ class EngineTests:
 
     def test_trace_and_run_tell_the_same_network(self, case: EngineCase) -> None:
         engine = self.opened(case)
-        traced = engine.trace({name: tuple(np.asarray(value).shape) for name, value in case.feed.items()})
+        traced = engine.trace(_shapes(case.feed))
         ran = engine.run(case.feed, frozenset(), lambda layer, array: None)
-        assert traced == ran
+        assert traced.network == ran.network
+
+    def test_a_trace_belongs_to_its_run_whatever_runs_later(self, case: EngineCase) -> None:
+        engine = self.opened(case)
+        trace = engine.run(case.feed, frozenset(), lambda layer, array: None)
+        before = {layer.name: _copied(trace.weights(layer.name)) for layer in trace.network}
+        layouts = {given.name: given.layout for given in trace.network.inputs}
+        backwards = {name: np.asarray(value)[..., ::-1].copy() for name, value in case.feed.items()}
+        for feed in (backwards, _grown(case.feed, layouts)):
+            with suppress(ConvlensError):  # a model that takes one size alone
+                engine.run(feed, None, lambda layer, array: None)
+        for layer in trace.network:
+            again = trace.weights(layer.name)
+            assert list(again) == list(before[layer.name]), layer.name
+            for role, array in again.items():
+                np.testing.assert_array_equal(array, before[layer.name][role], err_msg=f"{role} of {layer.name}")
+        with pytest.raises(LayerNotFoundError):
+            trace.weights("no such layer")
 
     def test_only_what_is_kept_arrives(self, case: EngineCase) -> None:
         whole = self.capture(case)
@@ -143,7 +161,8 @@ class EngineTests:
         """Kernels, padding, stride, dilation, groups and graph edges at once: a naive sum gives the map's value."""
         engine = self.opened(case)
         maps: dict[str, Array] = {}
-        network = engine.run(case.feed, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
+        trace = engine.run(case.feed, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
+        network = trace.network
         for given in network.inputs:
             array = np.asarray(case.feed[given.name])[0]
             maps[given.name] = array if given.layout == "channels_first" else np.moveaxis(array, -1, 0)
@@ -153,7 +172,7 @@ class EngineTests:
                 continue
             if len(layer.output_shape) != 1 + len(layer.operation.kernel_size):
                 continue  # batch folded into the first axis: said in the layer's notes
-            weights, source = engine.weights(layer.name), maps[layer.inputs[0]]
+            weights, source = trace.weights(layer.name), maps[layer.inputs[0]]
             assert weights["kernel"].dtype == np.float32
             size = maps[layer.name].size
             for flat in random.choice(size, min(size, 12), replace=False):
@@ -193,7 +212,7 @@ class EngineTests:
     def test_the_model_is_left_as_it_was(self, case: EngineCase) -> None:
         before = case.fingerprint()
         engine = self.opened(case)
-        engine.trace({name: tuple(np.asarray(value).shape) for name, value in case.feed.items()})
+        engine.trace(_shapes(case.feed))
         engine.run(case.feed, None, lambda layer, array: None)
         engine.predict(case.feed)
         assert case.fingerprint() == before
@@ -209,7 +228,7 @@ class EngineTests:
             engine.run(case.feed, None, sink)
         assert case.fingerprint() == before
         again: list[str] = []
-        network = engine.run(case.feed, None, lambda layer, array: again.append(layer.name))
+        network = engine.run(case.feed, None, lambda layer, array: again.append(layer.name)).network
         assert again == [layer.name for layer in network.layers]
 
     def test_a_batch_of_two_keeps_both_and_each_is_as_it_would_be_alone(self, case: EngineCase) -> None:
@@ -221,7 +240,8 @@ class EngineTests:
         first = {name: value[:1] for name, value in doubled.items()}
         second = {name: value[1:] for name, value in doubled.items()}
         maps: dict[str, Array] = {}
-        network = self.opened(case).run(doubled, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
+        trace = self.opened(case).run(doubled, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
+        network = trace.network
         singles = [self.capture(replace(case, feed=feed)) for feed in (first, second)]
         for layer in network.layers:
             if layer.notes or layer.kind == Kind.PLUMBING:
@@ -289,6 +309,24 @@ class EngineTests:
         if finite.any():
             scale = max(1.0, float(np.abs(theirs[finite]).max()))
             assert float(np.abs(ours[finite] - theirs[finite]).max()) <= tolerance * scale, name
+
+
+def _shapes(feed: Mapping[str, Any]) -> dict[str, Shape]:
+    return {name: tuple(np.asarray(value).shape) for name, value in feed.items()}
+
+
+def _copied(weights: Mapping[str, Array]) -> dict[str, Array]:
+    return {role: np.array(array) for role, array in weights.items()}
+
+
+def _grown(feed: Mapping[str, Any], layouts: Mapping[str, str]) -> dict[str, Array]:
+    """The feed with two values more along every spatial axis."""
+    grown = {}
+    for name, value in feed.items():
+        array = np.asarray(value)
+        spatial = range(2, array.ndim) if layouts[name] == "channels_first" else range(1, array.ndim - 1)
+        grown[name] = np.pad(array, [(0, 2 * (axis in spatial)) for axis in range(array.ndim)], mode="edge")
+    return grown
 
 
 def _value(engine: Engine, feed: Mapping[str, Any], layer: str, index: Shape) -> float:

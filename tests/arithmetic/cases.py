@@ -234,7 +234,7 @@ def layers_of(kind: str, engine: Engine, feed: Mapping[str, Any]) -> Iterator[Se
     for layer in run.network.layers:
         made = run.arrays[layer.name]
         if made.shape == layer.output_shape:
-            yield Seen(kind, layer, run.sources(layer), engine.weights(layer.name), made)
+            yield Seen(kind, layer, run.sources(layer), run.trace.weights(layer.name), made)
 
 
 def of_torch() -> Iterator[Seen]:
@@ -306,10 +306,11 @@ def _of_operator_test(case: Any, batched: bool) -> Iterator[Seen]:
         feed = {"apart": np.zeros(997, np.float32), **feed}
     engine = OnnxEngine.open(model)
     arrays: dict[str, Array] = {}
-    whole = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
+    trace = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
+    whole = trace.network
     batch = len(next(iter(feed.values())))
     for layer in whole.layers:
-        made, weights = arrays[layer.name], engine.weights(layer.name)
+        made, weights = arrays[layer.name], trace.weights(layer.name)
         if made.shape == (batch, *layer.output_shape) and batch > 1:
             made = made[0]
         sources = [_read(name, feed, arrays, whole, 0, batch) for name in layer.inputs]

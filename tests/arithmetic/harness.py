@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from convlens.arithmetic import Sweep, Working, explain, explain_all
 from convlens.arithmetic.rounding import rounded
-from convlens.engines.base import Array, Engine
+from convlens.engines.base import Array, Engine, Trace
 from convlens.network import Input, Layer, Network
 
 CLOSE = 1e-12
@@ -40,15 +40,19 @@ class Checked:
 class Run:
     """One pass: every layer's array, and the network's inputs as the layers read them."""
 
-    network: Network
+    trace: Trace
     arrays: dict[str, Array]
+
+    @property
+    def network(self) -> Network:
+        return self.trace.network
 
     @classmethod
     def of(cls, engine: Engine, feed: Mapping[str, Any]) -> Run:
         arrays: dict[str, Array] = {}
-        network = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
-        given = {found.name: as_read(found, feed[found.name]) for found in network.inputs}
-        return cls(network, given | arrays)
+        trace = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
+        given = {one.name: as_read(one, feed[one.name]) for one in trace.network.inputs}
+        return cls(trace, given | arrays)
 
     def sources(self, layer: Layer) -> list[Array]:
         return [self.arrays[name] for name in layer.inputs]
@@ -81,7 +85,7 @@ def check_every_value(
     """
     run, checked = Run.of(engine, feed), Checked()
     for layer in run.network.layers:
-        weights, sources = engine.weights(layer.name), run.sources(layer)
+        weights, sources = run.trace.weights(layer.name), run.sources(layer)
         exempt = layer.op in unexplained or layer.name in unexplained
         sweeps = sweep(layer, run.arrays[layer.name], sources, weights, checked, odd=layer.op in says_so)
         indices = [tuple(int(rng.integers(size)) for size in layer.output_shape) for _ in range(places)]

@@ -152,7 +152,8 @@ def look(case: Case, *, batched: bool) -> int:
         feed = {"apart": np.zeros(997, np.float32), **feed}
     engine = OnnxEngine.open(model)
     arrays: dict[str, Array] = {}
-    network = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
+    trace = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
+    network = trace.network
     batch = len(next(iter(feed.values()))) if next(iter(feed.values())).ndim else 0
     as_expected(case, engine, network, arrays, batch)
     count = 0
@@ -163,7 +164,7 @@ def look(case: Case, *, batched: bool) -> int:
             continue
         made = arrays[layer.name]
         items = batch if made.shape == (batch, *layer.output_shape) and batch > 1 else 0
-        weights = engine.weights(layer.name)
+        weights = trace.weights(layer.name)
         for item in range(max(items, 1)):
             sources = [_read(name, feed, arrays, network, item, batch) for name in layer.inputs]
             theirs = made[item] if items else made

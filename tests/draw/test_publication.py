@@ -239,7 +239,8 @@ def test_arrays_of_every_shape(maps: convlens.FeatureMaps, shape: tuple[int, ...
     array = RNG.normal(size=shape).astype(np.float32)
     layer = replace(maps.network["conv"], name="x", output_shape=shape)
     network = replace(maps.network, layers=(layer,), outputs=("x",))
-    one = convlens.FeatureMaps(maps.lens, network, {"x": array}, picture=None, recipe=None, feed={}, prediction=None)
+    traced = replace(maps.traced, network=network)
+    one = convlens.FeatureMaps(maps.lens, traced, {"x": array}, picture=None, recipe=None, feed={}, prediction=None)
     figure = one.figure()
     assert all(inside(figure, text) for text in figure.plate.words)
     assert len(figure.png(100)) > 100

@@ -9,6 +9,8 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from convlens.engines.base import Trace
+
 from convlens.engines.keras import KerasEngine  # isort: skip  # before keras, so that TensorFlow starts quietly
 
 import keras
@@ -69,11 +71,22 @@ def fingerprint(model: Any) -> Callable[[], tuple[object, ...]]:
 def captured(model: Any, feed: Mapping[str, Any] | Any, **options: Any) -> tuple[KerasEngine, Network, Maps]:
     """The model opened and run once: engine, network, all maps."""
     engine = KerasEngine.open(model, **options)
+    trace, maps = ran(engine, feed)
+    return engine, trace.network, maps
+
+
+def traced(model: Any, feed: Mapping[str, Any] | Any, **options: Any) -> tuple[Trace, Network, Maps]:
+    """The model opened and run once: trace, network, all maps."""
+    trace, maps = ran(KerasEngine.open(model, **options), feed)
+    return trace, trace.network, maps
+
+
+def ran(engine: KerasEngine, feed: Mapping[str, Any] | Any) -> tuple[Trace, Maps]:
     if not isinstance(feed, Mapping):
         feed = {engine.inputs[0].name: feed}
     maps: Maps = {}
-    network = engine.run(feed, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
-    return engine, network, maps
+    trace = engine.run(feed, None, lambda layer, array: maps.update({layer.name: np.array(array)}))
+    return trace, maps
 
 
 def first(value: Any, layout: str = "channels_last") -> np.ndarray[Any, Any]:
@@ -234,7 +247,7 @@ def test_row_06_all_inner_layers_of_nested_and_subclassed_models_are_shown() -> 
 def test_row_07_the_value_before_and_after_a_built_in_activation(activation: Any) -> None:
     model = zoo.sequential(layers.Conv2D(4, 3, padding="same", activation=activation, name="conv"))
     image = zoo.picture(ROWS, COLUMNS, 3)
-    engine, network, maps = captured(model, image)
+    trace, network, maps = traced(model, image)
     assert network.layers[0].name == "conv"
     conv = network["conv"].operation
     assert isinstance(conv, Convolution)
@@ -243,12 +256,12 @@ def test_row_07_the_value_before_and_after_a_built_in_activation(activation: Any
     assert after.inputs == ("conv",)
     assert after.kind is Kind.ACTIVATION
     close(maps[after.name], first(model(image)))
-    weights = engine.weights("conv")
+    weights = trace.weights("conv")
     value = naive_convolution(conv, first(image), weights, (2, 4, 3))
     assert maps["conv"][2, 4, 3] == pytest.approx(value, abs=1e-5)
     assert sum(layer.parameters for layer in network) == model.count_params()
     if isinstance(activation, layers.Layer):
-        assert engine.weights(after.name)["slope"].shape == (4, ROWS, COLUMNS)
+        assert trace.weights(after.name)["slope"].shape == (4, ROWS, COLUMNS)
         assert after.parameters == ROWS * COLUMNS * 4
 
 
@@ -258,7 +271,8 @@ def test_row_08_an_unbuilt_sequential_is_built_by_the_picture() -> None:
     assert not engine.inputs[0].rank_known
     maps: Maps = {}
     image = zoo.picture(ROWS, COLUMNS, 3)
-    network = engine.run({"input": image}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"input": image}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     assert [layer.name for layer in network] == ["conv", "relu"]
     assert network.inputs[0].shape == (3, ROWS, COLUMNS)
     close(maps["relu"], first(model(image)))
@@ -268,7 +282,8 @@ def test_row_08_the_input_shape_answers_for_an_unbuilt_model() -> None:
     model = keras.Sequential([layers.Conv2D(2, 3, name="conv")])
     engine = KerasEngine.open(model, input_shape=(3, ROWS, COLUMNS))
     assert engine.inputs[0].shape == (3, ROWS, COLUMNS)
-    network = engine.trace({"input": (1, ROWS, COLUMNS, 3)})
+    trace = engine.trace({"input": (1, ROWS, COLUMNS, 3)})
+    network = trace.network
     assert network["conv"].parameters == 56
     assert network["conv"].output_shape == (2, ROWS - 2, COLUMNS - 2)
 
@@ -319,14 +334,14 @@ def randomly(model: Any) -> Any:
 # --- windows ----------------------------------------------------------------------------------------------------------
 
 
-def assert_convolutions(engine: KerasEngine, network: Network, maps: Maps, feed: Any) -> None:
+def assert_convolutions(trace: Trace, network: Network, maps: Maps, feed: Any) -> None:
     """A few values of every convolution against a naive loop, the first and last ones among them."""
     maps = {**maps, network.inputs[0].name: first(feed, network.inputs[0].layout)}
     random = np.random.default_rng(0)
     for layer in network:
         if not isinstance(layer.operation, Convolution):
             continue
-        weights, source = engine.weights(layer.name), maps[layer.inputs[0]]
+        weights, source = trace.weights(layer.name), maps[layer.inputs[0]]
         size = maps[layer.name].size
         for flat in {0, size - 1, *random.integers(0, size, 6).tolist()}:
             index = tuple(int(i) for i in np.unravel_index(flat, layer.output_shape))
@@ -349,12 +364,12 @@ def test_row_10_11_15_padding_is_explicit_for_the_actual_size(
         shape=(size, 2),
     )
     feed = zoo.picture(size, 2)
-    engine, network, maps = captured(model, feed)
+    trace, network, maps = traced(model, feed)
     conv = network["conv"].operation
     assert isinstance(conv, Convolution)
     length = geometry.output_size(size, kernel, stride, dilation, conv.padding[0])
     assert network["conv"].output_shape == (2, length)
-    assert_convolutions(engine, network, maps, feed)
+    assert_convolutions(trace, network, maps, feed)
 
 
 def test_row_10_same_with_stride_2_pads_more_at_the_end() -> None:
@@ -444,11 +459,11 @@ def test_row_13_transposed_convolutions_gather(
     model = zoo.sequential(layer, shape=(size, 3, 2))
     feed = zoo.picture(size, 3, 2)
     assume(runs(model, feed))
-    engine, network, maps = captured(model, feed)
+    trace, network, maps = traced(model, feed)
     up = network["up"].operation
     assert isinstance(up, Convolution)
     assert up.transposed
-    assert_convolutions(engine, network, maps, feed)
+    assert_convolutions(trace, network, maps, feed)
 
 
 def test_row_14_separable_convolutions_show_both_steps() -> None:
@@ -456,7 +471,7 @@ def test_row_14_separable_convolutions_show_both_steps() -> None:
         layers.SeparableConv2D(5, 3, padding="same", depth_multiplier=2, activation="relu", name="sep")
     )
     feed = zoo.picture(ROWS, COLUMNS, 3)
-    engine, network, maps = captured(model, feed)
+    trace, network, maps = traced(model, feed)
     assert [layer.name for layer in network] == ["sep/depthwise", "sep", "sep/relu"]
     depthwise, pointwise = network["sep/depthwise"].operation, network["sep"].operation
     assert isinstance(depthwise, Convolution)
@@ -464,9 +479,9 @@ def test_row_14_separable_convolutions_show_both_steps() -> None:
     assert (depthwise.groups, depthwise.filters) == (3, 6)
     assert (pointwise.groups, pointwise.in_channels, pointwise.filters) == (1, 6, 5)
     assert [layer.parameters for layer in network] == [54, 35, 0]
-    assert engine.weights("sep/depthwise")["kernel"].shape == (6, 1, 3, 3)
-    assert engine.weights("sep")["kernel"].shape == (5, 6, 1, 1)
-    assert_convolutions(engine, network, maps, feed)
+    assert trace.weights("sep/depthwise")["kernel"].shape == (6, 1, 3, 3)
+    assert trace.weights("sep")["kernel"].shape == (5, 6, 1, 1)
+    assert_convolutions(trace, network, maps, feed)
     close(maps["sep/relu"], first(model(feed)))
 
 
@@ -557,12 +572,12 @@ def test_row_18_other_types_come_as_float32_and_are_named(policy: str) -> None:
             keras.Sequential([layers.Conv2D(2, 1, name="one")], name="inner"),
         )
     feed = zoo.picture(ROWS, COLUMNS, 3)
-    engine, network, maps = captured(model, feed)
+    trace, network, maps = traced(model, feed)
     output = model(feed, training=False)
     assert network["conv"].dtype == keras.backend.standardize_dtype(output.dtype)
     assert network["inner/one"].inputs == ("norm",)
     assert all(array.dtype == np.float32 for array in maps.values())
-    assert all(array.dtype == np.float32 for array in engine.weights("conv").values())
+    assert all(array.dtype == np.float32 for array in trace.weights("conv").values())
     close(maps["inner/one"], first(output), 1e-2)
 
 
@@ -764,12 +779,12 @@ def test_a_convolution_written_with_functions_is_a_convolution() -> None:
 
     model = zoo.sequential(Handmade(name="handmade"))
     feed = zoo.picture(ROWS, COLUMNS, 3)
-    engine, network, maps = captured(model, feed)
+    trace, network, maps = traced(model, feed)
     assert [layer.name for layer in network] == ["handmade/pad", "handmade/conv"]
     assert network["handmade/pad"].operation == Pad(((1, 0), (0, 1)))
-    assert engine.weights("handmade/conv")["kernel"].shape == (4, 3, 3, 3)
+    assert trace.weights("handmade/conv")["kernel"].shape == (4, 3, 3, 3)
     assert network["handmade/conv"].parameters == 108
-    assert_convolutions(engine, network, maps, feed)
+    assert_convolutions(trace, network, maps, feed)
 
 
 def test_changed_weights_are_seen_by_the_next_run() -> None:
@@ -781,10 +796,10 @@ def test_changed_weights_are_seen_by_the_next_run() -> None:
         zoo.randomised(model, seed)
         found: Maps = {}
         maps.append(found)
-        engine.run(feed, None, lambda layer, array: maps[-1].update({layer.name: np.array(array)}))
+        trace = engine.run(feed, None, lambda layer, array: maps[-1].update({layer.name: np.array(array)}))
         close(engine.predict(feed)["classes/softmax"], first(model(feed["picture"])))
         close(found["classes/softmax"], first(model(feed["picture"])))
-        np.testing.assert_allclose(engine.weights("conv")["bias"], np.asarray(model.layers[0].bias))
+        np.testing.assert_allclose(trace.weights("conv")["bias"], np.asarray(model.layers[0].bias))
     assert not np.allclose(maps[0]["conv"], maps[1]["conv"])
 
 
@@ -799,7 +814,7 @@ def test_row_29_a_fixed_batch_is_filled_up() -> None:
     assert maps["conv"].shape == network["conv"].output_shape
     close(maps["conv"], first(model(whole)))
     close(engine.predict({"picture": feed})["conv"], maps["conv"])
-    assert engine.trace({"picture": feed.shape}) == network
+    assert engine.trace({"picture": feed.shape}).network == network
     with pytest.raises(InputError, match="2 x 9 x 8 x 3"):
         engine.run({"picture": np.concatenate([whole, feed])}, None, lambda layer, array: None)
 
@@ -870,9 +885,9 @@ def test_a_picture_smaller_than_the_kernel_is_refused() -> None:
 
 
 def test_an_unknown_layer_has_no_weights() -> None:
-    engine, _, _ = captured(zoo.plain(), zoo.picture(ROWS, COLUMNS, 3))
+    trace, _, _ = traced(zoo.plain(), zoo.picture(ROWS, COLUMNS, 3))
     with pytest.raises(LayerNotFoundError, match="Did you mean 'conv'"):
-        engine.weights("cnv")
+        trace.weights("cnv")
 
 
 # --- every layer of Keras ---------------------------------------------------------------------------------------------
@@ -922,13 +937,13 @@ def test_layers_are_what_keras_says(made: str, kind: Kind, operation: type) -> N
     layer = eval(f"layers.{made}", {"layers": layers})
     model = zoo.sequential(layer, shape=(ROWS, COLUMNS, 4))
     feed = zoo.picture(ROWS, COLUMNS, 4)
-    engine, network, maps = captured(model, feed)
+    trace, network, maps = traced(model, feed)
     assert network[0].kind is kind
     assert isinstance(network[0].operation, operation)
     layout = "channels_first" if "Permute((3" in made else "channels_last"
     close(maps[network.outputs[0]], first(model(feed, training=False), layout))
     assert sum(n.parameters for n in network) == model.count_params()
-    assert all(array.dtype == np.float32 for array in engine.weights(network[0].name).values())
+    assert all(array.dtype == np.float32 for array in trace.weights(network[0].name).values())
     geometry.annotate(network)
 
 

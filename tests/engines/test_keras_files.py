@@ -46,7 +46,7 @@ def test_a_file_gives_what_the_live_model_gives(saved: Path) -> None:
     expected = zoo.plain().predict(FEED["picture"], verbose=0)
     np.testing.assert_allclose(engine.predict(FEED)["classes/softmax"], expected[0], atol=1e-6)
     shapes = {"picture": FEED["picture"].shape}
-    assert engine.trace(shapes) == live.trace(shapes)
+    assert engine.trace(shapes).network == live.trace(shapes).network
     assert engine.metadata["producer"] == f"Keras {keras.__version__}"
 
 
@@ -63,7 +63,8 @@ def test_a_pretrained_model_from_a_package_reads_its_own_digits() -> None:
     one = np.zeros((1, 28, 28, 1), "float32")
     one[0, 4:24, 13:15] = 1.0
     maps: dict[str, Any] = {}
-    network = engine.run({name: one}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({name: one}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     assert int(maps[network.outputs[0]].argmax()) == 1
     np.testing.assert_allclose(maps[network.outputs[0]], model.predict(one, verbose=0)[0], atol=1e-5)
     assert sum(isinstance(layer.operation, Convolution) for layer in network) == 2
@@ -139,7 +140,8 @@ def test_row_23_a_trusted_lambda_layer_is_opened_and_shown(tmp_path: Path) -> No
     engine = KerasEngine.open(path, trust=True)
     maps: dict[str, Any] = {}
     image = zoo.picture(4, 4, 1)
-    network = engine.run({"picture": image}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"picture": image}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     assert network["lambda"].kind is Kind.OTHER
     np.testing.assert_allclose(maps["lambda"][0], image[0, ..., 0] * 3)
 

@@ -22,9 +22,10 @@ from onnx import TensorProto, helper
 from onnx.backend.test.loader import load_model_tests
 from onnx.reference import ReferenceEvaluator
 from tests.engines import onnx_models as models
-from tests.engines.onnx_models import Array, numbers
+from tests.engines.onnx_models import numbers
 
 from convlens import geometry
+from convlens.engines.base import Array, Trace
 from convlens.engines.onnx import OnnxEngine
 from convlens.errors import ConvlensError, InputError, LayerNotFoundError, ModelError
 from convlens.network import Convolution, Dense, Kind, Layer, Merge, Network, Normalisation, Pad, Pooling, Slice, Whole
@@ -32,16 +33,17 @@ from convlens.testing import EngineCase, EngineTests, naive_convolution
 
 
 class Seen(NamedTuple):
-    engine: OnnxEngine
+    trace: Trace
     network: Network
     maps: dict[str, Array]
+    engine: OnnxEngine
 
 
 def see(model: object, feed: Mapping[str, Any], keep: frozenset[str] | None = None) -> Seen:
     engine = OnnxEngine.open(model)
     maps: dict[str, Array] = {}
-    network = engine.run(feed, keep, lambda layer, array: maps.update({layer.name: array}))
-    return Seen(engine, network, maps)
+    trace = engine.run(feed, keep, lambda layer, array: maps.update({layer.name: array}))
+    return Seen(trace, trace.network, maps, engine)
 
 
 def image(*shape: int, dtype: str = "float32") -> dict[str, Array]:
@@ -136,7 +138,7 @@ def test_row_10_same_padding_is_explicit_for_the_actual_size() -> None:
     engine = OnnxEngine.open(model)
     pads = {}
     for rows in (8, 9):
-        operation = engine.trace({"image": (1, 3, rows, 8)})["conv"].operation
+        operation = engine.trace({"image": (1, 3, rows, 8)}).network["conv"].operation
         assert isinstance(operation, Convolution)
         pads[rows] = operation.padding
     assert pads == {8: ((1, 1), (0, 1)), 9: ((1, 2), (0, 1))}
@@ -158,11 +160,11 @@ def test_row_12_pooling_keeps_its_settings() -> None:
 )
 def test_row_14_a_filter_reads_its_groups_channels_alone(weight: tuple[int, ...], groups: int) -> None:
     model = models.convolution(weight, (1, 4, 6, 5), group=groups, bias=weight[0])
-    engine, network, maps = see(model, image(1, 4, 6, 5))
+    trace, network, maps, _ = see(model, image(1, 4, 6, 5))
     operation = network["conv"].operation
     assert isinstance(operation, Convolution)
     assert (operation.groups, operation.in_channels, operation.filters) == (groups, 4, weight[0])
-    weights, source = engine.weights("conv"), image(1, 4, 6, 5)["image"][0]
+    weights, source = trace.weights("conv"), image(1, 4, 6, 5)["image"][0]
     assert weights["kernel"].shape == weight
     for index in itertools.product(range(weight[0]), range(4), range(3)):
         real = naive_convolution(operation, source, weights, index)
@@ -271,9 +273,9 @@ def test_row_27_weights_are_found_wherever_they_are() -> None:
         "by_transposed": given["turned"].transpose(1, 0, 2, 3),
     }
     for name, kernel in expected.items():
-        np.testing.assert_allclose(seen.engine.weights(name)["kernel"], kernel, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(seen.trace.weights(name)["kernel"], kernel, atol=1e-6, err_msg=name)
         assert seen.network[name].parameters == kernel.size + (2 if name == "by_transposed" else 0)
-    np.testing.assert_array_equal(seen.engine.weights("by_transposed")["bias"], given["default_bias"])
+    np.testing.assert_array_equal(seen.trace.weights("by_transposed")["bias"], given["default_bias"])
 
 
 def test_row_27_weights_that_are_fed_are_those_of_the_run() -> None:
@@ -281,7 +283,7 @@ def test_row_27_weights_that_are_fed_are_those_of_the_run() -> None:
     model = models.model(nodes, {"image": (1, 3, 5, 5), "w": (2, 3, 3, 3)}, ["conv"])
     fed = image(1, 3, 5, 5) | {"w": numbers(2, 3, 3, 3)}
     seen = see(model, fed)
-    np.testing.assert_array_equal(seen.engine.weights("conv")["kernel"], fed["w"])
+    np.testing.assert_array_equal(seen.trace.weights("conv")["kernel"], fed["w"])
 
 
 def test_row_28_external_data_is_read_by_the_runtime_and_never_copied_through_protobuf(tmp_path: Path) -> None:
@@ -295,7 +297,7 @@ def test_row_28_external_data_is_read_by_the_runtime_and_never_copied_through_pr
     assert described < 2000 < 64 * 3 * 64 * 64 * 4, "the description holds no weights"
     seen = see(path, image(1, 3, 66, 66))
     np.testing.assert_allclose(seen.maps["relu"], plain(model, image(1, 3, 66, 66))[0][0], rtol=1e-4, atol=1e-3)
-    np.testing.assert_array_equal(seen.engine.weights("conv")["kernel"], numbers(64, 3, 64, 64))
+    np.testing.assert_array_equal(seen.trace.weights("conv")["kernel"], numbers(64, 3, 64, 64))
 
 
 @pytest.mark.parametrize("external", [False, True], ids=["in the file", "beside it"])
@@ -328,7 +330,8 @@ def test_row_29_free_sizes_are_bound_from_the_feed() -> None:
     assert engine.inputs[0].shape == (3, None, None)
     assert engine.inputs[0].batch is None
     for rows, columns in ((6, 7), (10, 5)):
-        network = engine.run(image(1, 3, rows, columns), frozenset(), lambda layer, array: None)
+        trace = engine.run(image(1, 3, rows, columns), frozenset(), lambda layer, array: None)
+        network = trace.network
         assert network["conv"].output_shape == (4, rows - 1, columns)
         assert network["flat"].output_shape == (4 * (rows - 1) * columns,)
 
@@ -342,7 +345,7 @@ def test_row_30_quantised_layers_show_integers_scale_zero_point_and_real_weights
     assert network["q"].kind is Kind.QUANTISE
     np.testing.assert_array_equal(maps["qconv"], maps["qconv"].round())
     np.testing.assert_allclose(maps["real"], (maps["qpool"] - 120) * 0.1, atol=1e-5)
-    weights = seen.engine.weights("qconv")
+    weights = seen.trace.weights("qconv")
     operation = network["qconv"].operation
     assert isinstance(operation, Convolution)
     source = (maps["q"].astype(np.float64) - 128) * 0.02
@@ -377,14 +380,14 @@ def test_row_32_the_same_arithmetic_in_one_and_three_dimensions(
     weight: tuple[int, ...], place: tuple[int, ...]
 ) -> None:
     sizes = (9,) if len(place) == 1 else (4, 6, 7)
-    engine, network, maps = see(models.convolution(weight, (1, 3, *sizes), bias=2), image(1, 3, *sizes))
+    trace, network, maps, _ = see(models.convolution(weight, (1, 3, *sizes), bias=2), image(1, 3, *sizes))
     operation = network["conv"].operation
     assert isinstance(operation, Convolution)
     assert operation.kernel_size == weight[2:]
     assert network["conv"].output_shape == (2, *(n - k + 1 for n, k in zip(sizes, weight[2:], strict=True)))
     source = image(1, 3, *sizes)["image"][0]
     for channel in range(2):
-        real = naive_convolution(operation, source, engine.weights("conv"), (channel, *place))
+        real = naive_convolution(operation, source, trace.weights("conv"), (channel, *place))
         assert maps["conv"][channel, *place] == pytest.approx(real, abs=1e-5)
 
 
@@ -618,7 +621,7 @@ def test_row_13_transposed_convolutions_are_gathered_as_the_naive_sum_says(data:
     seen = see(model, image(*sizes))
     operation = seen.network["conv"].operation
     assert isinstance(operation, Convolution)
-    weights = seen.engine.weights("conv")
+    weights = seen.trace.weights("conv")
     for index in np.ndindex(*seen.maps["conv"].shape):
         value = naive_convolution(operation, image(*sizes)["image"][0], weights, index)
         assert abs(value - seen.maps["conv"][index]) < 1e-4, (index, operation)
@@ -638,7 +641,7 @@ def test_rows_10_11_15_automatic_padding_and_dilation_are_what_the_runtime_does(
     seen = see(model, image(*sizes))
     operation = seen.network["conv"].operation
     assert isinstance(operation, Convolution)
-    weights = seen.engine.weights("conv")
+    weights = seen.trace.weights("conv")
     for index in np.ndindex(*seen.maps["conv"].shape):
         value = naive_convolution(operation, image(*sizes)["image"][0], weights, index)
         assert abs(value - seen.maps["conv"][index]) < 1e-4, (index, operation)
@@ -682,7 +685,7 @@ def test_a_real_network_is_named_by_its_weights_and_adds_up(efficientnet: Path) 
     assert isinstance(operation, Convolution)
     source = seen.maps[convolutions[7].inputs[0]]
     for index in ((0, 0, 0), (3, 5, 9)):
-        value = naive_convolution(operation, source, seen.engine.weights(convolutions[7].name), index)
+        value = naive_convolution(operation, source, seen.trace.weights(convolutions[7].name), index)
         assert abs(value - seen.maps[convolutions[7].name][index]) < 1e-3
 
 
@@ -758,6 +761,6 @@ def test_a_picture_smaller_than_the_kernel_is_refused() -> None:
 
 
 def test_a_typo_in_a_layers_name_is_answered_with_the_closest() -> None:
-    engine = OnnxEngine.open(models.shared())
+    trace = OnnxEngine.open(models.shared()).trace({"image": (1, 3, 8, 8)})
     with pytest.raises(LayerNotFoundError, match="'first'"):
-        engine.weights("frist")
+        trace.weights("frist")

@@ -110,7 +110,8 @@ def captured(
 ) -> tuple[Network, dict[str, Array]]:
     """One run; the arrays as they are after the run, so that anything written into them later would show."""
     maps: dict[str, Array] = {}
-    network = TorchEngine.open(model).run(feed, keep, lambda layer, array: maps.update({layer.name: array}))
+    trace = TorchEngine.open(model).run(feed, keep, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     return network, maps
 
 
@@ -278,12 +279,12 @@ def test_row_04_the_residual_sum_is_in_the_graph() -> None:
 def test_row_05_the_path_that_this_picture_took() -> None:
     engine = TorchEngine.open(seeded(Branching))
     ones = torch.ones(1, 3, 4, 4)
-    bright = engine.run({"x": ones}, None, lambda layer, array: None)
-    dark = engine.run({"x": -ones}, None, lambda layer, array: None)
+    bright = engine.run({"x": ones}, None, lambda layer, array: None).network
+    dark = engine.run({"x": -ones}, None, lambda layer, array: None).network
     assert bright.outputs == ("bright",)
     assert dark.outputs == ("dark",)
     assert "dark" not in bright
-    assert engine.trace({"x": (1, 3, 900, 900)}).outputs == ("dark",), "the values decide, so zeros are run"
+    assert engine.trace({"x": (1, 3, 900, 900)}).network.outputs == ("dark",), "the values decide, so zeros are run"
 
 
 def test_several_results_of_one_operator() -> None:
@@ -367,14 +368,15 @@ def test_row_14_a_filter_reads_only_the_channels_of_its_group(groups: int, filte
     x = picture(1, 4, 7, 6)
     engine = TorchEngine.open(model)
     maps: dict[str, Array] = {}
-    network = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
-    operation, kernel = network["0"].operation, engine.weights("0")["kernel"]
+    trace = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
+    operation, kernel = network["0"].operation, trace.weights("0")["kernel"]
     assert isinstance(operation, Convolution)
     assert (operation.groups, operation.filters, kernel.shape) == (groups, filters, (filters, 4 // groups, 3, 3))
     for filter in range(filters):
         first = filter // (filters // groups) * (4 // groups)
         window = x[0, first : first + 4 // groups, 2:5, 1:4].numpy()
-        by_hand = (window * kernel[filter]).sum() + engine.weights("0")["bias"][filter]
+        by_hand = (window * kernel[filter]).sum() + trace.weights("0")["bias"][filter]
         assert maps["0"][filter, 2, 1] == pytest.approx(by_hand, abs=1e-5)
 
 
@@ -413,12 +415,13 @@ def test_row_32_convolutions_along_one_and_three_axes(rank: int) -> None:
     x = picture(1, 2, *(5, 6, 7)[:rank])
     engine = TorchEngine.open(model)
     maps: dict[str, Array] = {}
-    network = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     operation = network["0"].operation
     assert isinstance(operation, Convolution)
     assert operation.kernel_size == (3,) * rank
     for index in np.ndindex(*maps["0"].shape):
-        expected = naive_convolution(operation, x[0].numpy(), engine.weights("0"), index)
+        expected = naive_convolution(operation, x[0].numpy(), trace.weights("0"), index)
         assert maps["0"][index] == pytest.approx(expected, abs=1e-5)
 
 
@@ -450,8 +453,8 @@ def test_activations_say_their_constants() -> None:
     assert network["17"].operation == Activation("clip", (("min", -1.0), ("max", 1.0)))
     assert network["18"].operation == Activation("softmax", axis=0)
     engine = TorchEngine.open(seeded(CASES["activated"][0]))
-    engine.trace({"input": (1, 3, 6, 7)})
-    assert engine.weights("16")["slope"].tolist() == [0.25]
+    trace = engine.trace({"input": (1, 3, 6, 7)})
+    assert trace.weights("16")["slope"].tolist() == [0.25]
 
 
 def test_row_33_a_transformer_shows_its_attention() -> None:
@@ -577,7 +580,8 @@ def test_row_16_a_large_picture_is_laid_out_channels_last_even_where_the_model_v
 def test_row_17_every_output_is_named() -> None:
     engine = TorchEngine.open(seeded(Outputs))
     feed = {"x": picture(1, 3, 8, 9)}
-    network = engine.run(feed, None, lambda layer, array: None)
+    trace = engine.run(feed, None, lambda layer, array: None)
+    network = trace.network
     assert network.outputs == ("conv", "head", "mean")
     assert network["mean"].operation == Pooling("average", (6, 7), (1, 1), (1, 1), ((0, 0), (0, 0)), whole=True)
     assert list(engine.predict(feed)) == ["conv", "head", "mean"]
@@ -614,8 +618,8 @@ def test_row_18_other_float_types_come_as_float32(dtype: torch.dtype) -> None:
         expected = model.down(x.to(dtype))[0].float().numpy()
     np.testing.assert_array_equal(maps["down"], expected)
     engine = TorchEngine.open(model)
-    engine.trace({"x": (1, 3, 12, 10)})
-    np.testing.assert_array_equal(engine.weights("up")["bias"], model.get_parameter("up.bias").detach().float().numpy())
+    trace = engine.trace({"x": (1, 3, 12, 10)})
+    np.testing.assert_array_equal(trace.weights("up")["bias"], model.get_parameter("up.bias").detach().float().numpy())
 
 
 def test_row_19_nan_and_infinity_come_through() -> None:
@@ -637,7 +641,7 @@ def test_an_empty_map_is_a_map() -> None:
 
 def test_integers_reach_an_embedding() -> None:
     engine = TorchEngine.open(seeded(Embedded))
-    assert engine.trace({"tokens": (1, 12)})["conv"].output_shape == (3, 10)
+    assert engine.trace({"tokens": (1, 12)}).network["conv"].output_shape == (3, 10)
 
 
 def test_the_input_is_never_written_into() -> None:
@@ -693,22 +697,23 @@ def test_the_next_picture_gives_what_a_fresh_engine_gives(name: str, monkeypatch
     first, second = example(shapes), {key: array[..., ::-1].copy() for key, array in example(shapes).items()}
     expected, fresh = captured(model, second)
     other = TorchEngine.open(model)
-    other.run(second, frozenset(), lambda layer, array: None)
+    other_trace = other.run(second, frozenset(), lambda layer, array: None)
     engine = TorchEngine.open(model)
     before = fingerprint(model)
-    network = engine.run(first, frozenset(), lambda layer, array: None)
+    trace = engine.run(first, frozenset(), lambda layer, array: None)
+    network = trace.network
     looks: list[object] = []
     monkeypatch.setattr(Capture, "plan", lambda *args: looks.append(args))
     told: list[tuple[str, Array]] = []
-    again = engine.run(second, None, lambda layer, array: told.append((layer.name, array)))
+    again = engine.run(second, None, lambda layer, array: told.append((layer.name, array))).network
     assert bool(looks) is (name in UNREPEATABLE)
     assert again == network == expected
     assert [name for name, _ in told] == [layer.name for layer in network.layers]
     assert fingerprint(model) == before
     for key, array in told:
         np.testing.assert_array_equal(array, fresh[key], err_msg=key)
-        weights = other.weights(key)
-        assert {role: array.tobytes() for role, array in engine.weights(key).items()} == {
+        weights = other_trace.weights(key)
+        assert {role: array.tobytes() for role, array in trace.weights(key).items()} == {
             role: array.tobytes() for role, array in weights.items()
         }
 
@@ -732,7 +737,8 @@ def test_a_model_that_goes_another_way_the_next_time() -> None:
     ends: list[tuple[str, ...]] = []
     for x in (ones, ones, -ones, wild, ones):
         told: list[tuple[str, Array]] = []
-        network = engine.run({"x": x}, None, lambda layer, array, told=told: told.append((layer.name, array)))  # type: ignore[misc]
+        trace = engine.run({"x": x}, None, lambda layer, array, told=told: told.append((layer.name, array)))  # type: ignore[misc]
+        network = trace.network
         assert [name for name, _ in told] == [layer.name for layer in network.layers]
         ends.append(network.outputs)
         with torch.inference_mode():
@@ -749,11 +755,12 @@ def test_a_changed_model_is_looked_into_again() -> None:
         model.get_parameter("0.weight").mul_(2)  # new numbers alone change no operator
     model[1] = nn.Sigmoid()
     maps: dict[str, Array] = {}
-    network = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     assert network["1"].op == "sigmoid"
     model.get_submodule("0").weight = nn.Parameter(torch.zeros(4, 3, 3, 3))
     engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
-    assert not engine.weights("0")["kernel"].any()
+    assert not trace.weights("0")["kernel"].any()
     with torch.inference_mode():
         np.testing.assert_array_equal(maps["1"], model(x)[0].numpy())
 
@@ -763,7 +770,8 @@ def test_the_next_run_can_be_stopped_too(error: type[BaseException]) -> None:
     model = seeded(lambda: ResNet((4, 6), 2, 5)).train()
     feed = {"x": picture(1, 3, 32, 40)}
     engine = TorchEngine.open(model)
-    network = engine.run(feed, None, lambda layer, array: None)
+    trace = engine.run(feed, None, lambda layer, array: None)
+    network = trace.network
     before = fingerprint(model)
 
     def sink(layer: Layer, array: Array) -> None:
@@ -773,7 +781,7 @@ def test_the_next_run_can_be_stopped_too(error: type[BaseException]) -> None:
     with pytest.raises(error):
         engine.run(feed, None, sink)
     assert fingerprint(model) == before
-    assert engine.run(feed, None, lambda layer, array: None) == network
+    assert engine.run(feed, None, lambda layer, array: None).network == network
 
 
 # -- weights
@@ -784,12 +792,13 @@ def test_row_24_the_effective_weight_of_a_parametrised_layer() -> None:
     for name in ("weight norm", "spectral norm", "old weight norm"):
         model = cast(nn.Sequential, seeded(CASES[name][0]))
         engine = TorchEngine.open(model)
-        network = engine.run({"input": x}, None, lambda layer, array: None)
+        trace = engine.run({"input": x}, None, lambda layer, array: None)
+        network = trace.network
         assert [layer.name for layer in network.layers] == ["0", "1"], name
         with torch.no_grad():
             model(x)
             np.testing.assert_allclose(
-                engine.weights("0")["kernel"], cast(nn.Conv2d, model[0]).weight.numpy(), rtol=1e-6, err_msg=name
+                trace.weights("0")["kernel"], cast(nn.Conv2d, model[0]).weight.numpy(), rtol=1e-6, err_msg=name
             )
         assert network["0"].parameters == sum(p.numel() for p in model.parameters()), name
 
@@ -797,23 +806,23 @@ def test_row_24_the_effective_weight_of_a_parametrised_layer() -> None:
 def test_row_24_the_effective_weight_is_known_after_a_trace_of_shapes_alone() -> None:
     model = cast(nn.Sequential, seeded(CASES["weight norm"][0]))
     engine = TorchEngine.open(model)
-    engine.trace({"input": (1, 3, 800, 900)})
-    np.testing.assert_array_equal(engine.weights("0")["kernel"], cast(nn.Conv2d, model[0]).weight.detach().numpy())
+    trace = engine.trace({"input": (1, 3, 800, 900)})
+    np.testing.assert_array_equal(trace.weights("0")["kernel"], cast(nn.Conv2d, model[0]).weight.detach().numpy())
 
 
 def test_weights_by_role() -> None:
     model = seeded(lambda: ResNet((4, 6), 2, 5))
     engine = TorchEngine.open(model)
-    engine.trace({"x": (1, 3, 32, 40)})
-    assert {role: array.shape for role, array in engine.weights("bn1").items()} == dict.fromkeys(
+    trace = engine.trace({"x": (1, 3, 32, 40)})
+    assert {role: array.shape for role, array in trace.weights("bn1").items()} == dict.fromkeys(
         ("mean", "variance", "scale", "shift"), (4,)
     )
-    assert engine.weights("fc")["weight"].shape == (5, 6)
-    assert engine.weights("relu") == {}
+    assert trace.weights("fc")["weight"].shape == (5, 6)
+    assert trace.weights("relu") == {}
     with pytest.raises(ValueError, match="read-only"):
-        engine.weights("conv1")["kernel"][:] = 0
+        trace.weights("conv1")["kernel"][:] = 0
     with pytest.raises(LayerNotFoundError, match="conv1"):
-        engine.weights("conv11")
+        trace.weights("conv11")
 
 
 def test_row_13_the_kernel_of_a_transposed_convolution_gathers() -> None:
@@ -822,9 +831,10 @@ def test_row_13_the_kernel_of_a_transposed_convolution_gathers() -> None:
     x = picture(1, 4, 5)
     engine = TorchEngine.open(layer)
     maps: dict[str, Array] = {}
-    network = engine.run({"input": x}, None, lambda known, array: maps.update({known.name: array}))
+    trace = engine.run({"input": x}, None, lambda known, array: maps.update({known.name: array}))
+    network = trace.network
     name = network.outputs[0]
-    weights = engine.weights(name)
+    weights = trace.weights(name)
     expected = np.tile(weights["bias"][:, None].astype(np.float64), (1, maps[name].shape[1]))
     for filter_ in range(6):
         for channel in range(2):
@@ -854,11 +864,12 @@ def test_views_of_parameters_are_constants() -> None:
     x = picture(1, 4, 3, 3)
     engine = TorchEngine.open(model)
     maps: dict[str, Array] = {}
-    network = engine.run({"x": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"x": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     assert [(layer.name, layer.parameters) for layer in network.layers] == [("add", 24), ("mean", 0), ("matmul", 20)]
     assert network["matmul"].operation == Dense(4, 5, bias=False)
-    np.testing.assert_array_equal(engine.weights("matmul")["weight"], model.matrix.detach().numpy())
-    np.testing.assert_array_equal(engine.weights("add")["right"], model.table[1].detach().numpy())
+    np.testing.assert_array_equal(trace.weights("matmul")["weight"], model.matrix.detach().numpy())
+    np.testing.assert_array_equal(trace.weights("add")["right"], model.table[1].detach().numpy())
     with torch.inference_mode():
         np.testing.assert_array_equal(maps["matmul"], model(x)[0].numpy())
 
@@ -1073,13 +1084,15 @@ def test_no_convolution_at_all() -> None:
 
 def test_tracing_a_large_picture_runs_nothing_for_real() -> None:
     """VGG-16 on 20 megapixels would take half a minute and 5 GB a layer."""
-    network = TorchEngine.open(Vgg()).trace({"x": (1, 3, 5120, 4096)})
+    trace = TorchEngine.open(Vgg()).trace({"x": (1, 3, 5120, 4096)})
+    network = trace.network
     assert network["features.0"].output_shape == (64, 5120, 4096)
     assert network.parameters == 138_357_544  # the published number
 
 
 def test_resnet_18_has_the_published_number_of_parameters() -> None:
-    network = TorchEngine.open(ResNet()).trace({"x": (1, 3, 64, 64)})
+    trace = TorchEngine.open(ResNet()).trace({"x": (1, 3, 64, 64)})
+    network = trace.network
     assert network.parameters == sum(layer.parameters for layer in network.layers) == 11_689_512
 
 
@@ -1087,9 +1100,9 @@ def test_resnet_18_has_the_published_number_of_parameters() -> None:
 def test_a_pretended_run_tells_the_same_network_as_a_real_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     build, shapes = CASES[name]
     engine = TorchEngine.open(seeded(build))
-    real = engine.trace(shapes)
+    real = engine.trace(shapes).network
     monkeypatch.setattr("convlens.engines.torch.engine.small", lambda shapes: False)
-    assert engine.trace(shapes) == real
+    assert engine.trace(shapes).network == real
 
 
 # -- a real, pretrained model
@@ -1107,7 +1120,8 @@ def test_efficientnet_lite_is_what_it_is_published_as() -> None:
     before = fingerprint(model)
     engine = TorchEngine.open(model)
     maps: dict[str, Array] = {}
-    network = engine.run({"inputs": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"inputs": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    network = trace.network
     assert fingerprint(model) == before
     assert sum(layer.kind is Kind.CONVOLUTION for layer in network.layers) == 49
     assert network.parameters == sum(p.numel() for p in model.parameters()) == 4_652_008

@@ -21,8 +21,35 @@ Sink = Callable[[Layer, Array], None]
 """Receives each kept layer with its array, in execution order. It may raise to stop the run; the model is restored."""
 
 
+class Trace(Protocol):
+    """What one pass through the model left: its network, and the weights of that network's layers.
+
+    It belongs to that pass alone: a later one, at other sizes, on another path, on other values, changes nothing of it.
+    """
+
+    @property
+    def network(self) -> Network:
+        """The layers of this pass. ``macs`` and ``receptive_field`` are left empty; the geometry fills them."""
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The effective weights of a layer of this network, float32, by role.
+
+        ``kernel`` (filters, channels per group, *kernel_size), ``bias`` (filters,); ``weight`` (out, in) for dense;
+        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU; ``left`` or ``right`` for
+        the constant in arithmetic with one; ``origin`` for operators that copy values in an order of their own: for
+        each output value the number of its input value, both counted channels first. Missing roles are absent.
+
+        What the pass itself computed (an order, a constant of these sizes) is this pass's; the numbers of the model's
+        own parameters are those that it has now.
+
+        Raises:
+            LayerNotFoundError: this network has no such layer.
+        """
+
+
 class Engine(Protocol):
-    """One opened model of one framework. It leaves the model as it found it."""
+    """One opened model of one framework. It leaves the model as it found it, and remembers no pass but in what the
+    pass returned: a :class:`Trace`."""
 
     name: str
 
@@ -45,20 +72,16 @@ class Engine(Protocol):
     def metadata(self) -> Mapping[str, str]:
         """Facts that the file states about itself, as text: producer, preprocessing."""
 
-    def trace(self, shapes: Mapping[str, Shape]) -> Network:
-        """The network for inputs of these shapes (batch included, framework's own layout). Keeps no maps.
+    def trace(self, shapes: Mapping[str, Shape]) -> Trace:
+        """The network for inputs of these shapes (batch included, framework's own layout). Keeps no maps."""
 
-        ``macs`` and ``receptive_field`` are left empty; the geometry fills them.
-        """
-
-    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Trace:
         """One forward pass; every layer named in ``keep`` (``None``: all) goes to ``sink`` as soon as it is known.
 
         Arrays are channels first, in float32 (integers and booleans too), and own their memory or are views of memory
         that nobody writes to later; they may be non-contiguous. For a batch of one they have no batch axis; a batch
         of several keeps it in front. A batch that the model insists on is filled up with copies, and still counts as
-        the one picture that was fed. Returns the network of this very run, so that dynamic control flow shows the path
-        taken.
+        the one picture that was fed. Returns the trace of this very run: with dynamic control flow, of the path taken.
         """
 
     def predict(self, feed: Feed) -> dict[str, Array]:
@@ -70,15 +93,6 @@ class Engine(Protocol):
         ``index`` is channels first, without batch axis; of a batch the first item's value is meant. Returns an array
         like the input, in the framework's own layout with batch axis, float32, for each input of real numbers; ``None``
         where the framework differentiates nothing, or not this value.
-        """
-
-    def weights(self, layer: str) -> Mapping[str, Array]:
-        """The effective weights of a layer of the last network, float32, by role.
-
-        ``kernel`` (filters, channels per group, *kernel_size), ``bias`` (filters,); ``weight`` (out, in) for dense;
-        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU; ``left`` or ``right`` for
-        the constant in arithmetic with one; ``origin`` for operators that copy values in an order of their own: for
-        each output value the number of its input value, both counted channels first. Missing roles are absent.
         """
 
 

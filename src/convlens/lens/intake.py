@@ -17,9 +17,6 @@ from convlens.lens import feeding
 from convlens.network import FreeShape, Input, Shape
 from convlens.pictures import Picture, Recipe
 
-FREE_SIZE = 224
-"""Pixels that a free spatial axis gets when the network is described without a picture; said in the network's notes."""
-
 RecipeSource = Literal["given", "stated by the model", "default"]
 """Who chose the recipe: the user, the model file, or nobody, so that it is a guess."""
 
@@ -60,6 +57,11 @@ class Intake:
         """Whether nobody has said how large the input is."""
         return any(None in given.shape[1:] for given in self.inputs)
 
+    @property
+    def shape_is_stated(self) -> bool:
+        """Whether the model or the user says how many axes and channels each input has."""
+        return all(given.rank_known and given.shape and given.shape[0] is not None for given in self.inputs)
+
     def prepared(self, picture: object, recipe: Recipe | str | None) -> Prepared:
         """What the engine is fed for ``picture``, and how it came about.
 
@@ -84,13 +86,15 @@ class Intake:
         array, used = pictures.prepare(read, chosen or self.recipe, self.inputs[0])
         return read, used, {self.inputs[0].name: array}
 
-    def blank_shapes(self) -> dict[str, Shape]:
+    def blank_shapes(self, free_size: int) -> dict[str, Shape]:
         """Shapes to describe the network with before there is a picture, batch included, in the framework's layout.
+
+        Spatial axes that are free get ``free_size`` pixels.
 
         Raises:
             InputError: the model doesn't say its input shape, and neither did the user.
         """
-        return {given.name: _blank_shape(given) for given in self.inputs}
+        return {given.name: _blank_shape(given, free_size) for given in self.inputs}
 
     def as_read(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
         """The shapes of the inputs as the network tells shapes: channels first, without batch axis."""
@@ -151,7 +155,7 @@ def _narrowed(stated: Input, given: FreeShape) -> FreeShape:
     return tuple(own if said is None else said for own, said in zip(stated.shape, given, strict=True))
 
 
-def _blank_shape(given: Input) -> Shape:
+def _blank_shape(given: Input, free_size: int) -> Shape:
     if not given.rank_known or not given.shape or given.shape[0] is None:
         raise InputError(
             "This model doesn't say the shape of its input",
@@ -159,6 +163,6 @@ def _blank_shape(given: Input) -> Shape:
             received="a model without an input shape",
             hint="Type convlens.open(model, input_shape=(3, 224, 224)), or --input-shape 3,224,224.",
         )
-    channels, *sizes = (FREE_SIZE if n is None else n for n in given.shape)
+    channels, *sizes = (free_size if n is None else n for n in given.shape)
     shape = (channels, *sizes) if given.layout == "channels_first" else (*sizes, channels)
     return (given.batch or 1, *shape)

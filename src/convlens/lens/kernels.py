@@ -14,7 +14,7 @@ from convlens.draw.canvas import Canvas
 from convlens.draw.kernels import draw_kernels, draw_kernels_pages
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
-from convlens.errors import ChannelError
+from convlens.errors import ChannelError, ConvlensError
 from convlens.lens.feature_map import Statistics
 from convlens.lens.showing import Shows
 from convlens.network import Convolution, Layer, Network
@@ -22,6 +22,7 @@ from convlens.network import Convolution, Layer, Network
 if TYPE_CHECKING:
     from convlens.draw.figures import Axes, Figure
     from convlens.lens.opened import Lens
+    from convlens.lens.traced import TracedNetwork
 
 
 class Kernels(Shows):
@@ -133,6 +134,36 @@ class Kernels(Shows):
 
     def _repr_png_(self) -> bytes:
         return self.png()
+
+
+def kernels_of(traced: TracedNetwork, layer: str | None, lens: Lens) -> Kernels:
+    """The kernels of a convolution of this network, the first one by default.
+
+    Raises:
+        LayerNotFoundError: no such layer; the closest names are given.
+        ConvlensError: the layer has no kernels.
+    """
+    network = traced.network
+    with_kernels = [one for one in network if one.has_kernels]
+    if layer is None and not with_kernels:
+        raise ConvlensError(
+            "This network has no convolution, so there are no kernels to show",
+            hint="Type convlens summary MODEL for its layers, or convlens maps MODEL PICTURE for its maps.",
+        )
+    chosen = with_kernels[0] if layer is None else network[layer]
+    if not chosen.has_kernels:
+        names = [other.name for other in with_kernels]
+        raise ConvlensError(
+            f"{chosen.name} has no kernels",
+            expected="a convolution",
+            received=f"the {chosen.kind} {chosen.op}",
+            hint="Convolutions here: " + ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") + "."
+            if names
+            else "This network has no convolution.",
+        )
+    weights = traced.weights(chosen.name)
+    colour = reads_colour(network, chosen)
+    return Kernels(chosen, weights["kernel"], weights.get("bias"), reads_colour=colour, lens=lens)
 
 
 def reads_colour(network: Network, layer: Layer) -> bool:

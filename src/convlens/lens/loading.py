@@ -83,7 +83,7 @@ def joined(maps: FeatureMaps, model: object, *, trust: bool = False) -> FeatureM
     _check_same(maps.network, afresh.network, maps)
     for name in names:
         _check_near(maps, name, maps[name].array, afresh[name].array)
-    return maps._beside(lens, afresh.network)
+    return maps._beside(lens, afresh.traced)
 
 
 def _opened(place: Path) -> shelves.Stored:
@@ -123,16 +123,17 @@ def _loaded(file: shelves.Stored) -> FeatureMaps:
         pixels = Shelf(file, {"pixels": record.pixels[0]})["pixels"]
         picture = Picture(pixels, record.picture, record.picture_notes)
     source = _source(record.recipe_source)
-    return FeatureMaps(
-        Absent(
-            record.network,
-            file.path,
-            recipe=record.recipe,
-            recipe_source=source,
-            labels=record.labels,
-            origins=Shelf(file, _by_name(record.origins)),
-        ),
+    lens = Absent(
         record.network,
+        file.path,
+        recipe=record.recipe,
+        recipe_source=source,
+        labels=record.labels,
+        origins=Shelf(file, _by_name(record.origins)),
+    )
+    return FeatureMaps(
+        lens,
+        lens.traced,
         Shelf(file, _by_name(record.maps)),
         picture=picture,
         recipe=record.recipe,
@@ -160,7 +161,7 @@ def _of_old(file: shelves.Stored, about: Mapping[str, Any]) -> FeatureMaps:
     recipe = None if about["recipe"] is None else Recipe.from_dict(about["recipe"])
     absent = Absent(network, file.path, recipe=recipe)
     told: dict[str, Any] = {"picture": None, "recipe": recipe, "feed": {}, "prediction": None}
-    return FeatureMaps(absent, network, Shelf(file, entries), **told)
+    return FeatureMaps(absent, absent.traced, Shelf(file, entries), **told)
 
 
 def _check(record: Record) -> None:

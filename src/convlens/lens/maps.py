@@ -13,15 +13,19 @@ import numpy as np
 from convlens import draw
 from convlens.arithmetic import explain, explain_all
 from convlens.arithmetic.reach import Reach
+from convlens.derivation import Worked
 from convlens.draw import Mode, ScaleChoice
 from convlens.draw.plate_formats import Figure
 from convlens.engines.base import Array, Feed
-from convlens.errors import ConvlensError, LayerNotFoundError
+from convlens.errors import ConvlensError, LayerNotFoundError, ModelError
 from convlens.lens import exporting, figuring, prediction, showing
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.intake import RecipeSource
+from convlens.lens.kernels import Kernels, kernels_of
 from convlens.lens.prediction import Prediction
+from convlens.lens.summary import Summary
+from convlens.lens.traced import TracedNetwork
 from convlens.network import Network, Shape
 from convlens.pictures import Picture, Recipe
 
@@ -48,7 +52,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def __init__(
         self,
         lens: Lens,
-        network: Network,
+        traced: TracedNetwork,
         arrays: Mapping[str, Array],
         *,
         picture: Picture | None,
@@ -58,7 +62,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         recipe_source: RecipeSource | None = None,
     ) -> None:
         self.lens = lens
-        self.network = network
+        self.traced = traced
+        self.network = traced.network
         self.picture = picture
         self.recipe = recipe
         self.recipe_source = recipe_source
@@ -118,7 +123,10 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         if layer in self.network:
             found = self.network[layer]
             value = float(self.value(layer)[index])
-            return Explanation(self, found, index, value, explain(found, index, *self._reads(layer)))
+            explanation = Explanation(self, found, index, value, explain(found, index, *self._reads(layer)))
+            if explanation.explained and not explanation.agrees:
+                self._check_unchanged(layer, index, explanation.tolerance)
+            return explanation
         if anywhere and any(given.name == layer for given in self.network.inputs):
             return PictureValue(layer, index, float(self.value(layer)[index]))
         raise LayerNotFoundError.among(layer, [found.name for found in self.network])
@@ -139,6 +147,45 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
             residual = np.where(same, 0.0, theirs - swept.total)
         return SweptMap(swept.total, residual, swept.tolerance, swept.agrees(theirs))
 
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The weights that a layer of this run computes with, float32, by role; see ``engines.base.Trace.weights``.
+
+        Raises:
+            LayerNotFoundError: this run made no such layer.
+        """
+        return self.traced.weights(layer)
+
+    def summary(self, *, plumbing: bool = False) -> Summary:
+        """Layer, op, output shape, parameters, MACs, receptive field of every layer of this run; prints as a table."""
+        return self.traced.summary(plumbing=plumbing)
+
+    def derive(self, layer: str) -> Worked:
+        """How the numbers of a layer of this run come about: sizes, parameters, MACs, memory; see
+        :meth:`Lens.derive`.
+
+        Raises:
+            LayerNotFoundError: no such layer; the closest names are given.
+
+        >>> import convlens, numpy as np
+        >>> lens = convlens.sketch("conv 1 3x3")
+        >>> small, large = (lens.feature_maps(np.zeros((size, size, 3), np.uint8)) for size in (8, 20))
+        >>> print(small.derive("conv")["rows"])
+        rows: floor((8 + 0 + 0 - 1*(3-1) - 1) / 1) + 1 = 6
+        """
+        return self.derive_all([layer])[0]
+
+    def derive_all(self, layers: Iterable[str] | None = None) -> tuple[Worked, ...]:
+        """:meth:`derive` for several layers, in execution order; all by default."""
+        return tuple(self.traced.derive(layers))
+
+    def kernels(self, layer: str | None = None) -> Kernels:
+        """The kernels that a convolution of this run slides, the first one by default; see :meth:`Lens.kernels`."""
+        return kernels_of(self.traced, layer, self.lens)
+
+    def diagram(self) -> str:
+        """The network of this run drawn as an SVG; see :meth:`Lens.diagram`."""
+        return draw.diagram_svg(self.network)
+
     @property
     def feed(self) -> Feed:
         """What the network was fed with, by input name, as the framework takes it."""
@@ -148,14 +195,14 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def reach(self) -> Reach:
         """Which pixels reach which value, for every layer of this run; worked out when it is first asked for."""
         if self._reach is None:
-            self._reach = Reach(self.network, self.lens.weights)
+            self._reach = Reach(self.network, self.weights)
         return self._reach
 
     def _reads(self, layer: str) -> tuple[list[Array], Mapping[str, Array]]:
         found = self.network[layer]
         missing = [name for name in (*found.inputs, layer) if name in self.network and name not in self._arrays]
         self._fetch([name for name in missing if name not in self._sources])
-        return [self.value(name) for name in found.inputs], self.lens.weights(layer)
+        return [self.value(name) for name in found.inputs], self.weights(layer)
 
     def value(self, name: str) -> Array:
         """A layer's array, or a network input's, channels first and batchless."""
@@ -173,7 +220,22 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def _fetch(self, names: Sequence[str]) -> None:
         """Run once more for layers that weren't kept, yet explain one that was."""
         if names:
-            self._sources |= self.lens.capture(self._feed, names)
+            trace, arrays = self.lens.capture(self._feed, names)
+            for name in names:
+                if name not in arrays or trace.network.get(name) != self.traced.trace.network.get(name):
+                    raise _changed(name)
+            self._sources |= arrays
+
+    def _check_unchanged(self, layer: str, index: Shape, tolerance: float) -> None:
+        """Before a value is called different: is it still what the model makes of this input?
+
+        Raises:
+            ModelError: it isn't; the model's weights were changed, or it draws random numbers.
+        """
+        now = float(self.lens.capture(self._feed, [layer])[1][layer][index])
+        then = float(self.value(layer)[index])
+        if now != then and not abs(now - then) <= tolerance and not (np.isnan(now) and np.isnan(then)):
+            raise _changed(layer)
 
     def verify(self) -> dict[str, float]:
         """Run the untouched model once more, without looking inside; output name -> largest difference to what is
@@ -225,14 +287,14 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
 
         return loading.joined(self, model, trust=trust)
 
-    def _beside(self, lens: Lens, network: Network) -> FeatureMaps:
-        """These maps beside another lens of the same model, whose ``network`` of the same input is given."""
+    def _beside(self, lens: Lens, traced: TracedNetwork) -> FeatureMaps:
+        """These maps beside another lens of the same model, whose network of the same input is given."""
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
-        return FeatureMaps(lens, network, self._arrays, feed=self._feed, prediction=self.prediction, **told)
+        return FeatureMaps(lens, traced, self._arrays, feed=self._feed, prediction=self.prediction, **told)
 
     def _saved(self) -> exporting.Run:
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
-        told |= {"labels": self.lens.labels, "weights": self.lens.weights}
+        told |= {"labels": self.lens.labels, "weights": self.weights}
         return exporting.Run(self.network, feed=self._feed, prediction=self.prediction, **told)
 
     def figure(
@@ -340,6 +402,15 @@ def run_facts(
         "recipe_source": recipe_source if recipe is not None else None,
         "prediction": answer.to_dict() if answer is not None else None,
     }
+
+
+def _changed(layer: str) -> ModelError:
+    return ModelError(
+        f"{layer} can't be worked out any more: the model does something else now than in this run",
+        expected="the model as it was when these maps were made",
+        received="a run on the same input that makes other values",
+        hint="Run feature_maps(picture) again. A model that draws random numbers keeps its maps with layers=None.",
+    )
 
 
 def _html_row(found: FeatureMap) -> str:

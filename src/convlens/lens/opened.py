@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from html import escape
 from pathlib import PurePath
 from typing import Any
 
-from convlens import derivation, draw, geometry
+from convlens import draw
 from convlens.derivation import Worked
-from convlens.engines.base import Array, Engine, Feed, Sink
-from convlens.errors import ConvlensError, InputError
-from convlens.lens import addressing, exporting, fitting, many, prediction, stream
+from convlens.engines.base import Array, Engine, Feed, Sink, Trace
+from convlens.errors import InputError
+from convlens.lens import addressing, fitting, guessing, many, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.explanation import Explanation
-from convlens.lens.intake import FREE_SIZE, Intake, Prepared, RecipeSource
-from convlens.lens.kernels import Kernels, reads_colour
+from convlens.lens.intake import Intake, Prepared, RecipeSource
+from convlens.lens.kernels import Kernels, kernels_of
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.showing import Shows
 from convlens.lens.summary import Summary
+from convlens.lens.traced import TracedNetwork
 from convlens.lens.walking import AT_ONCE, Walk
-from convlens.network import Convolution, FreeShape, Input, Layer, Network, Shape
+from convlens.network import FreeShape, Input, Layer, Network, Shape
 from convlens.pictures import Recipe
 
 
 class Lens(Shows):
     """An opened model.
 
-    ``model`` is what was opened. ``network`` is the model as data: the path that the last picture took, or before any
-    picture the path of a blank one.
+    ``model`` is what was opened. ``network`` is the model as data, for the sizes that it states. What a run made stays
+    with that run: see :class:`FeatureMaps`.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Lens(Shows):
         self.labels = labels
         self._engine = engine
         self._intake = Intake(engine, input_shape, recipe)
-        self._network: Network | None = None
-        self._given: dict[str, Shape] = {}  # the shapes of the inputs of that network, channels first
-        self._traced: dict[_Key, tuple[Network, Network]] = {}  # as the engine told it, and with its geometry
+        self._stated: TracedNetwork | None = None  # at the sizes that the model states; decided once, never changed
+        self._traced: dict[_Key, TracedNetwork] = {}  # the last ones, by the inputs' shapes
+        self._layer_names: set[str] = set()  # of every path that was seen
 
     @property
     def engine(self) -> str:
@@ -72,23 +72,24 @@ class Lens(Shows):
 
     @property
     def network(self) -> Network:
-        """The model as data.
+        """The model as data, at the sizes that it states; the network of a run is that of its ``FeatureMaps``.
+
+        Sizes that the model leaves free are guessed, and the network's notes say so. Where it says nothing of its
+        input, they are those of the first picture.
 
         Raises:
             InputError: the model doesn't say its input shape, and no picture has told it yet.
         """
-        if self._network is None:
-            shapes = self._intake.blank_shapes()
-            network = self._trace(shapes)
-            if self._intake.sizes_are_free:
-                note = f"free sizes are taken as {FREE_SIZE}; choose others with input_shape=(channels, rows, columns)"
-                network = replace(network, notes=(*network.notes, note))
-            self._network, self._given = network, self._intake.as_read(shapes)
-        return self._network
+        return self._described().network
+
+    def _described(self) -> TracedNetwork:
+        if self._stated is None:
+            self._stated = guessing.described(self._intake, self._trace)
+        return self._stated
 
     def summary(self, *, plumbing: bool = False) -> Summary:
         """Layer, op, output shape, parameters, MACs, receptive field of every layer; prints as a table."""
-        return Summary(self.network, plumbing=plumbing, derive=self._derive)
+        return self._described().summary(plumbing=plumbing)
 
     def derive(self, layer: str) -> Worked:
         """How the numbers of a layer come about, formula by formula: sizes, parameters, MACs, memory.
@@ -109,9 +110,7 @@ class Lens(Shows):
 
     def derive_all(self, layers: Iterable[str] | None = None) -> tuple[Worked, ...]:
         """:meth:`derive` for several layers, in execution order; all by default."""
-        network = self.network
-        names = None if layers is None else {network[name].name for name in layers}
-        return tuple(self._derive(network, names))
+        return tuple(self._described().derive(layers))
 
     def kernels(self, layer: str | None = None) -> Kernels:
         """The kernels of a convolution, the first one by default.
@@ -120,27 +119,7 @@ class Lens(Shows):
             LayerNotFoundError: no such layer; the closest names are given.
             ConvlensError: the layer has no kernels.
         """
-        network = self.network
-        with_kernels = [found for found in network if found.has_kernels]
-        if layer is None and not with_kernels:
-            raise ConvlensError(
-                "This network has no convolution, so there are no kernels to show",
-                hint="Type convlens summary MODEL for its layers, or convlens maps MODEL PICTURE for its maps.",
-            )
-        found = with_kernels[0] if layer is None else network[layer]
-        if not isinstance(found.operation, Convolution):
-            names = [other.name for other in with_kernels]
-            raise ConvlensError(
-                f"{found.name} has no kernels",
-                expected="a convolution",
-                received=f"the {found.kind} {found.op}",
-                hint="Convolutions here: " + ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") + "."
-                if names
-                else "This network has no convolution.",
-            )
-        weights = self._engine.weights(found.name)
-        colour = reads_colour(self.network, found)
-        return Kernels(found, weights["kernel"], weights.get("bias"), reads_colour=colour, lens=self)
+        return kernels_of(self._described(), layer, self)
 
     def feature_maps(
         self,
@@ -199,7 +178,9 @@ class Lens(Shows):
             chosen = None if layers is None else _listed(layers)
             ran, arrays = self._captured(many.joined(together), chosen, memory)
             for number, one in enumerate(together):
-                own = {name: many.item(ran[name], array, number, len(together)) for name, array in arrays.items()}
+                own = {
+                    name: many.item(ran.network[name], array, number, len(together)) for name, array in arrays.items()
+                }
                 yield self._told(ran, own, chosen, one, self._source(recipe))
 
     def explain(
@@ -232,7 +213,7 @@ class Lens(Shows):
         """
         prepared = self._intake.prepared(picture, recipe)
         many.check_single(prepared[2])
-        network = self._trace(_shapes(prepared[2]))
+        network = self._trace(_shapes(prepared[2])).network
         found = network[layer]
         named = addressing.in_order(layer, found.output_shape, place)
         index = addressing.address(layer, found.output_shape, channel, named)
@@ -257,31 +238,31 @@ class Lens(Shows):
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError: before the run.
         """
         shown, used, feed = self._intake.prepared(picture, recipe)
-        network = self._trace(_shapes(feed))
+        network = self._trace(_shapes(feed)).network
         prediction.check_labels(network, self.labels)
         wanted = None if layers is None else self._chosen(network, list(layers), with_scores=False)
         keep = self._chosen(network, wanted)
         budget = memory_budget.parse(memory)
         estimate = memory_budget.Estimate.walking(_kept(network, keep), AT_ONCE)
         estimate.check(budget, "Choose layers, or take a smaller picture")
-        made = stream.one_by_one(lambda sink: self._run(feed, keep, sink))
+        ran: list[TracedNetwork] = []
+        made = stream.one_by_one(lambda sink: ran.append(self._run(feed, keep, sink)))
         told: dict[str, Any] = {"picture": shown, "recipe": used, "recipe_source": self._source(recipe)}
-        beside = partial(exporting.Run, feed=feed, weights=self.weights)
-        return Walk(network, wanted, made, labels=self.labels, budget=budget, beside=beside, **told)
+        return Walk(network, wanted, made, ran=ran, feed=feed, labels=self.labels, budget=budget, **told)
 
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
     ) -> memory_budget.Estimate:
         """How much memory the maps will take, before any of them is made."""
         _, _, feed = self._intake.prepared(picture, recipe)
-        network = self._trace(_shapes(feed))
+        network = self._trace(_shapes(feed)).network
         return memory_budget.Estimate.of(_kept(network, self._chosen(network, layers, with_scores=False)))
 
     def __repr__(self) -> str:
-        if self._network is None:
+        if self._stated is None:
             inputs = ", ".join(_in_words(given) for given in self._intake.inputs)
             return f"Lens({_name(self.model)!r}, {self.engine}, reads {inputs})"
-        return f"Lens({self._network.name!r}, {self.engine}: {Summary(self._network).totals()})"
+        return f"Lens({self._stated.network.name!r}, {self.engine}: {self._stated.summary().totals()})"
 
     def _repr_html_(self) -> str:
         try:
@@ -295,14 +276,15 @@ class Lens(Shows):
         return self._engine.predict(feed)
 
     def weights(self, layer: str) -> Mapping[str, Array]:
-        """The effective weights of a layer as they are now, float32, by role; see ``engines.base.Engine.weights``."""
-        return self._engine.weights(layer)
+        """The effective weights of a layer of :attr:`network` as they are now, float32, by role; see
+        ``engines.base.Trace.weights``. Those of a run's network are ``maps.weights(layer)``."""
+        return self._described().weights(layer)
 
-    def capture(self, feed: Feed, layers: Iterable[str]) -> dict[str, Array]:
-        """Run once more and keep the arrays of these layers."""
+    def capture(self, feed: Feed, layers: Iterable[str]) -> tuple[Trace, dict[str, Array]]:
+        """Run once more and keep the arrays of these layers; with the trace of that run."""
         arrays: dict[str, Array] = {}
-        self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
-        return arrays
+        trace = self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
+        return trace, arrays
 
     def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
         """By how much each input value moves one value of a layer; ``None`` where the framework can't tell.
@@ -329,9 +311,9 @@ class Lens(Shows):
         *,
         with_scores: bool = True,
         each: Sink | None = None,
-    ) -> tuple[Network, dict[str, Array]]:
+    ) -> tuple[TracedNetwork, dict[str, Array]]:
         """One run within the memory budget: its network, and the arrays of these layers and of the class scores."""
-        network = self._trace(_shapes(feed))
+        network = self._trace(_shapes(feed)).network
         prediction.check_labels(network, self.labels)
         keep = self._chosen(network, layers, with_scores=with_scores)
         budget = memory_budget.parse(memory) // max(1, *(len(value) for value in feed.values()))
@@ -351,14 +333,14 @@ class Lens(Shows):
 
     def _told(
         self,
-        ran: Network,
+        ran: TracedNetwork,
         arrays: dict[str, Array],
         layers: list[str] | None,
         prepared: Prepared,
         source: RecipeSource,
     ) -> FeatureMaps:
         """What a run made of one picture, with the network's answer; scores that weren't asked for are let go."""
-        scores = prediction.class_scores(ran)
+        scores = prediction.class_scores(ran.network)
         answer = None
         if scores is not None and scores.name in arrays:
             answer = prediction.predict(scores, arrays[scores.name], self.labels)
@@ -379,29 +361,33 @@ class Lens(Shows):
     def _source(self, recipe: Recipe | str | None) -> RecipeSource:
         return "given" if recipe is not None else self.recipe_source
 
-    def _derive(self, network: Network, layers: Collection[str] | None = None) -> Iterator[Worked]:
-        def shapes(layer: str) -> dict[str, Shape]:
-            return {role: tuple(array.shape) for role, array in self._engine.weights(layer).items()}
-
-        return derivation.derive_all(network, layers, given=self._given, weights=shapes)
-
-    def _trace(self, shapes: Mapping[str, Shape]) -> Network:
+    def _trace(self, shapes: Mapping[str, Shape]) -> TracedNetwork:
+        """The network for inputs of these shapes: batch included, in the framework's own layout."""
         key = _key(shapes)
-        if key not in self._traced:
-            raw = self._engine.trace(shapes)
-            fitting.check(raw)
-            self._traced[key] = raw, geometry.annotate(raw, self._intake.as_read(shapes))
-        return self._traced[key][1]
+        traced = self._traced.pop(key, None)
+        if traced is None:
+            trace = self._engine.trace(shapes)
+            fitting.check(trace.network)
+            traced = TracedNetwork.of(trace, self._intake.as_read(shapes))
+            self._layer_names.update(layer.name for layer in trace.network)
+        self._traced[key] = traced  # last in the row
+        if len(self._traced) > _TRACES:
+            del self._traced[next(iter(self._traced))]
+        return traced
 
-    def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
-        ran = self._engine.run(feed, keep, sink)
-        shapes = _shapes(feed)
-        self._given = self._intake.as_read(shapes)
-        raw, annotated = self._traced.get(_key(shapes), (None, None))
-        if annotated is None or ran != raw:  # else the path is the one that was traced, and its geometry known
-            annotated = geometry.annotate(ran, self._given)
-        self._network = annotated
-        return annotated
+    def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> TracedNetwork:
+        trace = self._engine.run(feed, keep, sink)
+        known = self._traced.get(_key(_shapes(feed)))
+        if (
+            known is not None and known.trace.network == trace.network
+        ):  # the path that was traced: its geometry is known
+            ran = replace(known, trace=trace)
+        else:
+            ran = TracedNetwork.of(trace, self._intake.as_read(_shapes(feed)))
+        self._layer_names.update(layer.name for layer in trace.network)
+        if self._stated is None and not self._intake.shape_is_stated:
+            self._stated = ran.noted("the model states no input shape; these are the sizes of its first picture")
+        return ran
 
     def _chosen(
         self, network: Network, layers: Iterable[str] | None, *, with_scores: bool = True
@@ -410,8 +396,8 @@ class Lens(Shows):
             return None
         if isinstance(layers, str):
             layers = [layers]
-        last = self._network if self._network is not None else network  # a dynamic model's last path has names too
-        names = [name if name in last else network[name].name for name in layers]
+        # A model with control flow takes paths of other names than a blank picture's.
+        names = [name if name in self._layer_names else network[name].name for name in layers]
         scores = prediction.class_scores(network) if with_scores else None
         return frozenset([*names, scores.name] if scores is not None else names)
 
@@ -429,6 +415,9 @@ def _in_words(given: Input) -> str:
         return f"{given.name} of unknown shape"
     return f"{given.name} {' x '.join('?' if n is None else str(n) for n in given.shape)}"
 
+
+_TRACES = 8
+"""Networks that are remembered, one for each set of input shapes."""
 
 _Key = tuple[tuple[str, Shape], ...]
 

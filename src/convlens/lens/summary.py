@@ -11,7 +11,7 @@ from typing import Any
 from convlens.derivation import Worked, derive_all
 from convlens.network import Kind, Layer, Network, ReceptiveField
 
-Derive = Callable[[Network], Iterator[Worked]]
+Derive = Callable[[], Iterator[Worked]]
 
 HEADINGS = ("layer", "op", "output shape", "parameters", "MACs", "receptive field")
 _NUMBERS = (2, 3, 4, 5)  # columns that stand to the right
@@ -40,10 +40,10 @@ class Summary:
     ['3 x 1438 x 1078', '3 x 1438 x 1078']
     """
 
-    def __init__(self, network: Network, *, plumbing: bool = False, derive: Derive = derive_all) -> None:
+    def __init__(self, network: Network, *, plumbing: bool = False, derive: Derive | None = None) -> None:
         self.network = network
         self.plumbing = plumbing
-        self._derive = derive
+        self._derive = derive or (lambda: derive_all(network))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -96,7 +96,7 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Every fact of the table as plain data, for ``--json``, and how each number comes about."""
         network = self.network
-        worked = {one.layer.name: one for one in self._derive(network)}
+        worked = {one.layer.name: one for one in self._derive()}
         return {
             "name": network.name,
             "engine": network.engine,

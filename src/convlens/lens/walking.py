@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from convlens.engines.base import Array
+from convlens.engines.base import Array, Feed
 from convlens.lens import exporting, prediction
 from convlens.lens.addressing import check_channel
 from convlens.lens.feature_map import FeatureMap
@@ -17,6 +16,7 @@ from convlens.lens.intake import RecipeSource
 from convlens.lens.maps import run_facts
 from convlens.lens.memory import Estimate
 from convlens.lens.prediction import Prediction
+from convlens.lens.traced import TracedNetwork
 from convlens.network import Layer, Network
 from convlens.pictures import Picture, Recipe
 
@@ -43,8 +43,9 @@ class Walk(Iterator[FeatureMap]):
         recipe: Recipe | None,
         labels: Sequence[str] | None,
         budget: int,
+        ran: Sequence[TracedNetwork] = (),
+        feed: Feed | None = None,
         recipe_source: RecipeSource | None = None,
-        beside: Callable[[Network], exporting.Run] = exporting.Run,
     ) -> None:
         self.network = network
         self.layers = tuple(layer for layer in network if wanted is None or layer.name in wanted)
@@ -56,8 +57,8 @@ class Walk(Iterator[FeatureMap]):
         self._made = made
         self._labels = labels
         self._budget = budget
-        self._beside = beside
-        self._strange: list[Layer] = []  # of another path than a blank picture's
+        self._ran = ran  # has the network of this run, once that has ended
+        self._feed = feed
         self._scores = prediction.class_scores(network)
         self.caption = str(recipe) if recipe is not None else "fed untouched"
 
@@ -65,8 +66,6 @@ class Walk(Iterator[FeatureMap]):
         for layer, array in self._made:
             if self._scores is not None and layer.name == self._scores.name:
                 self.prediction = prediction.predict(layer, array, self._labels)
-            if layer.name not in self.network:
-                self._strange.append(layer)
             if self._wanted is None or layer.name in self._wanted:
                 labels = self._labels if self._scores is not None and layer.name == self._scores.name else None
                 return FeatureMap(self.network.get(layer.name) or layer, array, caption=self.caption, labels=labels)
@@ -87,11 +86,11 @@ class Walk(Iterator[FeatureMap]):
         return exporting.save(_told(self, each), target, self._saved)
 
     def _saved(self) -> exporting.Run:
-        network = (
-            replace(self.network, layers=(*self.network.layers, *self._strange)) if self._strange else self.network
-        )
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
-        return replace(self._beside(network), prediction=self.prediction, labels=self._labels, **told)
+        told |= {"prediction": self.prediction, "labels": self._labels, "feed": self._feed}
+        if not self._ran:
+            return exporting.Run(self.network, **told)
+        return exporting.Run(self._ran[0].network, weights=self._ran[0].weights, **told)
 
     def check_channel(self, number: int) -> None:
         """Raise :class:`~convlens.errors.ChannelError` where one of the layers to come doesn't have this channel."""

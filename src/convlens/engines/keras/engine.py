@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import keras  # noqa: TID251
 
@@ -22,13 +22,14 @@ from convlens.engines.keras.weights import weights
 from convlens.errors import ConvlensError, LayerNotFoundError, ModelError
 from convlens.network import Input, Layer, Network, Shape
 
-_PLANS = 8  # compiled functions kept at a time, each for one shape and one choice of layers
+_KEPT = 8  # compiled functions and traces kept at a time, each for one shape (and one choice of layers)
 _NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass
-class _Run:
-    """What a run has shown: the network, the step behind each layer, the layers behind the model's flat outputs."""
+class KerasTrace:
+    """See :class:`convlens.engines.base.Trace`: the network, the step behind each layer, the layers behind the model's
+    flat outputs."""
 
     network: Network
     steps: dict[str, Step]
@@ -39,13 +40,23 @@ class _Run:
         """What a layer made, as it crosses the border."""
         return as_float32(to_channels_first(backend.to_numpy(value), self.batch, self.steps[name].layout))
 
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The weights of a layer, float32, by role.
+
+        Raises:
+            LayerNotFoundError: this network has no such layer.
+        """
+        if layer not in self.network:
+            raise LayerNotFoundError.among(layer, [one.name for one in self.network])
+        return weights(self.steps[layer])
+
 
 @dataclass
 class _Plan:
     """A compiled run and the layers that its values belong to, in order."""
 
     function: Callable[..., Any]
-    run: _Run
+    run: KerasTrace
     kept: list[str]
 
 
@@ -59,10 +70,9 @@ class KerasEngine:
         self._ports = ports_of(model, input_shape)
         self._plans: dict[tuple[Specs, frozenset[str] | None], _Plan] = {}
         self._forward: dict[Specs, Callable[..., Any]] = {}
-        self._runs: dict[Specs, _Run] = {}
-        self._eager: set[Specs] = set()
-        self._attempted: set[Specs] = set()
-        self._last: _Run | None = None
+        self._traces: dict[Specs, KerasTrace] = {}
+        self._eager: dict[Specs, None] = {}  # those whose path depends on the values
+        self._attempted: dict[Specs, None] = {}
 
     @classmethod
     def open(cls, model: object, *, trust: bool = False, input_shape: Shape | None = None) -> Self:
@@ -89,18 +99,16 @@ class KerasEngine:
         """Who runs the model. A Keras file states no preprocessing: what it has of it are layers."""
         return {"producer": f"Keras {keras.__version__}", "backend": backend.TITLE}
 
-    def trace(self, shapes: Mapping[str, Shape]) -> Network:
+    def trace(self, shapes: Mapping[str, Shape]) -> KerasTrace:
         """The network for inputs of these shapes, batch included, in Keras's own layout.
 
         Raises:
             InputError: an input is missing or has another shape.
             ModelError: the model doesn't run on such inputs.
         """
-        wanted = specs(self._ports, shapes)
-        self._last = self._traced(wanted)
-        return self._last.network
+        return self._traced(specs(self._ports, shapes))
 
-    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> KerasTrace:
         """One forward pass in inference mode; see :meth:`convlens.engines.base.Engine.run`.
 
         Raises:
@@ -114,14 +122,12 @@ class KerasEngine:
         self._build(wanted, given)
         plan = self._plan(wanted, keep)
         if plan is None:
-            self._last = self._run_eagerly(wanted, given, keep, sink)
-            return self._last.network
+            return self._run_eagerly(wanted, given, keep, sink)
         values = list(self._called(plan.function, given))
-        self._last = plan.run
         for place, name in enumerate(plan.kept):
             value, values[place] = values[place], None
             sink(plan.run.network[name], plan.run.array(name, value))
-        return plan.run.network
+        return plan.run
 
     def predict(self, feed: Feed) -> dict[str, Array]:
         """The plain forward pass, compiled where the backend compiles: output layer name -> array.
@@ -132,13 +138,13 @@ class KerasEngine:
         """
         given = list(tensors(self._ports, feed).values())
         wanted = _specs(given)
-        run = self._runs.get(wanted) or self._traced(wanted)
+        run = self._traces.get(wanted) or self._traced(wanted)
         if wanted in self._eager:  # the outputs depend on the path that this very input takes
             run = self._run_eagerly(wanted, given, _NOTHING, _ignore)
             values = self._called(lambda *plain: self._without_trace(backend.stateless(), plain), given)
         else:
             if wanted not in self._forward:
-                self._forward[wanted] = backend.compiled(self._plain, self.model, wanted)
+                _remember(self._forward, wanted, backend.compiled(self._plain, self.model, wanted))
             values = self._called(self._forward[wanted], given)
         outputs = {name: run.array(name, value) for name, value in zip(run.outputs, values, strict=True)}
         if _filled_up(given, feed):
@@ -181,18 +187,6 @@ class KerasEngine:
             for place, part in zip(floating, found, strict=True)
         }
 
-    def weights(self, layer: str) -> Mapping[str, Array]:
-        """The weights of a layer of the last network, float32, by role.
-
-        Raises:
-            LayerNotFoundError: the last network has no such layer.
-        """
-        steps = self._last.steps if self._last else {}
-        if layer not in steps or steps[layer].owner is None:
-            raise LayerNotFoundError.among(layer, (name for name, step in steps.items() if step.owner is not None))
-        step = steps[layer]
-        return weights(step)
-
     def _plain(self, *given: Any) -> list[Any]:
         args, kwargs = arranged(self.model, self._ports, self._named(given))
         with uncounted():
@@ -206,7 +200,7 @@ class KerasEngine:
     def _named(self, given: Any) -> dict[str, Any]:
         return {port.name: value for port, value in zip(self._ports, given, strict=True)}
 
-    def _watched(self, given: Any, recorder: Recorder) -> _Run:
+    def _watched(self, given: Any, recorder: Recorder) -> KerasTrace:
         """Run the model while ``recorder`` writes down what happens."""
         inputs = []
         for port, value in zip(self._ports, given, strict=True):
@@ -218,15 +212,15 @@ class KerasEngine:
         outputs = [recorder.source(value) for value in values]
         network = recorder.network(self.model.name, outputs, tuple(inputs), self.model.count_params())
         steps = {step.name: step for step in (*recorder.inputs, *recorder.steps)}
-        return _Run(network, steps, [step.name for step in outputs if step], recorder.batch or 0)
+        return KerasTrace(network, steps, [step.name for step in outputs if step], recorder.batch or 0)
 
-    def _traced(self, wanted: Specs) -> _Run:
+    def _traced(self, wanted: Specs) -> KerasTrace:
         self._build(wanted, None)
-        known = self._runs.get(wanted)
+        known = self._traces.get(wanted)
         if known is not None:
             return known
         if wanted not in self._eager:
-            found: list[_Run] = []
+            found: list[KerasTrace] = []
 
             def rehearsed(*given: Any) -> list[Any]:
                 found.append(self._watched(given, Recorder(_discard, _NOTHING, hold=True)))
@@ -235,11 +229,10 @@ class KerasEngine:
             try:
                 backend.rehearse(rehearsed, self.model, wanted)
             except Exception:  # it needs real values (control flow that depends on them), or is wrong: eager tells
-                self._eager.add(wanted)
+                _remember(self._eager, wanted, None, at_most=1024)
             else:
-                self._runs[wanted] = found[-1]
-                return found[-1]
-        return self._run_eagerly(wanted, _zeros(wanted), _NOTHING, _ignore)
+                return _remember(self._traces, wanted, found[-1])
+        return _remember(self._traces, wanted, self._run_eagerly(wanted, _zeros(wanted), _NOTHING, _ignore))
 
     def _plan(self, wanted: Specs, keep: frozenset[str] | None) -> _Plan | None:
         """The compiled run that keeps these layers; ``None`` where the model has to run eagerly."""
@@ -248,7 +241,7 @@ class KerasEngine:
         plan = self._plans.get((wanted, keep))
         if plan is not None:
             return plan
-        found: list[tuple[_Run, list[str]]] = []
+        found: list[tuple[KerasTrace, list[str]]] = []
 
         def kept(*given: Any) -> list[Any]:
             names: list[str] = []
@@ -264,16 +257,13 @@ class KerasEngine:
         try:
             function = backend.compiled(kept, self.model, wanted)
         except Exception:  # it needs real values (control flow that depends on them), or is wrong: eager tells
-            self._eager.add(wanted)
+            _remember(self._eager, wanted, None, at_most=1024)
             return None
         run, names = found[-1]
-        self._runs[wanted] = run
-        while len(self._plans) >= _PLANS:
-            self._plans.pop(next(iter(self._plans)))
-        plan = self._plans[wanted, keep] = _Plan(function, run, names)
-        return plan
+        _remember(self._traces, wanted, run)
+        return _remember(self._plans, (wanted, keep), _Plan(function, run, names))
 
-    def _run_eagerly(self, wanted: Specs, given: list[Any], keep: frozenset[str] | None, sink: Sink) -> _Run:
+    def _run_eagerly(self, wanted: Specs, given: list[Any], keep: frozenset[str] | None, sink: Sink) -> KerasTrace:
         batch = wanted[0][0][0]
         stopped: list[Exception] = []
 
@@ -287,15 +277,14 @@ class KerasEngine:
 
         recorder = Recorder(deliver, keep, hold=False)
 
-        def run(*given: Any) -> _Run:
+        def run(*given: Any) -> KerasTrace:
             with backend.stateless(), backend.without_gradients():
                 return self._watched(given, recorder)
 
         try:
-            found: _Run = self._called(run, given)
+            found: KerasTrace = self._called(run, given)
         except _Stopped:
             raise stopped[0] from None
-        self._runs[wanted] = found
         return found
 
     def _called(self, function: Callable[..., Any], given: list[Any]) -> Any:
@@ -315,7 +304,7 @@ class KerasEngine:
         """Call a model with unbuilt layers once, as its user would; the values of its variables stay."""
         if wanted in self._attempted:
             return
-        self._attempted.add(wanted)
+        _remember(self._attempted, wanted, None, at_most=1024)
         if all(layer.built for layer in self.model._flatten_layers()):
             return
         before = [(variable, variable.numpy()) for variable in self.model.variables]
@@ -329,6 +318,18 @@ class KerasEngine:
 
 class _Stopped(BaseException):
     """The sink has raised: out through the model's code and Keras's, which must neither swallow nor rewrite it."""
+
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+def _remember(cache: dict[Key, Item], key: Key, item: Item, at_most: int = _KEPT) -> Item:
+    """Keep an item, and let go of the oldest beyond ``at_most``."""
+    cache[key] = item
+    while len(cache) > at_most:
+        cache.pop(next(iter(cache)))
+    return item
 
 
 def _discard(step: Step, value: Any) -> None:

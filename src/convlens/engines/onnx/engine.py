@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import replace
 from typing import Any, Self, TypeVar
+from zlib import crc32
 
 import numpy as np
 import onnx
@@ -13,33 +13,19 @@ from onnx import helper
 
 from convlens.engines.base import Array, Feed, Sink
 from convlens.engines.onnx import feeding
-from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
-from convlens.engines.onnx.layers import LayerBuilder, Presentation
-from convlens.engines.onnx.origins import origin
+from convlens.engines.onnx.layers import LayerBuilder
 from convlens.engines.onnx.reading import Source, read
 from convlens.engines.onnx.running import RefusedError, Runner, reason, to_array
 from convlens.engines.onnx.shapes import Value, infer
+from convlens.engines.onnx.trace import OnnxTrace
 from convlens.engines.onnx.walking import PIECE, Walker
-from convlens.engines.onnx.weights import weights_of
-from convlens.errors import ConvlensError, InputError, LayerNotFoundError, ModelError
-from convlens.network import Input, Network, Shape
+from convlens.errors import ConvlensError, InputError, ModelError
+from convlens.network import Input, Shape
 
 Shapes = Mapping[str, Shape]
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """The network for one set of input shapes, with what is known of its values."""
-
-    shapes: dict[str, Shape]
-    network: Network
-    values: dict[str, Value]
-    presentations: dict[str, Presentation]
-    calls: dict[str, Call]
-    origins: dict[str, Array | None] = field(default_factory=dict)
 
 
 class OnnxEngine:
@@ -52,10 +38,10 @@ class OnnxEngine:
         self._graph = Graph(source.proto)
         self._slots = feeding.slots(self._graph)
         self._constants = Constants(source, self._graph)
-        self._traced: Traced | None = None
+        self._traced: tuple[object, OnnxTrace] | None = None  # the last one, under what it depends on
+        self._sizes_follow_values = False
         self._walker: tuple[object, Walker] | None = None
         self._plain: Runner | None = None
-        self._fed: dict[str, Array] = {}
         small = any(slot.smaller_than_a_byte for slot in self._slots)
         self._refusal = "inputs whose numbers share a byte" if small else ""
         self.piece_bytes = PIECE
@@ -85,7 +71,7 @@ class OnnxEngine:
         """Facts that the file states about itself: producer, opset, and its metadata properties under their names."""
         return self._graph.metadata()
 
-    def trace(self, shapes: Shapes) -> Network:
+    def trace(self, shapes: Shapes) -> OnnxTrace:
         """The network for inputs of these shapes (batch included, the file's own layout).
 
         Sizes come from ONNX's shape inference; where that can't tell, from a run on zeros.
@@ -94,9 +80,9 @@ class OnnxEngine:
             InputError: shapes that the network can't take.
             ModelError: a model that neither ONNX Runtime nor the reference evaluator can run.
         """
-        return self._trace(feeding.bind(self._slots, shapes), None).network
+        return self._trace(feeding.bind(self._slots, shapes), None)
 
-    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> OnnxTrace:
         """One forward pass; every layer in ``keep`` (``None``: all) goes to ``sink``, in the order of the file.
 
         Only what the kept layers need is computed, in pieces: a sink that drops its arrays bounds the memory.
@@ -104,15 +90,14 @@ class OnnxEngine:
         batch = _batch_of(feed)
         arrays = feeding.arrays(self._slots, feed)
         traced, walker = self._ready(arrays, keep)
-        self._fed = {n: a for n, a in arrays.items() if n in self._weight_inputs()}
         filled = _batch_of(arrays) != batch
         for value, array in _told(walker.walk(arrays), arrays):
             if array.shape != traced.values[value].shape:
-                traced = self._corrected(traced, value, array.shape)
+                traced = self._with_size(traced, value, array.shape)
             layer = traced.network[self._graph.layers[value]]
             sink(layer, traced.presentations[value].array(array, own=filled))
             del array
-        return traced.network
+        return replace(traced, fed={n: a for n, a in arrays.items() if n in self._weight_inputs()})
 
     def predict(self, feed: Feed) -> dict[str, Array]:
         """The plain forward pass of the untouched model, at the runtime's fastest setting."""
@@ -128,33 +113,6 @@ class OnnxEngine:
     def gradient(self, feed: Feed, layer: str, index: Shape) -> None:
         """Nothing: ONNX Runtime's inference doesn't differentiate."""
 
-    def weights(self, layer: str) -> Mapping[str, Array]:
-        """The effective weights of a layer, float32, by role; weights that are fed as inputs are those of the last run.
-
-        Raises:
-            LayerNotFoundError: no layer has this name.
-        """
-        for value, name in self._graph.layers.items():
-            if name == layer:
-                node = self._graph.nodes[self._graph.maker[value]]
-                call = self._traced.calls.get(value) if self._traced else None
-                weights = weights_of(node, partial(self._weight_at, node), call)
-                return weights if call is None else weights | self._origin(value, node, call)
-        raise LayerNotFoundError.among(layer, self._graph.layers.values())
-
-    def _origin(self, value: str, node: onnx.NodeProto, call: Call) -> dict[str, Array]:
-        assert self._traced is not None
-        known = self._traced.origins
-        if value not in known:
-            known[value] = origin(node, call)
-        found = known[value]
-        return {} if found is None else {"origin": found}
-
-    def _weight_at(self, node: onnx.NodeProto, place: int) -> Array | None:
-        name = node.input[place] if place < len(node.input) else ""
-        fed = self._fed.get(name)
-        return self._constants.value(name) if fed is None else fed
-
     def _weight_inputs(self) -> frozenset[str]:
         """Inputs that stand where an operator has its weights: not the picture."""
         return frozenset(name for node in self._graph.nodes for name in node.input[1:])
@@ -165,30 +123,38 @@ class OnnxEngine:
             order = (*input_shape[1:], input_shape[0]) if first.channels_last else input_shape
             self._slots = (feeding.Slot(first.name, first.element, (None, *order), first.channels_last), *rest)
 
-    def _trace(self, shapes: dict[str, Shape], feed: dict[str, Array] | None) -> Traced:
-        if self._traced is None or self._traced.shapes != shapes:
-            bound = {slot.name: Value(slot.element, shapes[slot.name]) for slot in self._slots}
-            values = infer(self._graph, bound)
-            unknown = [v for v in self._graph.layers if v not in values]
-            sizes: dict[str, Array] = {}
-            if unknown:
-                values |= self._measured(bound, feed, unknown, sizes)
-            sizes |= self._constants.sizes(values)
-            self._traced = self._described(shapes, values, sizes)
-        return self._traced
+    def _trace(self, shapes: dict[str, Shape], feed: dict[str, Array] | None) -> OnnxTrace:
+        if self._traced is not None and self._traced[0] == (shapes, self._values_that_matter(feed)):
+            return self._traced[1]
+        bound = {slot.name: Value(slot.element, shapes[slot.name]) for slot in self._slots}
+        values = infer(self._graph, bound)
+        unknown = [v for v in self._graph.layers if v not in values]
+        sizes: dict[str, Array] = {}
+        if unknown:
+            self._sizes_follow_values = True
+            values |= self._measured(bound, feed, unknown, sizes)
+        sizes |= self._constants.sizes(values)
+        trace = self._described(shapes, values, sizes)
+        self._traced = (shapes, self._values_that_matter(feed)), trace
+        return trace
 
-    def _described(self, shapes: dict[str, Shape], values: dict[str, Value], sizes: dict[str, Array]) -> Traced:
+    def _values_that_matter(self, feed: dict[str, Array] | None) -> object:
+        """What sizes depend on beside the inputs' shapes: nothing, or, where inference can't tell, the very values."""
+        if not self._sizes_follow_values or feed is None:
+            return None
+        return [(name, crc32(np.ascontiguousarray(a).reshape(-1).view(np.uint8).data)) for name, a in feed.items()]
+
+    def _described(self, shapes: dict[str, Shape], values: dict[str, Value], sizes: dict[str, Array]) -> OnnxTrace:
         first = next(iter(shapes.values()), ())
         builder = LayerBuilder(self._graph, self._constants, values, sizes, first[0] if first else 1)
         inputs = tuple(slot.as_input(shapes[slot.name]) for slot in self._slots)
         network = builder.network(self._source.name, inputs, self._notes())
-        return Traced(shapes, network, values, builder.presentations, builder.calls)
+        return OnnxTrace(network, shapes, values, builder.presentations, builder.calls, self._graph, self._constants)
 
-    def _corrected(self, traced: Traced, value: str, shape: Shape) -> Traced:
+    def _with_size(self, trace: OnnxTrace, value: str, shape: Shape) -> OnnxTrace:
         """The same with a size that only the real run could tell."""
-        values = traced.values | {value: Value(traced.values[value].element, shape)}
-        self._traced = self._described(traced.shapes, values, self._constants.sizes(values))
-        return self._traced
+        values = trace.values | {value: Value(trace.values[value].element, shape)}
+        return self._described(trace.shapes, values, self._constants.sizes(values))
 
     def _notes(self) -> tuple[str, ...]:
         if not self._refusal:
@@ -215,7 +181,7 @@ class OnnxEngine:
                 sizes[value] = to_array(made)
         return found
 
-    def _ready(self, arrays: dict[str, Array], keep: frozenset[str] | None) -> tuple[Traced, Walker]:
+    def _ready(self, arrays: dict[str, Array], keep: frozenset[str] | None) -> tuple[OnnxTrace, Walker]:
         """What is known for these inputs, and the pieces that make what is kept; the last ones are used again."""
         shapes = {n: a.shape for n, a in arrays.items()}
         while True:

@@ -14,7 +14,7 @@ from convlens.engines.torch.capture import Capture, tensors_in
 from convlens.engines.torch.exported import Program, filled, filled_shapes
 from convlens.engines.torch.feeding import Signature, prepared
 from convlens.engines.torch.gradient import Followed
-from convlens.engines.torch.graph import Given, Node, Weight
+from convlens.engines.torch.graph import Given, Node
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Structure, attention_in_steps, untouched
 from convlens.engines.torch.naming import Namer, followed
@@ -22,8 +22,8 @@ from convlens.engines.torch.opening import opened
 from convlens.engines.torch.reading import shape_read
 from convlens.engines.torch.refusals import asked_for_integers, refusal, unready
 from convlens.engines.torch.replay import DivergedError, Plan, Replay
+from convlens.engines.torch.trace import TorchTrace
 from convlens.engines.torch.tracing import Fakes, blank, small
-from convlens.engines.torch.weights import by_role
 from convlens.errors import InputError, LayerNotFoundError, ModelError
 from convlens.network import FreeShape, Input, Layer, Network, Shape
 
@@ -33,7 +33,7 @@ class TorchEngine:
 
     >>> import torch
     >>> engine = TorchEngine.open(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()))
-    >>> [(layer.name, layer.op, layer.output_shape) for layer in engine.trace({"input": (1, 3, 8, 8)})]
+    >>> [(layer.name, layer.op, layer.output_shape) for layer in engine.trace({"input": (1, 3, 8, 8)}).network]
     [('0', 'conv2d', (8, 6, 6)), ('1', 'relu', (8, 6, 6))]
     """
 
@@ -44,10 +44,7 @@ class TorchEngine:
         self._model = program.module
         self._signature = program.signature or Signature.of(program.module)
         self._input_shape = input_shape
-        self._network: Network | None = None
-        self._outputs: tuple[str | None, ...] = ()
-        self._weights: dict[str, dict[str, Weight]] = {}
-        self._plan: Plan | None = None
+        self._replayable: tuple[Plan, TorchTrace] | None = None
         self._read: tuple[object, FreeShape | None] | None = (
             None  # what the first convolution says, and of which weights
         )
@@ -97,7 +94,7 @@ class TorchEngine:
         """What made the model."""
         return self._program.metadata
 
-    def trace(self, shapes: Mapping[str, Shape]) -> Network:
+    def trace(self, shapes: Mapping[str, Shape]) -> TorchTrace:
         """The network for inputs of these shapes, (batch, channels, rows, columns) each; keeps no maps.
 
         Small inputs are run for real, on zeros. Larger ones are run on tensors that have shapes and no values, and
@@ -120,7 +117,9 @@ class TorchEngine:
                     problem = problem if problem is not None and dtype is not kinds[0] else error
         raise problem if problem is not None else ModelError("The model has no inputs")
 
-    def _traced(self, structure: Structure, shapes: Mapping[str, Shape], dtype: torch.dtype, pretend: bool) -> Network:
+    def _traced(
+        self, structure: Structure, shapes: Mapping[str, Shape], dtype: torch.dtype, pretend: bool
+    ) -> TorchTrace:
         fakes = Fakes() if pretend else None
         with torch.inference_mode(), fakes.mode() if fakes else nullcontext():
             # Pretended tensors keep channels last where real operators put them back, and then refuse a `view`.
@@ -132,7 +131,7 @@ class TorchEngine:
             }
         return self._watched(structure, feed, frozenset(), _ignore, fakes)
 
-    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> Network:
+    def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> TorchTrace:
         """One forward pass in evaluation mode; each layer in ``keep`` goes to ``sink`` as soon as its name is certain.
 
         Arrays come without the batch axis for a batch of one, as (batch, ...) for more. They are views of the
@@ -147,12 +146,12 @@ class TorchEngine:
         sink = _only_the_first(sink) if copied else sink
         structure = Structure.of(self._model)
         circumstances, tensors = self._circumstances(structure, feed)
-        plan = self._plan
-        if plan is None or plan.circumstances != circumstances:
+        if self._replayable is None or self._replayable[0].circumstances != circumstances:
             return self._watched(structure, tensors, keep, sink, None, circumstances)
+        plan, trace = self._replayable
         replay = Replay(plan, keep, sink)
         if self._passed(structure, tensors, replay, Namer(_ignore_node), plan.network.inputs):
-            return plan.network
+            return trace
         # The model went another way: what was told stays told, the rest is told by a run that looks into everything.
         self._repeats = False
         told = {layer.name for layer in plan.network.layers[: replay.told]}
@@ -181,7 +180,7 @@ class TorchEngine:
         sink: Sink,
         pretence: Fakes | None,
         circumstances: object = None,
-    ) -> Network:
+    ) -> TorchTrace:
         batch = int(next(iter(tensors.values())).shape[0])
         capture = Capture(structure, batch, keep, sink, pretence)
         inputs = self._actual_inputs(structure, tensors)
@@ -195,9 +194,7 @@ class TorchEngine:
                 received="a result that no operator made from the input",
                 hint="A forward that leaves torch (through NumPy, say) can't be followed.",
             )
-        self._outputs = outputs
-        self._weights = capture.weights
-        self._network = Network(
+        network = Network(
             name=type(self._model).__name__ if self._program.name is None else self._program.name,
             engine=self.name,
             inputs=inputs,
@@ -205,9 +202,11 @@ class TorchEngine:
             outputs=shown,
             parameters=structure.total,
         )
+        trace = TorchTrace(network, outputs, capture.weights)
         repeatable = self._repeats and circumstances is not None
-        self._plan = capture.plan(circumstances, self._network) if repeatable else None
-        return self._network
+        plan = capture.plan(circumstances, network) if repeatable else None
+        self._replayable = None if plan is None else (plan, trace)
+        return trace
 
     def _passed(
         self,
@@ -293,7 +292,7 @@ class TorchEngine:
             except Exception as error:
                 raise refusal(error, None, inputs) from error
             made = list(tensors_in(result))
-            names = self._names_of(made, feed)
+            names = self.run(feed, frozenset(), _ignore).outputs  # of the path that this very input takes
             arrays: dict[str, Array] = {}
             for name, tensor in zip(names, made, strict=True):
                 if name is not None:
@@ -313,11 +312,6 @@ class TorchEngine:
         # The model views its values flat, which it can't do with a picture that is laid out channels last.
         positional, named = self._signature.arrange({n: t.contiguous() for n, t in saved.items()})
         return self._model(*positional, **named)
-
-    def _names_of(self, made: list[torch.Tensor], feed: Feed) -> tuple[str | None, ...]:
-        if self._network is None or len(self._outputs) != len(made):
-            self.run(feed, frozenset(), _ignore)
-        return self._outputs
 
     def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
         """By how much each value of the inputs moves one value of a layer; see
@@ -354,25 +348,6 @@ class TorchEngine:
             raise LayerNotFoundError.among(layer, [one.name for one in capture.layers])
         found = capture.gradient(index)
         return found if found is None else {name: part[: len(given[name])] for name, part in found.items()}
-
-    def weights(self, layer: str) -> Mapping[str, Array]:
-        """The effective weights of a layer of the last network, by role: float32, read-only, as they are now.
-
-        Where the model itself keeps float32 on the CPU they are its own memory, which training writes to.
-        ``left`` or ``right`` is the constant in arithmetic with one. ``origin``, of operators that copy values in an
-        order of their own, has for each output value the number of its input value.
-
-        A transposed convolution's ``kernel`` is (filters, channels per group, *kernel_size) in gather form, taps not
-        flipped: output ``o`` adds up ``input[i] * kernel[..., k]`` for every tap ``k`` where
-        ``i = (o + padding - dilation * k) / stride`` is a whole number inside the input.
-
-        Raises:
-            LayerNotFoundError: the last network has no such layer.
-        """
-        known = () if self._network is None else self._network.layers
-        if self._network is None or layer not in [one.name for one in known]:
-            raise LayerNotFoundError.among(layer, [one.name for one in known])
-        return by_role(self._network[layer], self._weights.get(layer, {}))
 
 
 def _only_the_first(sink: Sink) -> Sink:
