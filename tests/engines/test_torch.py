@@ -759,7 +759,7 @@ def test_a_changed_model_is_looked_into_again() -> None:
     network = trace.network
     assert network["1"].op == "sigmoid"
     model.get_submodule("0").weight = nn.Parameter(torch.zeros(4, 3, 3, 3))
-    engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
+    trace = engine.run({"input": x}, None, lambda layer, array: maps.update({layer.name: array}))
     assert not trace.weights("0")["kernel"].any()
     with torch.inference_mode():
         np.testing.assert_array_equal(maps["1"], model(x)[0].numpy())

@@ -190,7 +190,7 @@ def with_arrays(arrays: dict[str, Array], **change: Any) -> convlens.FeatureMaps
     network = Network("by hand", "onnx", (Input("x", (None, 3)),), layers, tuple(arrays), 0)
     told: dict[str, Any] = {"picture": None, "recipe": None, "feed": {"x": np.ones((1, 2, 3))}, "prediction": None}
     lens = Absent(network, Path("x.npz"))
-    return convlens.FeatureMaps(lens, lens.traced, arrays, **(told | change))
+    return convlens.FeatureMaps(lens, lens.stated, arrays, **(told | change))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -21,40 +21,85 @@ from convlens.hosts.wire.schema import (
     EffectiveFact,
     ExplanationFact,
     KernelsFact,
+    NetworkFact,
     PictureValueFact,
 )
 from convlens.lens import tiles
+from convlens.lens.kernels import kernels_of
 
 if TYPE_CHECKING:
     from convlens.engines.base import Array
-    from convlens.hosts.desk import Desk
+    from convlens.hosts.desk import Desk, Model
     from convlens.hosts.running import Run
+    from convlens.lens import Kernels, Lens
+    from convlens.lens.traced import TracedNetwork
     from convlens.network import Shape
 
 AT_ONCE = 1 << 26
 """Values of one answer; the same channel can be asked for any number of times."""
 
 
+def network(desk: Desk, model: str) -> NetworkFact:
+    """The network as data, at the sizes that the model states."""
+    opened = desk.model(model)
+    with opened.lock:
+        return _network_fact(opened, opened.lens, opened.lens.stated)
+
+
 def derivation(desk: Desk, model: str, layer: str) -> DerivationFact:
-    """How the numbers of a layer come about."""
-    found = desk.model(model)
-    with found.lock:
-        return facts.derivation_fact(found.lens, layer)
+    """How the numbers of a layer come about, at the sizes that the model states."""
+    opened = desk.model(model)
+    with opened.lock:
+        return facts.derivation_fact(opened.lens.stated, layer)
 
 
 def kernels(desk: Desk, model: str, layer: str) -> KernelsFact:
     """The kernels of a layer, without their numbers."""
-    found = desk.model(model)
-    with found.lock:
-        return facts.kernels_fact(found.lens.kernels(layer))
+    opened = desk.model(model)
+    with opened.lock:
+        return facts.kernels_fact(opened.lens.kernels(layer))
 
 
 def kernel_values(desk: Desk, model: str, layer: str, first: int, count: int | None) -> Array:
     """The numbers of some filters: float32 (filters, channels per group, rows, columns)."""
-    found = desk.model(model)
-    with found.lock:
-        array = found.lens.kernels(layer).array
-    return array[first : None if count is None else first + count]
+    opened = desk.model(model)
+    with opened.lock:
+        return _filters(opened.lens.kernels(layer), first, count)
+
+
+def run_network(desk: Desk, run: Run) -> NetworkFact:
+    """The network of a run: its sizes, and the path that it took. Takes no lock, so that it is known while it runs."""
+    lens, traced = run.network()
+    return _network_fact(desk.model(run.model), lens, traced)
+
+
+def run_derivation(desk: Desk, run: Run, layer: str) -> DerivationFact:
+    """How the numbers of a layer of a run come about."""
+    _, traced = run.network()
+    with desk.model(run.model).lock:
+        return facts.derivation_fact(traced, layer)
+
+
+def run_kernels(desk: Desk, run: Run, layer: str) -> KernelsFact:
+    """The kernels of a layer of a run, without their numbers."""
+    lens, traced = run.network()
+    with desk.model(run.model).lock:
+        return facts.kernels_fact(kernels_of(traced, layer, lens))
+
+
+def run_kernel_values(desk: Desk, run: Run, layer: str, first: int, count: int | None) -> Array:
+    """The numbers of some filters of a layer of a run, as :func:`kernel_values`."""
+    lens, traced = run.network()
+    with desk.model(run.model).lock:
+        return _filters(kernels_of(traced, layer, lens), first, count)
+
+
+def _network_fact(model: Model, lens: Lens, traced: TracedNetwork) -> NetworkFact:
+    return facts.network_fact(lens, model.told(lens.engine), traced.network)
+
+
+def _filters(kernels: Kernels, first: int, count: int | None) -> Array:
+    return kernels.array[first : None if count is None else first + count]
 
 
 def maps(run: Run, layer: str, level: int, channels: Sequence[int], slice: int) -> Array:

@@ -17,7 +17,7 @@ from convlens.hosts.running import Run
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.identity import content_id
 from convlens.hosts.wire.pictures import picture_fact
-from convlens.hosts.wire.schema import LimitsFact, ModelFact, NetworkFact, PictureFact, SessionFact
+from convlens.hosts.wire.schema import LimitsFact, ModelFact, PictureFact, SessionFact
 from convlens.lens import memory
 from convlens.pictures import Picture, Recipe
 from convlens.pictures.recipe import PRESETS
@@ -74,11 +74,9 @@ class Model:
                 self._lens = self.opener()
             return self._lens
 
-    def network(self) -> NetworkFact:
-        """The network as facts."""
-        with self.lock:
-            fact = ModelFact(**{**self.fact, "engine": self.lens.engine})
-            return facts.network_fact(self.lens, fact)
+    def told(self, engine: str) -> ModelFact:
+        """Its facts, once the engine that opened it is known."""
+        return ModelFact(**{**self.fact, "engine": engine})
 
 
 @dataclass

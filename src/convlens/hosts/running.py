@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convlens.engines.base import Array
     from convlens.lens import FeatureMaps, Lens
     from convlens.lens.channels import Channels
+    from convlens.lens.traced import TracedNetwork
     from convlens.network import Layer, Shape
     from convlens.pictures import Picture, Recipe
 
@@ -37,6 +38,8 @@ class Run:
         self.maps: FeatureMaps | None = None
         self.facts: list[MapFact] = []
         self.ended = Event()
+        self.described: tuple[Lens, TracedNetwork] | None = None
+        """The network of this run, once it is known: before its end the path of a blank picture of this size."""
         self._pages = {page}
         self._lock = RLock()
         self._arrays: dict[str, Array] = {}
@@ -114,7 +117,7 @@ class Run:
 
     def work(self, lens: Lens, picture: Picture, recipe: Recipe | None, budget: int) -> None:
         """Run; every layer is there for the pages as soon as it is known."""
-        self._total = len(lens.network)
+        self._describe(lens, lens.traced(picture, recipe=recipe))
 
         def each(layer: Layer, array: Array) -> None:
             if not self._pages:
@@ -129,6 +132,12 @@ class Run:
             self._end("cancelled")
             return
         self._finish(maps)
+
+    def _describe(self, lens: Lens, traced: TracedNetwork) -> None:
+        with self._lock:
+            self.described = (lens, traced)
+            self._total = max(self._total, len(traced.network))
+        self._tell()
 
     def fail(self, error: ConvlensError) -> None:
         """The run has ended with an error."""
@@ -145,6 +154,7 @@ class Run:
         self._tell()
 
     def _finish(self, maps: FeatureMaps) -> None:
+        self._describe(maps.lens, maps.traced)
         with self._lock:
             self.maps = maps
             self._arrays = {name: maps[name].array for name in maps}
@@ -229,6 +239,16 @@ class Run:
                 self._last = (what, measure())
             return self._last[1]
 
+    def network(self) -> tuple[Lens, TracedNetwork]:
+        """The opened model, and the network of this run.
+
+        Raises:
+            ConvlensError: it isn't known yet, or the run ended before it was.
+        """
+        if self.described is None:
+            raise self._without_maps()
+        return self.described
+
     def finished(self) -> FeatureMaps:
         """The maps, once the run has ended; waits for that.
 
@@ -237,10 +257,13 @@ class Run:
         """
         self.ended.wait(timeout=600)
         if self.maps is None:
-            problem = self._problem
-            raise ConvlensError(
-                "This run gave no maps",
-                received=problem["problem"] if problem else self.state,
-                hint="Ask for the run again.",
-            )
+            raise self._without_maps()
         return self.maps
+
+    def _without_maps(self) -> ConvlensError:
+        problem = self._problem
+        return ConvlensError(
+            "This run gave no maps",
+            received=problem["problem"] if problem else self.state,
+            hint="Ask for the run again.",
+        )

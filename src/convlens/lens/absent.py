@@ -47,8 +47,7 @@ class Absent(Lens):
     ) -> None:
         saved = SavedTrace(network, path, origins or {})
         super().__init__(_NoEngine(saved), str(path), recipe=recipe, labels=labels)
-        self.traced = TracedNetwork(saved, network, {i.name: _known(i.shape) for i in network.inputs})
-        self._stated = self.traced
+        self._stated = TracedNetwork(saved, network, {i.name: _known(i.shape) for i in network.inputs})
         self._recipe_source = recipe_source
 
     @property

@@ -133,7 +133,7 @@ def _loaded(file: shelves.Stored) -> FeatureMaps:
     )
     return FeatureMaps(
         lens,
-        lens.traced,
+        lens.stated,
         Shelf(file, _by_name(record.maps)),
         picture=picture,
         recipe=record.recipe,
@@ -161,7 +161,7 @@ def _of_old(file: shelves.Stored, about: Mapping[str, Any]) -> FeatureMaps:
     recipe = None if about["recipe"] is None else Recipe.from_dict(about["recipe"])
     absent = Absent(network, file.path, recipe=recipe)
     told: dict[str, Any] = {"picture": None, "recipe": recipe, "feed": {}, "prediction": None}
-    return FeatureMaps(absent, absent.traced, Shelf(file, entries), **told)
+    return FeatureMaps(absent, absent.stated, Shelf(file, entries), **told)
 
 
 def _check(record: Record) -> None:

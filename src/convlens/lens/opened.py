@@ -80,16 +80,18 @@ class Lens(Shows):
         Raises:
             InputError: the model doesn't say its input shape, and no picture has told it yet.
         """
-        return self._described().network
+        return self.stated.network
 
-    def _described(self) -> TracedNetwork:
+    @property
+    def stated(self) -> TracedNetwork:
+        """:attr:`network` with what its derivations, weights and kernels are worked out from."""
         if self._stated is None:
             self._stated = guessing.described(self._intake, self._trace)
         return self._stated
 
     def summary(self, *, plumbing: bool = False) -> Summary:
         """Layer, op, output shape, parameters, MACs, receptive field of every layer; prints as a table."""
-        return self._described().summary(plumbing=plumbing)
+        return self.stated.summary(plumbing=plumbing)
 
     def derive(self, layer: str) -> Worked:
         """How the numbers of a layer come about, formula by formula: sizes, parameters, MACs, memory.
@@ -110,7 +112,7 @@ class Lens(Shows):
 
     def derive_all(self, layers: Iterable[str] | None = None) -> tuple[Worked, ...]:
         """:meth:`derive` for several layers, in execution order; all by default."""
-        return tuple(self._described().derive(layers))
+        return tuple(self.stated.derive(layers))
 
     def kernels(self, layer: str | None = None) -> Kernels:
         """The kernels of a convolution, the first one by default.
@@ -119,7 +121,7 @@ class Lens(Shows):
             LayerNotFoundError: no such layer; the closest names are given.
             ConvlensError: the layer has no kernels.
         """
-        return kernels_of(self._described(), layer, self)
+        return kernels_of(self.stated, layer, self)
 
     def feature_maps(
         self,
@@ -250,19 +252,29 @@ class Lens(Shows):
         told: dict[str, Any] = {"picture": shown, "recipe": used, "recipe_source": self._source(recipe)}
         return Walk(network, wanted, made, ran=ran, feed=feed, labels=self.labels, budget=budget, **told)
 
+    def traced(self, picture: object, *, recipe: Recipe | str | None = None) -> TracedNetwork:
+        """The network for this picture before it runs: a model with control flow may take another path than a blank
+        picture of the same size, so that the run's own network has the last word."""
+        _, _, feed = self._intake.prepared(picture, recipe)
+        return self._trace(_shapes(feed))
+
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
     ) -> memory_budget.Estimate:
         """How much memory the maps will take, before any of them is made."""
-        _, _, feed = self._intake.prepared(picture, recipe)
-        network = self._trace(_shapes(feed)).network
+        network = self.traced(picture, recipe=recipe).network
         return memory_budget.Estimate.of(_kept(network, self._chosen(network, layers, with_scores=False)))
 
     def __repr__(self) -> str:
+        if self._stated is None and not self._intake.sizes_are_free and self._traced:
+            return self._summary_line(self.stated)  # known already, from a run at these sizes
         if self._stated is None:
             inputs = ", ".join(_in_words(given) for given in self._intake.inputs)
             return f"Lens({_name(self.model)!r}, {self.engine}, reads {inputs})"
-        return f"Lens({self._stated.network.name!r}, {self.engine}: {self._stated.summary().totals()})"
+        return self._summary_line(self._stated)
+
+    def _summary_line(self, traced: TracedNetwork) -> str:
+        return f"Lens({traced.network.name!r}, {self.engine}: {traced.summary().totals()})"
 
     def _repr_html_(self) -> str:
         try:
@@ -278,7 +290,7 @@ class Lens(Shows):
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The effective weights of a layer of :attr:`network` as they are now, float32, by role; see
         ``engines.base.Trace.weights``. Those of a run's network are ``maps.weights(layer)``."""
-        return self._described().weights(layer)
+        return self.stated.weights(layer)
 
     def capture(self, feed: Feed, layers: Iterable[str]) -> tuple[Trace, dict[str, Array]]:
         """Run once more and keep the arrays of these layers; with the trace of that run."""

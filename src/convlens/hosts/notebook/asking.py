@@ -114,11 +114,17 @@ def _add_picture(desk: Desk, _page: str, given: _Given, file: bytes | None) -> A
 
 _ANSWERS: dict[str, Callable[[Desk, str, _Given, bytes | None], Answer]] = {
     "session": lambda desk, _p, _g, _f: Answer(desk.session()),
-    "network": lambda desk, _p, g, _f: Answer(desk.model(g["model"]).network()),
+    "network": lambda desk, _p, g, _f: Answer(answering.network(desk, g["model"])),
     "derivation": lambda desk, _p, g, _f: Answer(answering.derivation(desk, g["model"], g["layer"])),
     "kernels": lambda desk, _p, g, _f: Answer(answering.kernels(desk, g["model"], g["layer"])),
     "kernelValues": lambda desk, _p, g, _f: Answer(
         values=answering.kernel_values(desk, g["model"], g["layer"], g["first"], g["count"])
+    ),
+    "runNetwork": lambda desk, _p, g, _f: Answer(answering.run_network(desk, desk.run(g["run"]))),
+    "runDerivation": lambda desk, _p, g, _f: Answer(answering.run_derivation(desk, desk.run(g["run"]), g["layer"])),
+    "runKernels": lambda desk, _p, g, _f: Answer(answering.run_kernels(desk, desk.run(g["run"]), g["layer"])),
+    "runKernelValues": lambda desk, _p, g, _f: Answer(
+        values=answering.run_kernel_values(desk, desk.run(g["run"]), g["layer"], g["first"], g["count"])
     ),
     "start": _start,
     "progress": _progress,

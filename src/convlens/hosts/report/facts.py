@@ -16,20 +16,22 @@ from convlens.hosts.report.planning import Weight
 from convlens.hosts.wire import facts
 from convlens.hosts.wire.operations import operation_fact
 from convlens.hosts.wire.schema import ModelFact
+from convlens.lens.kernels import kernels_of
 from convlens.network import Convolution, Dense, Network, Normalisation
 
 if TYPE_CHECKING:
     from convlens.lens import FeatureMaps, Lens
+    from convlens.lens.traced import TracedNetwork
 
 _LARGEST_TABLE = 200_000
 
 
-def weights_of(lens: Lens, network: Network) -> dict[str, Mapping[str, Array]]:
+def weights_of(traced: TracedNetwork) -> dict[str, Mapping[str, Array]]:
     """The weights of every layer that has some; nothing for a model that isn't there."""
     found: dict[str, Mapping[str, Array]] = {}
-    for layer in network:
+    for layer in traced.network:
         try:
-            roles = {role: np.asarray(array) for role, array in lens.weights(layer.name).items()}
+            roles = {role: np.asarray(array) for role, array in traced.weights(layer.name).items()}
         except ConvlensError:
             return {}
         if roles:
@@ -45,16 +47,17 @@ def without_weights(network: Network, weights: Mapping[str, Weight], unkept: fro
     return [layer.name for layer in network if layer.name in missing]
 
 
-def model_facts(lens: Lens, network: Network, fact: ModelFact) -> dict[str, Any]:
-    """All that is told of a model but its weights: ``ModelContents`` without them."""
+def model_facts(lens: Lens, traced: TracedNetwork, fact: ModelFact) -> dict[str, Any]:
+    """All that is told of a network of a model but its weights: ``ModelContents`` without them."""
+    network = traced.network
     derivations, kernels = {}, {}
     for layer in network:
         try:
-            derivations[layer.name] = facts.derivation_fact(lens, layer.name)
+            derivations[layer.name] = facts.derivation_fact(traced, layer.name)
             if layer.has_kernels:
-                kernels[layer.name] = facts.kernels_fact(lens.kernels(layer.name))
+                kernels[layer.name] = facts.kernels_fact(kernels_of(traced, layer.name, lens))
         except ConvlensError:
-            continue  # a layer of another path than the last one, or a model that isn't there
+            continue  # a model that isn't there
     return {
         "network": facts.network_fact(lens, fact, network),
         "derivations": derivations,

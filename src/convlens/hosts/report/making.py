@@ -28,6 +28,7 @@ from convlens.lens.tiles import as_planes, levels_of
 
 if TYPE_CHECKING:
     from convlens.lens import FeatureMaps, Lens
+    from convlens.lens.traced import TracedNetwork
     from convlens.network import Network
 
 BUDGET = 12_000_000
@@ -67,10 +68,14 @@ class _Model:
 
     fact: ModelFact
     lens: Lens
-    network: Network
+    traced: TracedNetwork
     weights: dict[str, Weight]
     unkept: frozenset[str] = frozenset()
     told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        return self.traced.network
 
 
 @dataclass(slots=True)
@@ -133,7 +138,8 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
     models: list[_Model] = []
     runs: list[_Run] = []
 
-    def known(opened: Lens, network: Network, fact: ModelFact | None) -> _Model:
+    def known(opened: Lens, traced: TracedNetwork, fact: ModelFact | None) -> _Model:
+        network = traced.network
         for model in models:
             if model.lens is opened and model.network == network:
                 return model
@@ -146,13 +152,13 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
             says=None,
             step=None,
         )
-        weights = {name: Weight(name, roles) for name, roles in facts.weights_of(opened, network).items()}
-        models.append(_Model(ModelFact(**{**told, "engine": network.engine}), opened, network, weights))
+        weights = {name: Weight(name, roles) for name, roles in facts.weights_of(traced).items()}
+        models.append(_Model(ModelFact(**{**told, "engine": network.engine}), opened, traced, weights))
         return models[-1]
 
     for exhibit in exhibits:
         maps = exhibit.maps
-        model = known(maps.lens, maps.network, exhibit.fact)
+        model = known(maps.lens, maps.traced, exhibit.fact)
         if maps.picture is not None:
             picture = picture_fact(maps.picture, sample=True, credit=exhibit.credit)
         else:
@@ -163,7 +169,7 @@ def _gathered(exhibits: Sequence[Exhibit], lens: Lens | None) -> tuple[list[_Mod
         made = Run.made(f"run-{len(runs) + 1}", model.fact["id"], picture["id"], maps)
         runs.append(_Run(model, maps, picture, made, made.fact(), *_pictures(maps, runs)))
     if lens is not None:
-        known(lens, lens.network, None)
+        known(lens, lens.stated, None)
     for model in models:
         kept = {layer for run in runs if run.model is model for layer in run.maps}
         if kept:
@@ -209,7 +215,7 @@ def _tell(models: list[_Model], runs: list[_Run], blobs: Blobs) -> int:
         if run.webp is not None:
             blobs.add(run.webp)
     for model in models:
-        model.told = facts.model_facts(model.lens, model.network, model.fact)
+        model.told = facts.model_facts(model.lens, model.traced, model.fact)
     told = [*(model.told for model in models), *(run.told for run in runs)]
     return _LEAST_SAID + sum(len(_packed(one)) * 4 // 3 for one in told)
 

@@ -17,7 +17,8 @@ from convlens.errors import ConvlensError
 if TYPE_CHECKING:
     import uvicorn
 
-    from convlens.hosts.desk import Desk
+    from convlens.hosts import answering
+from convlens.hosts.desk import Desk
 
 PORT = 8765
 _TRIES = 50
@@ -118,6 +119,6 @@ def _server(desk: Desk, host: str, port: int, token: str) -> uvicorn.Server:
 def _warm(desk: Desk) -> None:
     """Open the first model while the browser still starts; what goes wrong is said when the page asks."""
     try:
-        desk.model(desk.session()["model"]).network()
+        answering.network(desk, desk.session()["model"])
     except Exception:
         return

@@ -34,7 +34,7 @@ def routes(desk: Desk, schedule: Schedule) -> APIRouter:
     @router.get("/models/{model}/network", response_model=schema.NetworkFact)
     async def network(request: Request, model: str) -> Response:
         """The network as data: layers in execution order, shapes, parameters, receptive fields."""
-        return answers.kept_fact(request, await schedule.of_model(model, desk.model(model).network))
+        return answers.kept_fact(request, await schedule.of_model(model, answering.network, desk, model))
 
     @router.get("/models/{model}/derivation", response_model=schema.DerivationFact)
     async def derivation(request: Request, model: str, layer: Layer) -> Response:

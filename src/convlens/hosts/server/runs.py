@@ -73,6 +73,36 @@ def routes(desk: Desk, schedule: Schedule) -> APIRouter:
             _told(desk.run(run)), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
+    @router.get("/{run}/network", response_model=schema.NetworkFact)
+    async def network(request: Request, run: str) -> Response:
+        """The network of this run: the sizes that it has, and in the end the path that it took."""
+        found = desk.run(run)
+        return answers.kept_fact(request, await schedule.of_running(found, answering.run_network, desk, found))
+
+    @router.get("/{run}/derivation", response_model=schema.DerivationFact)
+    async def derivation(request: Request, run: str, layer: Layer) -> Response:
+        """How the numbers of a layer come about at the sizes of this run, as text and LaTeX."""
+        found = desk.run(run)
+        return answers.kept_fact(request, await schedule.of_run(found, answering.run_derivation, desk, found, layer))
+
+    @router.get("/{run}/kernels", response_model=schema.KernelsFact)
+    async def kernels(request: Request, run: str, layer: Layer) -> Response:
+        """The kernels of a layer of this run: shape, bias, norms."""
+        found = desk.run(run)
+        return answers.kept_fact(request, await schedule.of_run(found, answering.run_kernels, desk, found, layer))
+
+    @router.get("/{run}/kernels.npy", response_class=Response)
+    async def kernel_values(
+        run: str,
+        layer: Layer,
+        first: Annotated[int, Query(ge=0, description="The first filter.")] = 0,
+        count: Annotated[int | None, Query(ge=1, description="How many filters; all by default.")] = None,
+    ) -> Response:
+        """The kernels' numbers: float32 (filters, channels per group, rows, columns)."""
+        found = desk.run(run)
+        array = await schedule.of_run(found, answering.run_kernel_values, desk, found, layer, first, count)
+        return answers.npy(array, {"Cache-Control": "no-store"}, f"{layer}-kernels.npy")
+
     @router.get("/{run}/channels", response_model=schema.ChannelsFact)
     async def channels(request: Request, run: str, layer: Layer) -> Response:
         """Minimum, maximum, mean, variance of every channel, and the layer's histogram."""

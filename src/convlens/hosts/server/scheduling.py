@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from threading import Lock
 from typing import ParamSpec, TypeVar
 
@@ -53,6 +53,15 @@ class Schedule:
         """Asked of a model, in its turn."""
         with self._counted("requests that wait for a model", model):
             return await _result(self._desk.model(model).queue, work, *given, **options)
+
+    async def of_running(self, run: Run, work: Callable[P, T], *given: P.args, **options: P.kwargs) -> T:
+        """Looked up as soon as a run's network is known, while it goes on."""
+        with self._counted("requests that wait for a model", run.model):
+            async with aclosing(changes(run)) as looks:
+                async for _ in looks:
+                    if run.described is not None:
+                        break
+        return work(*given, **options)
 
     async def of_run(self, run: Run, work: Callable[P, T], *given: P.args, **options: P.kwargs) -> T:
         """Asked of a run's model when the run has ended."""

@@ -38,6 +38,7 @@ from convlens.lens.feature_map import Box
 from convlens.lens.prediction import Prediction
 from convlens.lens.summary import layer_facts
 from convlens.lens.tiles import as_planes, levels_of
+from convlens.lens.traced import TracedNetwork
 from convlens.network import Convolution, Layer, Network
 from convlens.pictures import Recipe
 from convlens.sketches import Lesson
@@ -91,9 +92,8 @@ def lesson_fact(lesson: Lesson) -> ModelFact:
     )
 
 
-def network_fact(lens: Lens, model: ModelFact, network: Network | None = None) -> NetworkFact:
-    """The network of an opened model: the path of its last picture, or that of another."""
-    network = lens.network if network is None else network
+def network_fact(lens: Lens, model: ModelFact, network: Network) -> NetworkFact:
+    """A network of an opened model: that of a run, or the one of the sizes that it states."""
     inputs = [InputFact(name=one.name, shape=list(one.shape), dtype=one.dtype) for one in network.inputs]
     return NetworkFact(
         model=model,
@@ -288,9 +288,9 @@ def box_fact(box: Box) -> BoxFact:
     )
 
 
-def derivation_fact(lens: Lens, layer: str) -> DerivationFact:
-    """How the numbers of a layer come about."""
-    worked = lens.derive(layer)
+def derivation_fact(traced: TracedNetwork, layer: str) -> DerivationFact:
+    """How the numbers of a layer of this network come about."""
+    worked = next(traced.derive([layer]))
     lines = [
         DerivationLineFact(
             what=line.what, formula=line.rule, terms=line.terms, value=line.value, text=line.worked, latex=line.latex
