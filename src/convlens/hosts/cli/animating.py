@@ -235,11 +235,12 @@ def animate(
             )
         place, part = read_place(at) or None, _pair("--outputs", outputs) if outputs else None
         lens = open_lens(model, input_shape=input_shape, trust=trust)
-        name = layer or animating.first_layer(lens.network)
         asked = recipe.on(lens)
         with terminal.working("Running ..."):
             shown = read_picture(_needed(picture), max_pixels)
-            maps = lens.feature_maps(shown, layers=[lens.network[name].name], recipe=asked, memory=memory)
+            network = lens.traced(shown, recipe=asked).network
+            name = layer or animating.first_layer(network)
+            maps = lens.feature_maps(shown, layers=[network[name].name], recipe=asked, memory=memory)
             found = animating.sliding(maps, name, channel, place, part)
     usual = look.cell
     look = saving.fitted(found, look, ending) if cell is None else look

@@ -120,11 +120,10 @@ def figure(
     else:
         lens = open_lens(model, input_shape=input_shape, trust=trust)
         asked = replace(recipe, channels=order).on(lens)
-        chosen = split_layers(named, lens.network)
         with terminal.working("Running the network ..."):
-            maps = lens.feature_maps(
-                read_picture(picture, max_pixels), layers=chosen or None, recipe=asked, memory=memory
-            )
+            given = read_picture(picture, max_pixels)
+            chosen = split_layers(named, lens.traced(given, recipe=asked).network)
+            maps = lens.feature_maps(given, layers=chosen or None, recipe=asked, memory=memory)
     with terminal.working("Drawing ..."):
         made = maps.figure(chosen or None, numbers, width=width, columns=columns, scale=scale, mode=mode,
                            captions=captions)  # fmt: skip

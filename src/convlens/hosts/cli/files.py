@@ -77,7 +77,7 @@ def export(
         layers = [{"name": name, "shape": shape} for name, shape in shapes.items()]
         terminal.say_json({**walk.to_dict(), "layers": layers, "file": str(output)})
         return
-    terminal.say(f"{terminal.counted(len(shapes), 'layer')} of {lens.network.name} on {Path(picture).name} -> {output}")
+    terminal.say(f"{terminal.counted(len(shapes), 'layer')} of {walk.network.name} on {Path(picture).name} -> {output}")
     terminal.say(picture_line(walk))
 
 

@@ -170,7 +170,7 @@ def maps(
         return
     terminal.say_files((facts["name"], " x ".join(map(str, facts["shape"])), paths) for facts, paths in drawn)
     where = to.said([path for _, paths in drawn for path in paths])
-    terminal.say(f"{terminal.counted(len(drawn), 'layer')} of {lens.network.name} on {Path(picture).name} -> {where}")
+    terminal.say(f"{terminal.counted(len(drawn), 'layer')} of {walk.network.name} on {Path(picture).name} -> {where}")
     terminal.say(picture_line(walk))
     if walk.prediction is not None:
         terminal.say(f"Prediction: {walk.prediction}")

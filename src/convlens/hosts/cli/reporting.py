@@ -101,7 +101,7 @@ def report(
         for shown in dict.fromkeys(picture or ()):
             with terminal.working(f"Running {Path(path).name} on {Path(shown).name} ..."):
                 given = read_picture(shown, max_pixels)
-                chosen = None if layers is None else _chosen(lens.network, layers)
+                chosen = None if layers is None else _chosen(lens.traced(given, recipe=asked).network, layers)
                 maps = lens.feature_maps(given, layers=chosen, recipe=asked, memory=memory)
                 exhibits.append(Exhibit(maps))
     with terminal.working("Writing the report ..."):

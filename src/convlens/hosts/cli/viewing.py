@@ -109,7 +109,7 @@ def view(
     lens = None
     if model is not None:
         lens = open_lens(model, input_shape=input_shape, trust=trust, labels=labels)
-        if labels is not None:
+        if labels is not None and lens.sizes_are_stated:  # else the run checks them
             check_labels(lens.network, lens.labels)
         asked = recipe.on(lens)
         if not arrays:
