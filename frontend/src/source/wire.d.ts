@@ -208,6 +208,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{run}/derivation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Derivation
+         * @description How the numbers of a layer come about at the sizes of this run, as text and LaTeX.
+         */
+        get: operations["derivation_api_runs__run__derivation_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run}/drawing.{kind}": {
         parameters: {
             query?: never;
@@ -331,6 +351,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{run}/kernels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kernels
+         * @description The kernels of a layer of this run: shape, bias, norms.
+         */
+        get: operations["kernels_api_runs__run__kernels_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run}/kernels.npy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kernel Values
+         * @description The kernels' numbers: float32 (filters, channels per group, rows, columns).
+         */
+        get: operations["kernel_values_api_runs__run__kernels_npy_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run}/maps.npy": {
         parameters: {
             query?: never;
@@ -343,6 +403,26 @@ export interface paths {
          * @description Several whole maps at one level of detail: (channels, rows, columns); float16 above level 0 where it fits.
          */
         get: operations["maps_api_runs__run__maps_npy_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run}/network": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Network
+         * @description The network of this run: the sizes that it has, and in the end the path that it took.
+         */
+        get: operations["network_api_runs__run__network_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1409,6 +1489,40 @@ export interface operations {
             };
         };
     };
+    derivation_api_runs__run__derivation_get: {
+        parameters: {
+            query: {
+                /** @description The layer's name. */
+                layer: string;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DerivationFact"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     drawing_api_runs__run__drawing__kind__get: {
         parameters: {
             query: {
@@ -1617,6 +1731,76 @@ export interface operations {
             };
         };
     };
+    kernels_api_runs__run__kernels_get: {
+        parameters: {
+            query: {
+                /** @description The layer's name. */
+                layer: string;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KernelsFact"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    kernel_values_api_runs__run__kernels_npy_get: {
+        parameters: {
+            query: {
+                /** @description The layer's name. */
+                layer: string;
+                /** @description The first filter. */
+                first?: number;
+                /** @description How many filters; all by default. */
+                count?: number | null;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     maps_api_runs__run__maps_npy_get: {
         parameters: {
             query: {
@@ -1641,6 +1825,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    network_api_runs__run__network_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkFact"];
+                };
             };
             /** @description Validation Error */
             422: {
