@@ -7,29 +7,34 @@ every array against its checksum, and a path inside a .zarr never leaves it.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from math import prod
 from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
 
+from convlens import memory
 from convlens.engines.base import Array
-from convlens.errors import ConvlensError, InputError, MemoryBudgetError, MissingDependencyError
-from convlens.lens import memory
+from convlens.errors import ConvlensError, InputError, MissingDependencyError
 from convlens.lens.exporting import FACTS, Entry, checksum
+from convlens.lens.numpy_files import Archive, archive_in
 from convlens.network import Shape
+from convlens.reading import read_text, regular
 
-_MOST_FACTS = 2**28
+_MOST_FACTS = 2**25
+"""Letters of the facts: a network of ten thousand layers has half as many."""
 _KEPT = 2**28
 """Bytes of arrays that stay in memory after they were read; the one in use always does."""
 
 TIMELINE = "convlens.timeline"
 """The array of an ``.npz`` that makes it the steps of a training, not maps."""
 
-_CODECS = {"bytes", "zstd", "blosc", "gzip", "crc32c", "transpose", "sharding_indexed"}
+_CODECS = {"bytes", "zstd", "crc32c"}
+"""What Zarr writes where nobody asks for another: its chunks say beforehand how long they become."""
 
 
 class Shelf(Mapping[str, Array]):
@@ -64,15 +69,7 @@ class Shelf(Mapping[str, Array]):
 
     def _read(self, entry: Entry) -> Array:
         dtype = np.dtype(entry.dtype)
-        size = dtype.itemsize
-        for length in entry.shape:
-            size *= length
-        if size > max(memory.parse(None), 2**20):
-            raise MemoryBudgetError(
-                f"{entry.name} doesn't fit into memory",
-                expected=f"at most {memory.in_words(memory.parse(None))}",
-                received=memory.in_words(size),
-            )
+        memory.check(prod(entry.shape) * dtype.itemsize, entry.name)
         with reading(self._file.path):
             array = self._file.read(entry.key, entry.shape, dtype)
             if entry.crc32 >= 0 and checksum(array) != entry.crc32:
@@ -109,11 +106,11 @@ def refuse_timeline(path: Path) -> None:
     try:
         if path.suffix.lower() != ".npz" or not path.is_file():
             return
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+        with archive_in(path, InputError, "a model, or saved maps") as archive:
+            names = archive.names
+    except Exception:
         return  # whoever reads it says what is wrong with it
-    if f"{TIMELINE}.npy" in names:
+    if TIMELINE in names:
         raise InputError(
             "This file holds the weights of a training, which need their model",
             expected="a model, or saved maps",
@@ -142,31 +139,35 @@ class Npz:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with zipfile.ZipFile(path) as archive:
-            self._members = {info.filename: info for info in archive.infolist()}
+        with self._open() as archive:
+            self._names = archive.names
 
     def about(self) -> Any:
         """The member ``__convlens__``: one text."""
-        if f"{FACTS}.npy" not in self._members:
+        if FACTS not in self._names:
             return None
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"{FACTS}.npy") as member:
-            shape, dtype = _header(member)
-            if shape != () or dtype.kind != "U" or dtype.itemsize > _MOST_FACTS:
+        with self._open() as archive:
+            told = archive.header(FACTS)
+            if told.shape != () or told.dtype.kind != "U":
                 raise ValueError("its facts are no text")
-            return json.loads(str(_filled(member, (dtype.itemsize,), np.dtype("u1")).view(dtype)[0]))
+            return _facts(str(archive.read(FACTS, 4 * _MOST_FACTS)[()]))
 
     def keys(self) -> Mapping[str, str]:
         """Every member but the facts."""
-        names = [name.removesuffix(".npy") for name in self._members]
-        return {name: name for name in names if name != FACTS and not name.startswith(f"{FACTS}/")}
+        return {name: name for name in self._names if name != FACTS and not name.startswith(f"{FACTS}/")}
 
     def read(self, key: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """One member, its header held against what it should say before anything is read."""
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as member:
-            found = _header(member)
-            if found != (shape, dtype):
-                raise ValueError(f"{key} is {found[1]} {found[0]}, not {dtype} {shape}")
-            return _filled(member, shape, dtype)
+        with self._open() as archive:
+            told = archive.header(key)
+            if (told.shape, told.dtype) != (shape, dtype):
+                raise ValueError(f"{key} is {told.dtype} {told.shape}, not {dtype} {shape}")
+            if told.fortran and len(shape) > 1:
+                raise ValueError("its values stand in another order")
+            return archive.read(key, None)
+
+    def _open(self) -> AbstractContextManager[Archive]:
+        return archive_in(self.path, InputError, "what maps.save wrote")
 
 
 class Safetensors:
@@ -180,15 +181,18 @@ class Safetensors:
 
     def about(self) -> Any:
         """The metadata ``convlens``."""
-        return None if self._about is None else json.loads(self._about)
+        return None if self._about is None else _facts(self._about)
 
     def keys(self) -> Mapping[str, str]:
         """Every array."""
         return {key: key for key in self._keys}
 
     def read(self, key: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """One array; the format's own reader holds its size against the file's."""
+        """One array; its shape first, and the format's own reader holds its size against the file's."""
         with self._open() as file:
+            told = tuple(file.get_slice(key).get_shape())
+            if told != shape:
+                raise ValueError(f"{key} has the shape {told}, not {shape}")
             return _as_claimed(key, file.get_tensor(key), shape, dtype)
 
     def _open(self) -> Any:
@@ -208,8 +212,9 @@ class Zarr:
                 "Opening .zarr needs zarr, which isn't installed", hint="Type: pip install 'convlens[zarr]'"
             ) from None
         self.path = path
-        if any(place.is_symlink() for place in path.rglob("*")):
-            raise ValueError("it has links to other places")
+        for place in path.rglob("*"):
+            if place.is_symlink() or not (place.is_dir() or place.is_file()):
+                raise ValueError("it has links to other places, or what is no file")
         self._told = self._metadata("")
         if self._told.get("node_type") != "group":
             raise ValueError("it is no group of arrays")
@@ -236,19 +241,36 @@ class Zarr:
         told = self._metadata(key)
         if tuple(told["shape"]) != shape or np.dtype(str(told["data_type"])) != dtype.newbyteorder("="):
             raise ValueError(f"{key} is {told['data_type']} {told['shape']}, not {dtype} {shape}")
-        if told.get("storage_transformers") or not _names(told["codecs"]) <= _CODECS:
+        codecs = [codec["name"] for codec in told["codecs"]]
+        grid = told["chunk_grid"]
+        if told.get("storage_transformers") or not _CODECS.issuperset(codecs) or grid["name"] != "regular":
             raise ValueError(f"{key} is coded in a way that convlens doesn't write")
+        chunk = tuple(grid["configuration"]["chunk_shape"])
+        if len(chunk) != len(shape) or any(not 0 < n <= max(size, 1) for n, size in zip(chunk, shape, strict=True)):
+            raise ValueError(f"{key} comes in chunks of {chunk}")
+        self._check_chunks(key, prod(chunk) * dtype.itemsize, zstd="zstd" in codecs)
         array = zarr.open_array(str(self.path), path=key, mode="r", zarr_format=3)
         return _as_claimed(key, np.asarray(array[...]), shape, dtype)
+
+    def _check_chunks(self, key: str, size: int, *, zstd: bool) -> None:
+        """No chunk is longer than what it becomes, nor becomes longer than a chunk is."""
+        for place in self.path.joinpath(*key.split("/")).rglob("*"):
+            if not place.is_file() or place.name == "zarr.json":
+                continue
+            if place.stat().st_size > size + size // 64 + 1024:
+                raise ValueError(f"a chunk of {key} is too long")
+            if zstd:
+                with regular(place, InputError, "a chunk") as file:
+                    becomes = _zstd_length(file.read(18))
+                if becomes != size:
+                    raise ValueError(f"a chunk of {key} becomes {becomes} bytes, not {size}")
 
     def _metadata(self, key: str) -> dict[str, Any]:
         parts = key.split("/") if key else []
         if any(not part or part in (".", "..") or "\\" in part or "\0" in part for part in parts):
             raise ValueError(f"{key!r} is no place inside it")
         place = self.path.joinpath(*parts, "zarr.json")
-        if place.stat().st_size > _MOST_FACTS:
-            raise ValueError("its facts are too long")
-        told = json.loads(place.read_text("utf-8"))
+        told = _facts(read_text(place, InputError, "a part of saved maps", _MOST_FACTS))
         if not isinstance(told, dict) or told.get("zarr_format") != 3:
             raise ValueError("it isn't in Zarr's format 3")
         return told
@@ -261,35 +283,28 @@ KINDS: dict[str, type[Npz] | type[Safetensors] | type[Zarr]] = {
 }
 
 
-def _names(codecs: Any) -> set[str]:
-    """The names of all codecs, those inside a shard among them."""
-    found = set()
-    for codec in codecs:
-        found.add(codec["name"])
-        inside = codec.get("configuration", {})
-        found |= _names([*inside.get("codecs", []), *inside.get("index_codecs", [])])
-    return found
+def _zstd_length(head: bytes) -> int | None:
+    """The length that a Zstandard frame says it becomes; ``None`` where it says none.
+
+    Source: RFC 8878, 3.1.1.
+    """
+    if head[:4] != b"\x28\xb5\x2f\xfd" or len(head) < 6:
+        return None
+    descriptor = head[4]
+    single = descriptor >> 5 & 1
+    size = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
+    begin = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
+    if not size or len(head) < begin + size:
+        return None
+    return int.from_bytes(head[begin : begin + size], "little") + (256 if size == 2 else 0)
 
 
-def _header(member: Any) -> tuple[Shape, np.dtype[Any]]:
-    version = np.lib.format.read_magic(member)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(member)
-    if dtype.hasobject or (fortran and len(shape) > 1):
-        raise ValueError("it holds Python objects" if dtype.hasobject else "its values stand in another order")
-    return shape, dtype
-
-
-def _filled(member: Any, shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """Read exactly so many values, and the end, where a zip compares its checksum."""
-    array = np.empty(shape, dtype)
-    into = array.reshape(-1).view(np.uint8).data
-    filled = 0
-    while filled < len(into) and (got := member.readinto(into[filled : filled + 2**24])):
-        filled += got
-    if filled < len(into) or member.read(1):
-        raise ValueError("it has other than as many values as it says")
-    return array
+def _facts(text: str) -> Any:
+    """The facts, if there is room for what they become: some twenty times their length."""
+    if len(text) > _MOST_FACTS:
+        raise ValueError("its facts are too long")
+    memory.check(20 * len(text), "What the file says of itself")
+    return json.loads(text)
 
 
 def _as_claimed(key: str, array: Array, shape: Shape, dtype: np.dtype[Any]) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import io
 import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convlens import memory
 from convlens.engines import registry
 from convlens.engines.base import Array
-from convlens.errors import InputError, ModelError, StepNotFoundError
+from convlens.errors import ConvlensError, InputError, ModelError, StepNotFoundError
 from convlens.lens import files, intake, opening, showing
+from convlens.lens.numpy_files import archive_in
 from convlens.lens.shelves import TIMELINE as _FACTS
 from convlens.pictures import Recipe
 from convlens.writing import write
@@ -210,10 +211,10 @@ def read(path: Path) -> tuple[list[Step], dict[str, Array]]:
         InputError: it isn't such a file.
     """
     try:
-        with zipfile.ZipFile(path):  # NumPy takes much else for a file of arrays
-            pass
-        with np.load(path, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+        with archive_in(path, InputError, "a file that timeline.save wrote") as archive:
+            size = sum(archive.header(name).nbytes for name in archive.names)
+            memory.check(size, f"What {path.name} holds")
+            arrays = {name: archive.read(name, size) for name in archive.names}
         steps = [_step(fact) for fact in json.loads(str(arrays.pop(_FACTS)))]
         if not steps:
             raise ValueError("it holds no step")
@@ -222,6 +223,8 @@ def read(path: Path) -> tuple[list[Step], dict[str, Array]]:
             place, _, weight = name.partition("/")
             if weight:
                 weights[range(len(steps)).index(int(place))][weight] = arrays.pop(name)
+    except ConvlensError:
+        raise
     except Exception as error:  # whatever zip, zlib, JSON and NumPy raise where a file isn't whole
         what = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
