@@ -62,14 +62,17 @@ class Intake:
         """Whether the model or the user says how many axes and channels each input has."""
         return all(given.rank_known and given.shape and given.shape[0] is not None for given in self.inputs)
 
-    def prepared(self, picture: object, recipe: Recipe | str | None) -> Prepared:
+    def prepared(self, picture: object, recipe: Recipe | str | None, budget: int | None = None) -> Prepared:
         """What the engine is fed for ``picture``, and how it came about.
+
+        ``budget``: bytes of memory that reading it may take; what is free by default.
 
         Raises:
             PictureError, InputError
+            MemoryBudgetError: before anything of a file is read but how large it is.
         """
         if feeding.is_arrays(picture):
-            picture = feeding.read(str(picture))
+            picture = feeding.read(str(picture), budget)
         if pictures.is_fed(picture):
             return None, None, self._fed(picture)
         if len(self.inputs) != 1:
@@ -81,9 +84,9 @@ class Intake:
                 hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}, "
                 "or an .npz file with arrays of these names.",
             )
-        read = picture if isinstance(picture, Picture) else pictures.read(picture)
+        read = picture if isinstance(picture, Picture) else pictures.read(picture, budget=budget)
         chosen = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
-        array, used = pictures.prepare(read, chosen or self.recipe, self.inputs[0])
+        array, used = pictures.prepare(read, chosen or self.recipe, self.inputs[0], budget)
         return read, used, {self.inputs[0].name: array}
 
     def blank_shapes(self, free_size: int) -> dict[str, Shape]:

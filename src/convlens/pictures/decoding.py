@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.errors import PictureError
+from convlens import memory
+from convlens.errors import ConvlensError, PictureError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,6 +25,8 @@ Pixels = NDArray[Any]
 KNOWN = "a JPEG, PNG, WebP, TIFF, BMP or GIF file"
 _ORIENTATION = 0x0112  # EXIF 2.32, table 4: the tag that says which side of the stored picture is up
 _BLOCK = 64  # rows
+_TAKES = {"1": 4, "L": 4, "I;16": 6, "I;16B": 8, "LA": 8, "P": 12, "PA": 14, "RGB": 10, "RGBA": 12}
+"""Bytes a pixel that decoding takes at its peak, by Pillow's mode; 14 for every other one."""
 _PILLOW = threading.RLock()  # Pillow's pixel limit and Python's warning filters are global
 
 
@@ -37,7 +40,7 @@ def pillow(name: str, max_pixels: int, notes: list[str]) -> Iterator[None]:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
         try:
             yield
-        except PictureError:
+        except ConvlensError:
             raise
         except UnidentifiedImageError:
             raise PictureError(
@@ -77,13 +80,17 @@ def _too_large(name: str, max_pixels: int, received: str, pixels: int) -> Pictur
     )
 
 
-def decode(image: Image.Image, name: str, max_pixels: int, notes: list[str], path: Path | None) -> Pixels:
+def decode(
+    image: Image.Image, name: str, max_pixels: int, notes: list[str], path: Path | None, budget: int | None = None
+) -> Pixels:
     """The image's pixels (rows, columns, 1 or 3), uint8 or uint16; what was done to them is added to ``notes``.
 
-    ``path`` is the file that the image comes from, for the second byte of 16-bit colour.
+    ``path`` is the file that the image comes from, for the second byte of 16-bit colour. ``budget``: bytes of memory
+    that decoding may take; what is free by default.
 
     Raises:
         PictureError: too many pixels, or values of an unknown range.
+        MemoryBudgetError: before anything is decoded.
     """
     columns, rows = image.size
     if rows * columns > max_pixels:
@@ -92,6 +99,7 @@ def decode(image: Image.Image, name: str, max_pixels: int, notes: list[str], pat
         raise PictureError(
             "The picture has no pixels", expected="at least 1 row and 1 column", received=f"{rows} x {columns}"
         )
+    _check_memory(image, name, path, budget)
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         frame = image.tell()
@@ -110,6 +118,25 @@ def decode(image: Image.Image, name: str, max_pixels: int, notes: list[str], pat
         notes.append("EXIF rotation applied")
     # Pillow itself turns TIFF files while it loads them, and takes the tag away
     return np.ascontiguousarray(_upright(pixels, _orientation(image)))
+
+
+def _check_memory(image: Image.Image, name: str, path: Path | None, budget: int | None) -> None:
+    """Refuse what would not fit while it is decoded. Measured for each mode and format, bytes a pixel: Pillow's own
+    picture, its bytes, NumPy's copy; WebP's decoder has two canvases besides."""
+    if image.format is None and path is None:
+        return  # made in memory: its pixels are there already
+    columns, rows = image.size
+    each = _TAKES.get(image.mode, 14) + (10 if image.format == "WEBP" else 0)
+    if any(sample.startswith("16") for _, sample in _raw_modes(image)):
+        each += 16  # decoded once for each byte
+    size = rows * columns * each
+    memory.check(
+        size,
+        f"The picture {name}, {rows} x {columns},",
+        memory.available() if budget is None else budget,
+        hint=f"Scale it down, or raise the budget: memory={memory.in_words(size, round_up=True)!r} "
+        f"(--memory {memory.in_words(size, round_up=True)}).",
+    )
 
 
 def _orientation(image: Image.Image) -> int:
@@ -158,11 +185,10 @@ def _sixteen_bit_colour(image: Image.Image, path: Path) -> Pixels | None:
     """
     if image.format not in ("PNG", "TIFF"):
         return None
-    tiles = getattr(image, "tile", [])
-    names = {args if isinstance(args, str) else args[0] for _, _, _, args in tiles if args}
+    names = _raw_modes(image)
     if len(names) != 1:
         return None
-    mode, _, sample = names.pop().partition(";")
+    mode, sample = names.pop()
     if (mode, sample) == ("LA", "16B"):
         # grey, alpha: 4 bytes a pixel, as 8-bit RGBA has
         four = _decoded_as(path, "RGBA").astype(np.uint16)
@@ -173,6 +199,13 @@ def _sixteen_bit_colour(image: Image.Image, path: Path) -> Pixels | None:
     native_little = sample == "16N" and sys.byteorder == "little"
     upper, lower = (second, first) if sample == "16L" or native_little else (first, second)
     return upper.astype(np.uint16) << 8 | lower
+
+
+def _raw_modes(image: Image.Image) -> set[tuple[str, str]]:
+    """How the samples are stored, (mode, kind of sample), for every tile."""
+    tiles = getattr(image, "tile", [])
+    names = {args if isinstance(args, str) else args[0] for _, _, _, args in tiles if args}
+    return {(mode, sample) for mode, _, sample in (str(name).partition(";") for name in names)}
 
 
 def _decoded_as(path: Path, raw_mode: str) -> Pixels:

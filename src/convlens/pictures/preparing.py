@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convlens import memory
 from convlens.errors import PictureError
 from convlens.network import Input
 from convlens.pictures.decoding import Pixels
 from convlens.pictures.reading import Picture
 from convlens.pictures.recipe import PRESETS, Recipe
 
+_BESIDE = 8
+"""Bytes a value that making the input takes beside it: the pixels, and Pillow's picture of them."""
 RECIPE_KEY = "convlens.recipe"
 """The metadata key under which a model file may carry its recipe, as JSON."""
 
@@ -76,7 +79,7 @@ def states_recipe(metadata: Mapping[str, str]) -> bool:
     )
 
 
-def prepare(picture: Picture, recipe: Recipe, input: Input) -> tuple[NDArray[Any], Recipe]:
+def prepare(picture: Picture, recipe: Recipe, input: Input, budget: int | None = None) -> tuple[NDArray[Any], Recipe]:
     """The network's input, and the recipe with everything filled in that was decided on the way.
 
     The array has a batch axis of 1, the framework's own layout, (1, channels, rows, columns) or (1, rows, columns,
@@ -111,6 +114,14 @@ def prepare(picture: Picture, recipe: Recipe, input: Input) -> tuple[NDArray[Any
     grey = count == 1 or recipe.channels == "grey"
     resolved = replace(
         recipe, size=_size(picture, recipe, tuple(model_size), input), channels="grey" if grey else recipe.channels
+    )
+    assert resolved.size is not None
+    rows, columns = resolved.size
+    memory.check(
+        rows * columns * count * (dtype.itemsize + _BESIDE),
+        f"The network's input of {rows} rows x {columns} columns",
+        memory.available() if budget is None else budget,
+        hint="Take a smaller picture or size, or raise the budget.",
     )
     untouched = resolved.size == (picture.rows, picture.columns) and recipe.crop == 1
     resolved = replace(

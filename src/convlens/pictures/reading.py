@@ -14,6 +14,7 @@ import numpy as np
 
 from convlens.errors import PictureError
 from convlens.pictures.decoding import KNOWN, Pixels, decode, pillow, without_alpha
+from convlens.reading import regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,16 +78,20 @@ def is_fed(value: object) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "dtype") and hasattr(value, "shape")
 
 
-def read(source: object, *, order: str = "rgb", max_pixels: int = MAX_PIXELS) -> Picture:
+def read(source: object, *, order: str = "rgb", max_pixels: int = MAX_PIXELS, budget: int | None = None) -> Picture:
     """Read a picture from a path, a PIL image, or a uint8 array of rows x columns [x channels].
 
     ``order="bgr"`` says that an array's channels lie as OpenCV gives them. EXIF rotation is applied, transparency is
     laid on white, and each such step is noted. A batch of one picture is opened. Channels first is recognised where
     nothing else is possible: 1 or 3 in front, and a last axis that can't be channels.
 
+    A file's size in pixels is held against ``max_pixels`` and ``budget`` (bytes of memory; what is free by default)
+    before anything is decoded.
+
     Raises:
         PictureError: missing, empty, broken, not a picture, more than ``max_pixels`` pixels, or an array that could be
             read in more than one way.
+        MemoryBudgetError: decoding it would take more than the budget.
 
     >>> read(np.full((1, 2, 3, 3), 7, "uint8"))
     Picture('array', 2 rows x 3 columns x 3 channels)
@@ -105,7 +110,7 @@ def read(source: object, *, order: str = "rgb", max_pixels: int = MAX_PIXELS) ->
     if isinstance(source, Picture):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(os.fsdecode(source)), max_pixels)
+        return _read_file(Path(os.fsdecode(source)), max_pixels, budget)
     if _is_pil(source):
         return _read_image(source, max_pixels)  # type: ignore[arg-type]  # recognised by name, to leave Pillow unloaded
     raise PictureError(
@@ -223,13 +228,17 @@ def _rows_columns_channels(array: Pixels) -> tuple[Pixels, list[str]]:
 # --- files and PIL images
 
 
-def _read_file(path: Path, max_pixels: int) -> Picture:
+def _read_file(path: Path, max_pixels: int, budget: int | None) -> Picture:
     _check_is_file(path)
     from PIL import Image
 
     notes: list[str] = []
-    with pillow(str(path), max_pixels, notes), Image.open(path, formats=FORMATS) as image:
-        pixels = decode(image, str(path), max_pixels, notes, path)
+    with (
+        pillow(str(path), max_pixels, notes),
+        regular(path, PictureError, KNOWN) as file,
+        Image.open(file, formats=FORMATS) as image,
+    ):
+        pixels = decode(image, str(path), max_pixels, notes, path, budget)
     return Picture(pixels, path.name, tuple(dict.fromkeys(notes)))
 
 
