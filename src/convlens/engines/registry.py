@@ -12,6 +12,7 @@ from typing import cast
 from convlens.engines.base import Engine, Training
 from convlens.errors import MissingDependencyError, ModelError, UntrustedModelError
 from convlens.network import Shape
+from convlens.reading import check_regular, regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def training_of(model: object) -> Training:
 def _find_by_suffix(path: Path) -> Row:
     known = _listed(s for row in ROWS for s in row.suffixes)
     row = next((row for row in ROWS if path.suffix.lower() in row.suffixes), None)
+    _check_path(path)
     if path.is_dir():
         raise ModelError(
             "A folder is not a model",
@@ -119,6 +121,7 @@ def _find_by_suffix(path: Path) -> Row:
         raise ModelError(
             "No such model file", expected=f"a file ending in {known}", received=str(path), hint=_neighbour(path)
         )
+    check_regular(path, ModelError, f"a file ending in {known}")
     if row is None:
         _refuse_pickle(path)
         raise ModelError(
@@ -130,13 +133,24 @@ def _find_by_suffix(path: Path) -> Row:
     return row
 
 
+def _check_path(path: Path) -> None:
+    """Raise where the system can't even look: a name that is too long, a loop of links, a folder without permission."""
+    try:
+        path.is_dir()
+        path.exists()
+    except OSError as error:
+        raise ModelError(
+            "No such model file", expected="the path of a file", received=f"{str(path)[:200]}: {error.strerror}"
+        ) from None
+
+
 _PICKLE = b"\x80"
 """The first byte of a pickle of protocol 2 and later (PEP 307); no ONNX file begins with it."""
 
 
 def _refuse_pickle(path: Path) -> None:
     try:
-        with path.open("rb") as file:
+        with regular(path, ModelError, "a model file") as file:
             is_pickle = file.read(1) == _PICKLE
     except OSError:
         return  # the engine says what is wrong with it

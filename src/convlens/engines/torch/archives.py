@@ -11,6 +11,7 @@ import ast
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,20 @@ from typing import Any
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
+from convlens import memory
 from convlens.errors import ConvlensError, ModelError, UntrustedModelError
 
 _OPERATOR = re.compile(
     r"torch\.ops\.(?!load_library|import_module)\w+\.\w+(\.\w+)?|(_operator|math)\.[a-z]+|torch\.sym_[a-z]+"
 )
+_FILE = re.compile("file|path|dir", re.IGNORECASE)
+_SCRIPT = re.compile(
+    r"\b(from_file|read_file|write_file|load_tensor|debugprims)\b|\b(torch|aten|ops\.\w+)\.(save|load)\b"
+    r"|getattr\s*\([^\"']*[\"'](save|load)[\"']|\bops\.(?!(aten|prim|prims|quantized|torchvision)\b)\w+\.\w+"
+)
+"""What TorchScript's text can name files with, once its strings are put together."""
+_JSON = 20
+"""How much longer JSON becomes when it is read."""
 _NAME = re.compile(r"[\w.\-]*")
 _FUNCTIONS = frozenset(
     "Symbol Integer Float Rational Max Min Mod PythonMod FloorDiv CleanDiv ModularIndexing Where IntTrueDiv"  # noqa: SIM905
@@ -95,11 +105,62 @@ def _check_member(path: Path, member: str, read: Callable[[], bytes]) -> None:
 def _check_graph(path: Path, value: Any) -> None:
     for key, text in _strings(value):
         if key == "target" and not _OPERATOR.fullmatch(text):
-            raise _untrusted(path, f"a call of {text!r}, which isn't an operator")
+            raise _untrusted(path, f"a call of {text[:60]!r}, which isn't an operator")
+        if key == "target" and text.startswith("torch.ops.") and _names_files(*text.split(".")[2:4]):
+            raise _untrusted(path, f"a call of {text[:60]!r}, which reads or writes other files")
         if key == "expr_str" and not _only_calculates(text):
             raise _untrusted(path, f"a size that isn't a calculation, {text[:60]!r}")
         if key in ("in_spec", "out_spec", "forward_arg_names", "name") and not _only_names(text):
             raise _untrusted(path, f"a name that isn't one, {text[:60]!r}")
+
+
+def _names_files(namespace: str, name: str) -> bool:
+    """Whether an operator is told the name of a file."""
+    schemas = torch._C._jit_get_schemas_for_operator(f"{namespace}::{name}")
+    return namespace == "debugprims" or any(
+        _FILE.search(argument.name) is not None and "str" in str(argument.type)
+        for schema in schemas
+        for argument in schema.arguments
+    )
+
+
+def check_script(path: Path) -> None:
+    """Refuse a TorchScript archive whose code names what reads or writes files; what else it can do is arithmetic.
+
+    Loading already runs some of that code, so its text is searched before.
+
+    Raises:
+        UntrustedModelError
+    """
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.filename.endswith(".py"):
+                continue
+            found = _SCRIPT.search(_spelled_out(archive.read(info).decode("utf-8", errors="replace")))
+            if found is not None:
+                raise _untrusted(path, f"code that could read or write other files, {found[0].strip()[:60]!r}")
+
+
+def _spelled_out(code: str) -> str:
+    """The code with the escapes of its strings resolved, and strings that stand side by side joined."""
+
+    def resolved(escape: re.Match[str]) -> str:
+        hexadecimal, octal = escape.groups()
+        return chr(int(hexadecimal, 16)) if hexadecimal else chr(int(octal, 8))
+
+    return re.sub(r"""(["'])\s*\1""", "", re.sub(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3}))", resolved, code))
+
+
+def check_sizes(path: Path) -> None:
+    """Hold what the members of an archive become against the memory that is free, before any is unpacked.
+
+    Raises:
+        MemoryBudgetError
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    size = sum(info.file_size * (_JSON if info.filename.endswith(".json") else 1) for info in members)
+    memory.check(size, f"What {path.name} holds", memory.available())
 
 
 def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
-from convlens.engines.torch.archives import load_without_running
+from convlens.engines.torch.archives import check_script, check_sizes, load_without_running
 from convlens.engines.torch.exported import Program, program_of
 from convlens.errors import ConvlensError, ModelError, UntrustedModelError
 
@@ -39,6 +39,8 @@ def opened(model: object, *, trust: bool) -> Program:
             raise
         except OSError as error:
             raise ModelError(f"The file {path.name} can't be read", received=error.strerror or str(error)) from error
+        except Exception as error:  # zip, zlib, JSON and PyTorch raise nearly anything over a damaged file
+            raise _broken(path, _WANTED, f"a damaged file ({_first_line(error)})") from error
     if isinstance(model, torch.export.ExportedProgram):
         return program_of(model, name)
     if not isinstance(model, torch.nn.Module):
@@ -64,6 +66,7 @@ def _unwrapped(module: torch.nn.Module) -> torch.nn.Module:
 def _from_exported_file(path: Path, trust: bool) -> object:
     if not zipfile.is_zipfile(path):
         raise _broken(path, "an exported program, as torch.export.save writes it", "a file that isn't an archive")
+    check_sizes(path)
     if not trust:
         return load_without_running(path)
     try:
@@ -74,14 +77,19 @@ def _from_exported_file(path: Path, trust: bool) -> object:
 
 def _from_file(path: Path, trust: bool) -> object:
     members = _members(path)
+    if members:
+        check_sizes(path)
     if any(member.endswith("/constants.pkl") for member in members):
-        return _from_torchscript(path)
+        return _from_torchscript(path, trust)
     if any("archive_format" in member for member in members):
         return _from_exported_file(path, trust)
     if not _could_be_pickled(path):
         raise _broken(path, _WANTED, _what_it_is(path))
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        # on the meta device shapes are read and no numbers: whatever the file claims takes no memory
+        content: object = torch.load(path, map_location="meta" if members else "cpu", weights_only=True)
+        if members and _holds_module(content):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         if not _NEEDS_TRUST.search(str(error)):
             raise _broken(path, _WANTED, _what_it_is(path)) from error
@@ -110,7 +118,14 @@ def _from_file(path: Path, trust: bool) -> object:
     )
 
 
-def _from_torchscript(path: Path) -> torch.nn.Module:
+def _holds_module(content: object) -> bool:
+    inside = content.values() if isinstance(content, Mapping) else [content]
+    return any(isinstance(value, torch.nn.Module) for value in inside)
+
+
+def _from_torchscript(path: Path, trust: bool) -> torch.nn.Module:
+    if not trust:
+        check_script(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the user's file is what it is
@@ -136,7 +151,7 @@ def _members(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except zipfile.BadZipFile:
+    except Exception:  # a damaged directory of members: names that are no text, sizes beyond the file, ...
         return []
 
 
@@ -144,7 +159,14 @@ def _could_be_pickled(path: Path) -> bool:
     """Whether the file begins as all that ``torch.save`` wrote at any time: an archive, a tar file, a pickle."""
     with path.open("rb") as file:
         start = file.read(2)
-    return start == b"PK" or start[:1] == b"\x80" or tarfile.is_tarfile(path)
+    return start == b"PK" or start[:1] == b"\x80" or _is_tar(path)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except Exception:  # a damaged header
+        return False
 
 
 def _what_it_is(path: Path) -> str:
@@ -164,7 +186,7 @@ def _described(content: object) -> str:
         return f"a {type(content).__name__}"
     tensors = sum(isinstance(value, torch.Tensor) for value in content.values())
     first = next(iter(content), "nothing")
-    return f"a dict of {len(content)} entries, {tensors} of them tensors, the first one {str(first)!r}"
+    return f"a dict of {len(content)} entries, {tensors} of them tensors, the first one {str(first)[:80]!r}"
 
 
 def _broken(path: Path, expected: str, received: str) -> ModelError:
@@ -177,4 +199,4 @@ def _broken(path: Path, expected: str, received: str) -> ModelError:
 
 
 def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return next((line.strip()[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from convlens.errors import ConvlensError, InputError
 from convlens.hosts.cli import terminal
+from convlens.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -100,7 +101,7 @@ def _sizes(text: str) -> tuple[int | None, ...] | None:
 def read_labels(path: Path) -> list[str]:
     """Class names, one a line."""
     try:
-        return path.read_text("utf-8").splitlines()
+        return read_text(path, ConvlensError, "a text file in UTF-8, one class name a line").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConvlensError(
             "The labels can't be read",
