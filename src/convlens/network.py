@@ -14,6 +14,9 @@ from fractions import Fraction
 
 from convlens.errors import LayerNotFoundError
 
+RANDOM = "random"
+"""The function of an operation whose result is drawn: no arithmetic makes it."""
+
 Shape = tuple[int, ...]
 FreeShape = tuple[int | None, ...]
 Pads = tuple[tuple[int, int], ...]
@@ -280,7 +283,8 @@ class Layer:
     ``inputs`` names the layers and network inputs that it reads. ``parameters`` are counted where they are first used,
     so that the sum over all layers counts shared weights once; ``shares`` names that first layer. ``macs`` and
     ``receptive_field`` are filled by :func:`convlens.geometry.annotate`. ``sums_in`` is the type in which the framework
-    adds up, where it is known to be another than ``dtype``.
+    adds up, where it is known to be another than ``dtype``. ``drawn``: the run drew these values at random, or numbers
+    that they are made with; the next run draws others.
     """
 
     name: str
@@ -297,6 +301,7 @@ class Layer:
     macs: int = 0
     receptive_field: ReceptiveField | None = None
     sums_in: str | None = None
+    drawn: bool = False
 
     @property
     def has_kernels(self) -> bool:
@@ -350,6 +355,23 @@ class Network:
             if layer.name in wanted:
                 wanted.update(layer.inputs)
         return tuple(layer.name for layer in self.layers if layer.name in wanted)
+
+    @property
+    def varying(self) -> frozenset[str]:
+        """The layers whose values another run of the same input may make otherwise: those that are drawn at random, and
+        all that come from them.
+
+        >>> mask = Layer("mask", "Bernoulli", Kind.OTHER, ("x",), (3,), drawn=True)
+        >>> after = Layer("after", "Relu", Kind.ACTIVATION, ("mask",), (3,))
+        >>> beside = Layer("beside", "Relu", Kind.ACTIVATION, ("x",), (3,))
+        >>> sorted(Network("n", "onnx", (Input("x", (3,)),), (mask, after, beside), ("after",), 0).varying)
+        ['after', 'mask']
+        """
+        found: set[str] = set()
+        for layer in self.layers:
+            if layer.drawn or not found.isdisjoint(layer.inputs):
+                found.add(layer.name)
+        return frozenset(found)
 
     def __repr__(self) -> str:
         count = f"{len(self)} layer{'' if len(self) == 1 else 's'}"

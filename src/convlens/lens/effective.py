@@ -21,6 +21,7 @@ from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.engines.base import Array
 from convlens.errors import ConvlensError, InputError
+from convlens.lens import again
 from convlens.lens.explanation import place_in_words
 from convlens.network import Input, Layer, Shape
 from convlens.receptive import picture_of
@@ -191,7 +192,7 @@ def measure(
 
     Raises:
         InputError: no such method, or no runs.
-        ConvlensError: a gradient is asked for, and the framework has none.
+        ConvlensError: a gradient is asked for, and the framework has none; or the value comes from a random draw.
     """
     if method not in METHODS:
         received = repr(method)
@@ -201,6 +202,7 @@ def measure(
     given = picture_of(maps.network)
     if given is None:
         raise ConvlensError(f"{layer.name} doesn't read the picture, so it has no receptive field")
+    again.check_repeatable(maps.network, [layer.name])
     picture, value = maps.value(given.name), float(maps.value(layer.name)[index])
     if method != "occlusion":
         found = maps.lens.gradient(maps.feed, layer.name, index)

@@ -11,7 +11,7 @@ import numpy as np
 
 from convlens.arithmetic import Step, Working, agreement
 from convlens.arithmetic.working import Array
-from convlens.network import Layer, Shape
+from convlens.network import RANDOM, Layer, Shape
 
 if TYPE_CHECKING:
     from convlens.lens.maps import FeatureMaps
@@ -186,6 +186,8 @@ class Explanation:
     @property
     def verdict(self) -> str:
         """One sentence: does the explanation hold?"""
+        if not self.explained and getattr(self.layer.operation, "function", None) == RANDOM:
+            return f"{self.layer.op} draws its values at random: no arithmetic explains them, another run draws others."
         if not self.explained:
             return (
                 f"convlens doesn't know the arithmetic of {self.layer.op}, so it shows the values and explains nothing."

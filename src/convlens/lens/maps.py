@@ -18,7 +18,7 @@ from convlens.draw import Mode, ScaleChoice
 from convlens.draw.plate_formats import Figure
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError, ModelError
-from convlens.lens import exporting, figuring, prediction, showing
+from convlens.lens import again, exporting, figuring, prediction, showing
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.intake import RecipeSource
@@ -198,7 +198,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def _reads(self, layer: str) -> tuple[list[Array], Mapping[str, Array]]:
         found = self.network[layer]
         missing = [name for name in (*found.inputs, layer) if name in self.network and name not in self._arrays]
-        self._fetch([name for name in missing if name not in self._sources])
+        self._fetch([name for name in missing if name not in self._sources], layer)
         return [self.value(name) for name in found.inputs], self.weights(layer)
 
     def value(self, name: str) -> Array:
@@ -214,28 +214,33 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
                 self._sources[name] = self.lens.as_input(name, self._feed[name])
         return self._sources[name]
 
-    def _fetch(self, names: Sequence[str]) -> None:
-        """Run once more for layers that weren't kept, yet explain one that was."""
-        if names:
-            trace, arrays = self.lens.capture(self._feed, names)
-            for name in names:
-                if name not in arrays or trace.network.get(name) != self.traced.trace.network.get(name):
-                    raise _changed(name)
-            self._sources |= arrays
+    def _fetch(self, names: Sequence[str], beside: str | None = None) -> None:
+        """Run once more for layers that weren't kept, yet explain one that was: ``beside`` is held against that run."""
+        if not names:
+            return
+        again.check_repeatable(self.network, names)
+        held = beside is not None and beside in self._arrays
+        trace, found = self.lens.capture(self._feed, [*names, beside] if beside is not None and held else names)
+        for name in names:
+            if name not in found or trace.network.get(name) != self.traced.trace.network.get(name):
+                raise _changed(name)
+        if beside is not None and held:
+            if beside not in found:
+                raise _changed(beside)
+            again.check_same(beside, self._arrays[beside], found.pop(beside))
+        self._sources |= found
 
     def verify(self) -> dict[str, float]:
         """Run the untouched model once more, without looking inside; output name -> largest difference to what is
         shown.
 
         Outputs that were not kept are left out. NaN in the same places count as equal.
+
+        Raises:
+            ConvlensError: no output was kept, so that there is nothing to compare; or the model draws at random, so
+                that two runs differ.
         """
-        plain = self.lens.predict(self._feed)
-        differences = {}
-        for name in (name for name in plain if name in self._arrays):
-            ours, theirs = self._arrays[name], plain[name]
-            same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-            differences[name] = float(np.abs(np.where(same, 0, ours - theirs)).max(initial=0))
-        return differences
+        return again.compared(self.network, self._arrays, lambda: self.lens.predict(self._feed))
 
     def to_dict(self) -> dict[str, Any]:
         """What was run and what came out, as plain data, for ``--json``; the arrays themselves are for :meth:`save`."""

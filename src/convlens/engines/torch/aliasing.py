@@ -36,11 +36,11 @@ class Writes:
 
     def add(self, tensor: torch.Tensor, node: Node) -> None:
         """Remember that ``node`` wrote the elements of ``tensor``."""
-        self._by_memory.setdefault(_memory(tensor), []).append(Write(node, _elements(tensor)))
+        self._by_memory.setdefault(memory_of(tensor), []).append(Write(node, _elements(tensor)))
 
     def since(self, tensor: torch.Tensor, order: int) -> tuple[list[Node], bool]:
         """Layers that wrote into the tensor after operator ``order``; whether the first listed wrote all of it."""
-        writes = self._by_memory.get(_memory(tensor), ())
+        writes = self._by_memory.get(memory_of(tensor), ())
         later = [write for write in writes if write.node.order > order]
         if not later:
             return [], False
@@ -52,7 +52,8 @@ class Writes:
         return [write.node for write in found], bool(whole)
 
 
-def _memory(tensor: torch.Tensor) -> StorageWeakRef:
+def memory_of(tensor: torch.Tensor) -> StorageWeakRef:
+    """Which memory a tensor sees, to compare."""
     reference: StorageWeakRef = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
     return reference
 

@@ -15,10 +15,12 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
+from torch.multiprocessing.reductions import StorageWeakRef  # noqa: TID251
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: TID251
 
 from convlens.engines.base import Sink
-from convlens.engines.torch.aliasing import Writes, sole_owner
+from convlens.engines.torch import drawing
+from convlens.engines.torch.aliasing import Writes, memory_of, sole_owner
 from convlens.engines.torch.graph import MARK, Constant, Given, Node, Origin, Weight, batch_note
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Owner, Structure
@@ -29,7 +31,7 @@ from convlens.engines.torch.precision import sums_in
 from convlens.engines.torch.refusals import Failure
 from convlens.engines.torch.reordering import REORDERING, Reordering
 from convlens.engines.torch.replay import Plan, Step, key_of, tensors_of
-from convlens.network import Kind, Layer, Merge, Network, Operation, Whole
+from convlens.network import Kind, Layer, Merge, Network, Operation, Pointwise, Whole
 
 _CALL_NUMBER = re.compile(r"(:\d+)?(\[\d+\])?$")
 
@@ -61,6 +63,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.namer = Namer(self._tell)
         self.failed: Failure | None = None
         self.stopped: BaseException | None = None
+        self.drew: frozenset[str] = frozenset()
         self._structure = structure
         self._batch = batch
         self._keep = keep
@@ -77,6 +80,14 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._held: list[torch.Tensor] = []
         self._given: dict[str, Given] = {}
         self._repeatable = pretence is None
+        self._drawn_memory: set[StorageWeakRef] = set()
+        self._varying: set[Origin] = set()
+        self._decided = False  # whether the model's own code has looked at a random number
+
+    @property
+    def draws_seen(self) -> bool:
+        """Whether a layer is known to depend on a random draw."""
+        return bool(self._varying)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -105,7 +116,23 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         found: Origin | Constant | None = getattr(tensor, MARK, None)
         if found is None and self._foreign and id(tensor) in self._foreign:
             found = self._foreign[id(tensor)][1]
+        still = found is None or (isinstance(found, Constant) and not found.drawn)
+        if self._drawn_memory and still and memory_of(tensor) in self._drawn_memory:
+            # It was drawn into, as a tensor that was there before, or through another view of its memory.
+            found = Constant(found.parameters if isinstance(found, Constant) else (), drawn=True)
         return self._as_written(tensor, found) if self._writes else found
+
+    def output(self, tensor: torch.Tensor) -> Origin | Constant | None:
+        """What a result of the model comes from; an input that is handed back becomes a layer, since outputs are."""
+        origin = self.origin(tensor)
+        if not isinstance(origin, Given):
+            return origin
+        node = self._node(tensor, "identity", (origin,), Kind.PLUMBING, Pointwise("identity"))
+        node.siblings = [node]
+        self._repeatable = False
+        self._take_in([node], [tensor], written=False, aside=False)
+        self.namer.settled()
+        return node
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator, and write down what it was."""
@@ -121,7 +148,11 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         read: dict[int, Origin] = {}
         parameters: list[Owner] = []
         sources: list[Origin] = []
-        for tensor in tensors:
+        drawn = made_by.random and made_by.draws(args, kwargs)
+        reads_drawn = False
+        taken = {name: value for name, value in kwargs.items() if name not in made_by.outs} if made_by.outs else kwargs
+        overwritten = self._overwritten(made_by, args, kwargs, len(tensors))
+        for tensor in tensors_of([*args, *taken.values()]) if made_by.outs else tensors:
             owner = owners.get(id(tensor))
             if owner is not None:
                 parameters.append(owner)
@@ -129,11 +160,16 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             origin = self.origin(tensor)
             if isinstance(origin, Constant):
                 parameters.extend(origin.parameters)
-            elif origin is not None and not (made_by.overwrites and tensor is args[0] and len(tensors) > 1):
+                reads_drawn = reads_drawn or origin.drawn
+            elif origin is not None and not made_by.of_a_shape and not any(tensor is one for one in overwritten):
                 sources.append(origin)
                 read[id(tensor)] = origin
+        refilled = not sources  # constants written over a value are its new values
+        if refilled:
+            before = [self.origin(one) for one in overwritten]
+            sources = [origin for origin in before if isinstance(origin, (Given, Node))]
         if not sources:
-            return self._compute_constant(step, args, kwargs, tensors, parameters)
+            return self._compute_constant(step, args, kwargs, tensors, parameters, drawn or reads_drawn)
         try:
             result, aside = perform(func, made_by, args, kwargs, self._settings)
         except Exception:
@@ -148,16 +184,61 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 step.alias = True
                 result = result.detach()  # dropout hands back what it got: the layer's value gets an object of its own
         made = tensors_of(result)
+        self._decided = self._decided or (not made and not made_by.writes and not self._varying.isdisjoint(sources))
         if made:
             shown = made[:1] if made_by.first_only else made
-            nodes = self._nodes(func, made_by, args, kwargs, read, tuple(sources), shown)
+            if refilled:
+                nodes = [self._node(one, made_by.word, tuple(sources), Kind.OTHER, Whole("refill")) for one in shown]
+                for number, node in enumerate(nodes):
+                    node.siblings, node.suffix = nodes, f"[{number}]" if number else ""
+            else:
+                nodes = self._nodes(func, made_by, args, taken, read, tuple(sources), shown)
+            self._note_draws(nodes, drawn, reads_drawn)
             nodes[0].parameters = tuple(dict.fromkeys(parameters)) if len(parameters) > 1 else tuple(parameters)
             step.nodes = tuple(nodes)
             self._take_in(nodes, shown, bool(made_by.writes), aside)
             self._remember(step, made, [None] * len(shown) + [nodes[0]] * (len(made) - len(shown)))
             step.origins = (*nodes, *step.origins[len(shown) :])
             self.namer.settled()
+        if made_by.writes:
+            self._written_beside(made_by, args, kwargs, made, tuple(dict.fromkeys(sources)))
         return result
+
+    def _written_beside(
+        self,
+        made_by: Operator,
+        args: Any,
+        kwargs: Mapping[str, Any],
+        made: list[torch.Tensor],
+        sources: tuple[Origin, ...],
+    ) -> None:
+        """What an operator writes and doesn't hand back (``torch._foreach_add_``) has new values as well."""
+        given = made_by.bind(args, kwargs)
+        for tensor in tensors_of([given[name] for name in made_by.writes]):
+            if hasattr(tensor, MARK) and not any(tensor is one for one in made):
+                node = self._node(tensor, made_by.word, sources, Kind.OTHER, Whole(made_by.word))
+                node.siblings = [node]
+                self._repeatable = False
+                self._note_draws([node], made_by.random, False)
+                self._take_in([node], [tensor], written=True, aside=False)
+                self.namer.settled()
+
+    def _overwritten(
+        self, made_by: Operator, args: Any, kwargs: Mapping[str, Any], tensors: int
+    ) -> Sequence[torch.Tensor]:
+        """The tensors among the arguments whose values before don't matter: those of ``out=``, the target of a copy."""
+        if made_by.outs:
+            return tensors_of([kwargs[name] for name in made_by.outs if name in kwargs])
+        return args[:1] if made_by.overwrites and tensors > 1 else ()
+
+    def _note_draws(self, nodes: list[Node], draws: bool, reads_drawn: bool) -> None:
+        note = drawing.DRAWN_NOTE if draws else drawing.READS_NOTE if reads_drawn else ""
+        note = note or (drawing.DECIDED_NOTE if self._decided else "")
+        for node in nodes:
+            if note:
+                node.drawn, node.notes = True, (*node.notes, note)
+            if note or any(source in self._varying for source in node.inputs):
+                self._varying.add(node)
 
     def _remember(self, step: Step, made: list[torch.Tensor], origins: Sequence[Origin | Constant | None]) -> None:
         """Hang onto each tensor where its values come from, and note the step as one that can be repeated."""
@@ -167,7 +248,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         step.shapes, step.origins = tuple([tensor.shape for tensor in made]), tuple(origins)
 
     def _compute_constant(
-        self, step: Step, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner]
+        self, step: Step, args: Any, kwargs: Any, tensors: list[torch.Tensor], parameters: list[Owner], drawn: bool
     ) -> Any:
         """An operator on parameters and constants alone is no layer; a trace computes it for real."""
         if self._pretence is not None and not any(self._pretence.is_fake(tensor) for tensor in tensors):
@@ -176,7 +257,10 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         else:
             result, _ = perform(step.func, step.made_by, args, kwargs, self._settings)
         made = tensors_of(result)
-        constant = Constant(tuple(dict.fromkeys(parameters)))
+        constant = Constant(tuple(dict.fromkeys(parameters)), drawn)
+        if drawn:
+            self._drawn_memory.update(memory_of(tensor) for tensor in made)
+            self._decided = self._decided or not made  # a number for the model's own code
         self._remember(step, made, [None if any(m is given for given in tensors) else constant for m in made])
         return result
 
@@ -209,10 +293,14 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 node.suffix = f"[{place}]"
             nodes.append(node)
         if made_by.roles:
-            nodes[0].weights = made_by.weights(args, kwargs, read)
-            # Weights that the run itself computed (by weight norm, say) are another tensor in the next.
-            if any(hasattr(value, MARK) for value in nodes[0].weights.values()):
-                self._repeatable = False
+            nodes[0].weights = found = made_by.weights(args, kwargs, read)
+            for role, value in found.items():
+                # Weights that the run itself computed (by weight norm, say) are another tensor in the next, and may be
+                # written into before this one ends.
+                if isinstance(value, torch.Tensor) and hasattr(value, MARK):
+                    self._repeatable = False
+                    if self._pretence is None:
+                        found[role] = kept(value)
         return nodes
 
     def _node(

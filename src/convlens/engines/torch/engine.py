@@ -10,6 +10,7 @@ from typing import Any, Self
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
 from convlens.engines.base import Array, Feed, Sink
+from convlens.engines.torch import drawing
 from convlens.engines.torch.capture import Capture, tensors_in
 from convlens.engines.torch.exported import Program, filled, filled_shapes
 from convlens.engines.torch.feeding import Signature, prepared
@@ -194,13 +195,15 @@ class TorchEngine:
                 received="a result that no operator made from the input",
                 hint="A forward that leaves torch (through NumPy, say) can't be followed.",
             )
+        unseen = bool(capture.drew - {"torch"}) or ("torch" in capture.drew and not capture.draws_seen)
         network = Network(
             name=type(self._model).__name__ if self._program.name is None else self._program.name,
             engine=self.name,
             inputs=inputs,
-            layers=tuple(capture.layers),
+            layers=tuple([replace(one, drawn=True) for one in capture.layers] if unseen else capture.layers),
             outputs=shown,
             parameters=structure.total,
+            notes=(drawing.UNSEEN_NOTE,) if unseen else (),
         )
         trace = TorchTrace(network, outputs, capture.weights)
         repeatable = self._repeats and circumstances is not None
@@ -227,17 +230,20 @@ class TorchEngine:
         tensors.clear()  # or the picture would stay in memory until the end
         try:
             with (
-                untouched(structure),
+                untouched(structure) as drawn,
                 attention_in_steps(),
                 torch.inference_mode(),
                 pretence.mode() if pretence else nullcontext(),
                 followed(structure, namer) if isinstance(mode, Capture) else nullcontext(),
-                mode,
             ):
-                result = self._program.call(namer, positional, named)
-                if isinstance(mode, Replay):
-                    mode.finish()
-                origins: list[object] = [mode.origin(tensor) for tensor in tensors_in(result)]
+                with mode:
+                    result = self._program.call(namer, positional, named)
+                    if isinstance(mode, Replay):
+                        mode.finish()
+                if isinstance(mode, Capture):
+                    mode.drew = drawn()
+                # Not under the mode, which would watch what is done to keep a value that was written in place.
+                origins: list[object] = [mode.output(tensor) for tensor in tensors_in(result)]
         except Exception as error:
             if isinstance(mode.stopped, DivergedError):
                 return None

@@ -28,9 +28,13 @@ class Given:
 
 @dataclass(slots=True, eq=False)
 class Constant:
-    """A tensor that no input can change, and the parameters that it was computed from (by weight norm, say)."""
+    """A tensor that no input can change, and the parameters that it was computed from (by weight norm, say).
+
+    ``drawn``: numbers that this run drew at random, or that were computed from such.
+    """
 
     parameters: tuple[Owner, ...] = ()
+    drawn: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +42,7 @@ class Node:
     """A layer in the making: all but its name is known when its operator has run.
 
     ``shape`` is whole, batch included if ``batched``. ``order`` counts operators. ``siblings`` are all results of the
-    same call, itself included.
+    same call, itself included. ``drawn``: see :class:`~convlens.network.Layer`.
     """
 
     op: str
@@ -59,6 +63,7 @@ class Node:
     scope: tuple[str, ...] = ()
     tensor: torch.Tensor | None = None
     told: Layer | None = None
+    drawn: bool = False
 
     def layer(self, counted: dict[Owner, str]) -> Layer:
         """The finished layer. ``counted``: the layer that each parameter was counted in; it is brought up to date."""
@@ -80,6 +85,7 @@ class Node:
             shares=shares,
             notes=self.notes,
             sums_in=self.sums_in,
+            drawn=self.drawn,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,18 +76,21 @@ class Structure:
 
 
 @contextmanager
-def untouched(structure: Structure) -> Iterator[None]:
-    """Evaluation mode inside; afterwards flags, buffers, computed weights and random state are what they were."""
+def untouched(structure: Structure) -> Iterator[Callable[[], frozenset[str]]]:
+    """Evaluation mode inside; afterwards flags, buffers, computed weights and random state are what they were.
+
+    It gives a function that says whose random numbers have been drawn since: those of torch, of NumPy, of Python.
+    """
     modules = list(structure.paths.values())
     flags = [module.training for module in modules]
     attributes = [_tensor_attributes(module) for module in modules]
     buffers = [(buffer, buffer.clone()) for buffer in structure.buffers]
-    with _random_state(structure.device), _uncompiled(modules):
+    with _random_state(structure.device) as drawn, _uncompiled(modules):
         try:
             for module, training in zip(modules, flags, strict=True):
                 if training:
                     module.training = False
-            yield
+            yield drawn
         finally:
             for module, training, (own, held) in zip(modules, flags, attributes, strict=True):
                 if module.training != training:
@@ -113,12 +116,21 @@ def _tensor_attributes(module: torch.nn.Module) -> tuple[dict[str, Any], dict[st
 
 
 @contextmanager
-def _random_state(device: torch.device) -> Iterator[None]:
-    python, numpy = random.getstate(), np.random.get_state()
+def _random_state(device: torch.device) -> Iterator[Callable[[], frozenset[str]]]:
+    python, numpy, ours = random.getstate(), np.random.get_state(), torch.get_rng_state()
     devices = [device.index or 0] if device.type == "cuda" else []
+
+    def drawn() -> frozenset[str]:
+        states: dict[str, bool] = {
+            "torch": torch.equal(ours, torch.get_rng_state()),
+            "NumPy": all(map(np.array_equal, numpy, np.random.get_state())),
+            "Python": python == random.getstate(),
+        }
+        return frozenset(name for name, same in states.items() if not same)
+
     try:
         with torch.random.fork_rng(devices=devices):
-            yield
+            yield drawn
     finally:
         random.setstate(python)
         np.random.set_state(numpy)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from convlens.engines.torch import arranged, computed, windowed
 from convlens.engines.torch.calls import Call, Described, Reader
-from convlens.network import Kind, Pointwise, Whole
+from convlens.engines.torch.reordering import REORDERING
+from convlens.network import Activation, Kind, Pointwise, Pooling, Reshape, Resize, Slice, Whole
 
 
 def describe(call: Call) -> Described:
@@ -15,6 +16,40 @@ def describe(call: Call) -> Described:
     if call.pointwise:
         return computed.pointwise(call)
     return Kind.OTHER, Whole(call.op)
+
+
+def described_elsewhere(call: Call) -> Described:
+    """An operator of another library than PyTorch's own: its kind, as far as its name says it; no arithmetic."""
+    return _KINDS.get(call.op.removesuffix("_relu"), Kind.OTHER), Whole(call.op)
+
+
+_KINDS = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d"), Kind.CONVOLUTION),
+    "linear": Kind.DENSE,
+    "add": Kind.ADD,
+    "mul": Kind.MULTIPLY,
+    "cat": Kind.CONCAT,
+}
+
+
+def described_quantised(call: Call) -> Described:
+    """One of PyTorch's own operators on a value that is stored in whole numbers and shown as the real ones.
+
+    What copies, and what picks the largest, does the same to both. Anything else rounds its result to the steps of its
+    own scale, which nothing here says.
+    """
+    kind, operation = describe(call)
+    match operation:
+        case Reshape() | Slice() | Resize(mode="nearest") | Pooling(mode="max") | Activation(function="relu"):
+            return kind, operation
+        case _ if call.op == "dequantize":
+            return kind, Pointwise("identity")
+        case _ if call.op in REORDERING:
+            return kind, operation
+        case Pointwise() | Activation():
+            return kind, Pointwise("quantised")
+        case _:
+            return kind, Whole(call.op)
 
 
 def _plain(function: str, kind: Kind) -> Reader:

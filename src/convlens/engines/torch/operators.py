@@ -9,10 +9,11 @@ from typing import Any
 
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
+from convlens.engines.torch import drawing
 from convlens.engines.torch.arranged import part
-from convlens.engines.torch.calls import Call
+from convlens.engines.torch.calls import Call, Reader
 from convlens.engines.torch.graph import Weight
-from convlens.engines.torch.operations import ROLES, describe
+from convlens.engines.torch.operations import ROLES, describe, described_elsewhere, described_quantised
 from convlens.network import Kind, Operation, Shape, Slice, Whole
 
 # The same values again: no layer of its own.
@@ -28,6 +29,11 @@ _FIRST_ONLY = frozenset(
     " cudnn_batch_norm native_dropout log_sigmoid_forward _fused_rms_norm"
     " _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention"
     " _scaled_dot_product_efficient_attention".split()
+)
+# What has the shape of its input and none of its values.
+_OF_A_SHAPE = frozenset(
+    "empty_like zeros_like ones_like full_like rand_like randn_like randint_like new_empty new_empty_strided new_zeros"  # noqa: SIM905
+    " new_ones new_full".split()
 )
 # Composite operators that look at `requires_grad` to choose a kernel.
 _DECIDING = frozenset(
@@ -55,14 +61,20 @@ _SWAPPABLE = frozenset(
 class Operator:
     """One overload, as its schema tells it.
 
+    ``outs``: arguments that only take the result (``out=``). ``of_a_shape``: no value of its input matters.
     ``out_of_place`` is the same operator with a result of its own. ``decides``: how it computes
-    depends on what autograd would need.
+    depends on what autograd would need. ``aten``: PyTorch's own; another library's operator of the same name
+    (``quantized::conv2d``) has other arguments, and isn't described by them.
     """
 
     word: str
     names: tuple[str, ...]
     defaults: Mapping[str, Any]
     writes: tuple[str, ...]
+    outs: tuple[str, ...]
+    of_a_shape: bool
+    aten: bool
+    random: bool
     transparent: bool
     casts: bool
     first_only: bool
@@ -86,6 +98,10 @@ class Operator:
             found["right"] = found["right"] * kwargs["alpha"]
         return found
 
+    def draws(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        """Whether this very call draws at random: a dropout that is off, say, doesn't."""
+        return self.random and drawing.draws(self.word, self.bind(args, kwargs))
+
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Every argument by its name, in the schema's order, defaults included."""
         given = {**dict(zip(self.names, args, strict=False)), **kwargs}
@@ -99,6 +115,7 @@ def operator(function: Any) -> Operator:
     full = schema.name.split("::")[-1]
     names = tuple(a.name for a in schema.arguments)
     writes = tuple(a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write)
+    aten = function.namespace in ("aten", "prims")
     word = full[:-1] if full.endswith("_") and not full.startswith("__") else full
     word = word.strip("_") if word.startswith("__") else word
     pointwise = torch.Tag.pointwise in function.tags
@@ -107,13 +124,19 @@ def operator(function: Any) -> Operator:
         names=names,
         defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
         writes=writes,
-        transparent=word in _TRANSPARENT,
-        casts=word in _CASTS,
-        first_only=word in _FIRST_ONLY,
+        outs=tuple(a.name for a in schema.arguments if a.kwarg_only and a.name in writes),
+        of_a_shape=aten and word in _OF_A_SHAPE,
+        aten=aten,
+        random=drawing.may_draw(function, word),
+        transparent=aten and word in _TRANSPARENT,
+        casts=aten and word in _CASTS,
+        first_only=aten and word in _FIRST_ONLY,
         pointwise=pointwise,
         overwrites=full == "copy_",
         decides=word in _DECIDING,
-        roles=tuple((names.index(name), name, role) for name, role in ROLES.get(word, {}).items() if name in names),
+        roles=tuple(
+            (names.index(name), name, role) for name, role in ROLES.get(word, {}).items() if aten and name in names
+        ),
         out_of_place=_out_of_place(function, full) if writes == ("self",) else None,
     )
 
@@ -155,6 +178,8 @@ def described(
 
 
 _TENSOR = object()
+_OPAQUE = (torch.ScriptObject, torch.Generator)
+"""Objects of C++ (packed weights of quantised layers), which may refuse to be compared."""
 
 
 def _fact(value: Any, read: Container[int]) -> Any:
@@ -163,11 +188,17 @@ def _fact(value: Any, read: Container[int]) -> Any:
         return _TENSOR, value.shape, id(value) in read, value.dtype
     if isinstance(value, (list, tuple)):
         return tuple([_fact(item, read) for item in value])
-    return value
+    return type(value) if isinstance(value, _OPAQUE) else value
 
 
 def _is_tensor(fact: Any) -> bool:
     return isinstance(fact, tuple) and len(fact) == 4 and fact[0] is _TENSOR
+
+
+def _reader(made_by: Operator, call: Call) -> Reader:
+    if not made_by.aten:
+        return described_elsewhere
+    return described_quantised if call.dtype.startswith(("quint", "qint")) else describe
 
 
 @lru_cache(maxsize=4096)
@@ -190,7 +221,9 @@ def _described(
         pointwise=made_by.pointwise,
         dtype=next(dtype_name(fact[3]) for facts in listed for fact in facts if _is_tensor(fact) and fact[2]),
     )
-    kind, operation = describe(call)
+    kind, operation = _reader(made_by, call)(call)
+    if made_by.random and drawing.draws(made_by.word, arguments):
+        operation = drawing.drawn(operation)
     if len(outputs) == 1:
         return kind, (operation,)
     if not isinstance(operation, Slice):  # indices, states: only the first result is what the operator is called after

@@ -71,7 +71,7 @@ def _what(value: Any) -> Any:
         return id(value) if origin is None else origin
     if isinstance(value, (list, tuple)):
         return [_what(item) for item in value]
-    return value
+    return id(value) if isinstance(value, torch.ScriptObject) else value
 
 
 class DivergedError(Exception):
@@ -145,6 +145,10 @@ class Replay(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def origin(self, tensor: torch.Tensor) -> object:
         """Where the tensor's values come from; ``None`` if nothing is known about it."""
         return getattr(tensor, MARK, None)
+
+    def output(self, tensor: torch.Tensor) -> object:
+        """What a result of the model comes from."""
+        return self.origin(tensor)
 
     def finish(self) -> None:
         """The forward pass is over: tell the rest.
