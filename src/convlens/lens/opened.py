@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import PurePath
 from typing import Any
@@ -12,7 +11,7 @@ from convlens import draw
 from convlens.derivation import Worked
 from convlens.engines.base import Array, Engine, Feed, Sink, Trace
 from convlens.errors import InputError
-from convlens.lens import addressing, fitting, guessing, many, prediction, stream
+from convlens.lens import addressing, guessing, many, prediction, stream
 from convlens.lens import memory as memory_budget
 from convlens.lens.explanation import Explanation
 from convlens.lens.intake import Intake, Prepared, RecipeSource
@@ -20,7 +19,7 @@ from convlens.lens.kernels import Kernels, kernels_of
 from convlens.lens.maps import FeatureMaps
 from convlens.lens.showing import Shows
 from convlens.lens.summary import Summary
-from convlens.lens.traced import TracedNetwork
+from convlens.lens.traced import TracedNetwork, Traces
 from convlens.lens.walking import AT_ONCE, Walk
 from convlens.network import FreeShape, Input, Layer, Network, Shape
 from convlens.pictures import Recipe
@@ -47,8 +46,7 @@ class Lens(Shows):
         self._engine = engine
         self._intake = Intake(engine, input_shape, recipe)
         self._stated: TracedNetwork | None = None  # at the sizes that the model states; decided once, never changed
-        self._traced: dict[_Key, TracedNetwork] = {}  # the last ones, by the inputs' shapes
-        self._layer_names: set[str] = set()  # of every path that was seen
+        self._traces = Traces(engine, self._intake.as_read)
 
     @property
     def engine(self) -> str:
@@ -86,7 +84,7 @@ class Lens(Shows):
     def stated(self) -> TracedNetwork:
         """:attr:`network` with what its derivations, weights and kernels are worked out from."""
         if self._stated is None:
-            self._stated = guessing.described(self._intake, self._trace)
+            self._stated = guessing.described(self._intake, self._traces.at)
         return self._stated
 
     @property
@@ -220,7 +218,7 @@ class Lens(Shows):
         """
         prepared = self._intake.prepared(picture, recipe)
         many.check_single(prepared[2])
-        network = self._trace(_shapes(prepared[2])).network
+        network = self._traces.at(_shapes(prepared[2])).network
         found = network[layer]
         named = addressing.in_order(layer, found.output_shape, place)
         index = addressing.address(layer, found.output_shape, channel, named)
@@ -245,7 +243,7 @@ class Lens(Shows):
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError: before the run.
         """
         shown, used, feed = self._intake.prepared(picture, recipe)
-        network = self._trace(_shapes(feed)).network
+        network = self._traces.at(_shapes(feed)).network
         prediction.check_labels(network, self.labels)
         wanted = None if layers is None else self._chosen(network, list(layers), with_scores=False)
         keep = self._chosen(network, wanted)
@@ -261,7 +259,7 @@ class Lens(Shows):
         """The network for this picture before it runs: a model with control flow may take another path than a blank
         picture of the same size, so that the run's own network has the last word."""
         _, _, feed = self._intake.prepared(picture, recipe)
-        return self._trace(_shapes(feed))
+        return self._traces.at(_shapes(feed))
 
     def estimate(
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
@@ -271,7 +269,7 @@ class Lens(Shows):
         return memory_budget.Estimate.of(_kept(network, self._chosen(network, layers, with_scores=False)))
 
     def __repr__(self) -> str:
-        if self._stated is None and not self._intake.sizes_are_free and self._traced:
+        if self._stated is None and not self._intake.sizes_are_free and self._traces:
             return self._summary_line(self.stated)  # known already, from a run at these sizes
         if self._stated is None:
             inputs = ", ".join(_in_words(given) for given in self._intake.inputs)
@@ -330,7 +328,7 @@ class Lens(Shows):
         each: Sink | None = None,
     ) -> tuple[TracedNetwork, dict[str, Array]]:
         """One run within the memory budget: its network, and the arrays of these layers and of the class scores."""
-        network = self._trace(_shapes(feed)).network
+        network = self._traces.at(_shapes(feed)).network
         prediction.check_labels(network, self.labels)
         keep = self._chosen(network, layers, with_scores=with_scores)
         budget = memory_budget.parse(memory) // max(1, *(len(value) for value in feed.values()))
@@ -378,30 +376,8 @@ class Lens(Shows):
     def _source(self, recipe: Recipe | str | None) -> RecipeSource:
         return "given" if recipe is not None else self.recipe_source
 
-    def _trace(self, shapes: Mapping[str, Shape]) -> TracedNetwork:
-        """The network for inputs of these shapes: batch included, in the framework's own layout."""
-        key = _key(shapes)
-        traced = self._traced.pop(key, None)
-        if traced is None:
-            trace = self._engine.trace(shapes)
-            fitting.check(trace.network)
-            traced = TracedNetwork.of(trace, self._intake.as_read(shapes))
-            self._layer_names.update(layer.name for layer in trace.network)
-        self._traced[key] = traced  # last in the row
-        if len(self._traced) > _TRACES:
-            del self._traced[next(iter(self._traced))]
-        return traced
-
     def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> TracedNetwork:
-        trace = self._engine.run(feed, keep, sink)
-        known = self._traced.get(_key(_shapes(feed)))
-        if (
-            known is not None and known.trace.network == trace.network
-        ):  # the path that was traced: its geometry is known
-            ran = replace(known, trace=trace)
-        else:
-            ran = TracedNetwork.of(trace, self._intake.as_read(_shapes(feed)))
-        self._layer_names.update(layer.name for layer in trace.network)
+        ran = self._traces.of_run(self._engine.run(feed, keep, sink), _shapes(feed))
         if self._stated is None and not self._intake.shape_is_stated:
             self._stated = ran.noted("the model states no input shape; these are the sizes of its first picture")
         return ran
@@ -414,7 +390,7 @@ class Lens(Shows):
         if isinstance(layers, str):
             layers = [layers]
         # A model with control flow takes paths of other names than a blank picture's.
-        names = [name if name in self._layer_names else network[name].name for name in layers]
+        names = [name if name in self._traces.layer_names else network[name].name for name in layers]
         scores = prediction.class_scores(network) if with_scores else None
         return frozenset([*names, scores.name] if scores is not None else names)
 
@@ -431,16 +407,6 @@ def _in_words(given: Input) -> str:
     if not given.rank_known:
         return f"{given.name} of unknown shape"
     return f"{given.name} {' x '.join('?' if n is None else str(n) for n in given.shape)}"
-
-
-_TRACES = 8
-"""Networks that are remembered, one for each set of input shapes."""
-
-_Key = tuple[tuple[str, Shape], ...]
-
-
-def _key(shapes: Mapping[str, Shape]) -> _Key:
-    return tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
 
 
 def _shapes(feed: Feed) -> dict[str, Shape]:

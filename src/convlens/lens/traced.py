@@ -6,12 +6,13 @@ so that a later run of the same model changes nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from convlens import derivation, geometry
 from convlens.derivation import Worked
-from convlens.engines.base import Array, Trace
+from convlens.engines.base import Array, Engine, Trace
+from convlens.lens import fitting
 from convlens.lens.summary import Summary
 from convlens.network import Network, Shape
 
@@ -56,3 +57,50 @@ class TracedNetwork:
             return {role: tuple(array.shape) for role, array in self.weights(layer).items()}
 
         return derivation.derive_all(self.network, names, given=self.input_shapes, weights=shapes)
+
+
+_KEPT = 8
+"""Networks that are remembered, one for each set of input shapes."""
+
+
+class Traces:
+    """The networks of one opened model, by the shapes of its inputs: the last few are remembered.
+
+    ``as_read`` gives the inputs' shapes as networks tell them: channels first, without batch axis. ``layer_names`` are
+    those of every path that was seen.
+    """
+
+    def __init__(self, engine: Engine, as_read: Callable[[Mapping[str, Shape]], dict[str, Shape]]) -> None:
+        self.layer_names: set[str] = set()
+        self._engine = engine
+        self._as_read = as_read
+        self._known: dict[tuple[tuple[str, Shape], ...], TracedNetwork] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def at(self, shapes: Mapping[str, Shape]) -> TracedNetwork:
+        """The network for inputs of these shapes: batch included, in the framework's own layout.
+
+        Raises:
+            InputError: the model can't take such shapes.
+        """
+        key = tuple(sorted(shapes.items()))
+        traced = self._known.pop(key, None)
+        if traced is None:
+            trace = self._engine.trace(shapes)
+            fitting.check(trace.network)
+            traced = TracedNetwork.of(trace, self._as_read(shapes))
+            self.layer_names.update(layer.name for layer in trace.network)
+        self._known[key] = traced  # the last in the row
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+        return traced
+
+    def of_run(self, trace: Trace, shapes: Mapping[str, Shape]) -> TracedNetwork:
+        """What a run on inputs of these shapes left, with its geometry."""
+        self.layer_names.update(layer.name for layer in trace.network)
+        known = self._known.get(tuple(sorted(shapes.items())))
+        if known is not None and known.trace.network == trace.network:  # the geometry is known
+            return replace(known, trace=trace)
+        return TracedNetwork.of(trace, self._as_read(shapes))
