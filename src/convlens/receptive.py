@@ -229,12 +229,17 @@ def _reduced(axes: Shape, field: _Field, before: Shape, after: Shape) -> _Field:
     over = field.joined_along(axes)
     if len(after) == len(before) or not over.places:
         return over
-    return replace(over, places=tuple(max(0, place - sum(axis < place for axis in axes)) for place in over.places))
+    if not after:
+        return replace(over, places=(), sizes=())
+    left = [
+        axis for axis in range(len(before)) if axis not in axes
+    ]  # along an axis that is gone, nothing moves any more
+    return replace(over, places=tuple(left.index(place) if place in left else 0 for place in over.places))
 
 
 def _windowed(layer: Layer, field: _Field, before: Shape, after: Shape) -> _Field:
     steps = _steps(layer, before[1:], after[1:])
-    if steps is None:
+    if steps is None or len(steps[0]) != len(field.axes):
         return field.bound()
     reads, exact = steps
     axes = tuple(axis.reads(*step) for axis, step in zip(field.axes, reads, strict=True))

@@ -1,4 +1,4 @@
-"""One node with the sizes of this run: what the readers of operators read."""
+"""One node with the sizes of this run, and how its values are shown: what the readers of operators read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convlens.engines.base import Array
+from convlens.engines.onnx.presentation import Presentation
 from convlens.network import Kind, Operation, Shape
 
 
@@ -25,49 +26,73 @@ class Call:
     constant: Callable[[int], Array | None]
     """The value of an input that is known beforehand, else ``None``."""
     opset: int
-    batched: bool
-    channels_last: bool = False
+    made: Presentation
+    """How the output is shown."""
+    read: tuple[Presentation | None, ...]
+    """How each input is shown; ``None`` for a constant or absent one."""
     output_index: int = 0
     dtype: str = "float32"
     """The type of the output, as NumPy says it."""
-    reads_batched: bool = True
-    """Whether axis 0 of what it reads is the batch."""
-    reads_last: bool = False
-    """Whether what it reads has its channels last in the file, and is shown with them first."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether the output has a batch axis."""
+        return self.made.batch is not None
 
     def shape(self, index: int) -> Shape:
-        """The shape of an input that the operator must have, channels first, batch included."""
-        found = self.inputs[index]
-        if found is None:
-            raise LookupError(f"{self.op} has no input {index}")
-        return self._channels_first(found)
+        """The shape of an input as it is shown, behind the batch axis if it has one; of a constant as the file has it.
 
-    def shown(self, index: int) -> tuple[Shape, Callable[[int], int]]:
-        """The shape of an input as it is shown, batch included, and where each of the file's axes is in it."""
-        found = self.inputs[index]
-        if found is None:
-            raise LookupError(f"{self.op} has no input {index}")
-        rank = len(found)
-        if not self.reads_last or rank < 3:
-            return found, lambda axis: axis % rank
-        places = [0, *range(2, rank), 1]
-        return (found[0], found[-1], *found[1:-1]), lambda axis: places[axis % rank]
+        Raises:
+            LookupError: it has no such input.
+        """
+        given, shown = self._given(index), self.read[index]
+        return given if shown is None else tuple(given[axis] for axis in shown.order)
 
     @property
     def output(self) -> Shape:
-        """The shape of the output, channels first, batch included."""
-        return self._channels_first(self.result)
-
-    def _channels_first(self, shape: Shape) -> Shape:
-        turned = self.channels_last and len(shape) == len(self.result) and len(shape) > 2
-        return (shape[0], shape[-1], *shape[1:-1]) if turned else shape
+        """The shape of the output as it is shown, behind the batch axis if it has one."""
+        return tuple(self.result[axis] for axis in self.made.order)
 
     def axis(self, axis: int, rank: int) -> int:
-        """An axis as the file counts it, as an axis of the channels-first shape, batch included."""
-        axis = axis % rank if rank else axis
-        if not self.channels_last or axis == 0:
-            return axis
-        return 1 if axis == rank - 1 else axis + 1
+        """An axis as the file counts it, as an axis of :attr:`output`."""
+        return self.made.order.index(axis % rank) if rank else axis
+
+    def shown(self, index: int) -> Presentation:
+        """How an input is shown.
+
+        Raises:
+            LookupError: it has no such input, or it is a constant.
+        """
+        self._given(index)
+        found = self.read[index]
+        if found is None:
+            raise LookupError(f"input {index} of {self.op} is a constant")
+        return found
+
+    def _given(self, index: int) -> Shape:
+        found = self.inputs[index]
+        if found is None:
+            raise LookupError(f"{self.op} has no input {index}")
+        return found
+
+    def in_place(self, index: int = 0) -> bool:
+        """Whether an input that isn't constant is shown as the output is, axis by axis."""
+        given = self.inputs[index]
+        return given is not None and len(given) == len(self.result) and self.read[index] == self.made
+
+    def lines_up(self, index: int) -> bool:
+        """Whether broadcasting an input to the output pairs the same values as they are shown as in the file.
+
+        Broadcasting counts axes from the last one, and an item is broadcast without its batch axis.
+        """
+        given, read = self.inputs[index], self.read[index]
+        if given is None or read is None:
+            return given is not None
+        shift, count = len(self.result) - len(given), len(read.axes)
+        made = self.made.axes[len(self.made.axes) - count :]
+        if shift < 0 or tuple(axis + shift for axis in read.axes) != made:
+            return False
+        return read.batch is None or read.batch + shift == self.made.batch or given[read.batch] == 1
 
     def has(self, index: int) -> bool:
         """Whether this optional input is given."""
@@ -98,31 +123,21 @@ class Call:
 
     def batchless(self, axis: int, rank: int) -> int:
         """An axis as the file counts it, as an axis of the map; -1 for the batch."""
-        return self.axis(axis, rank) - (1 if self.batched else 0)
-
-    @property
-    def same_rows(self) -> bool:
-        """Whether both the first input and the output have a batch axis, or neither has."""
-        return self.batched == self.reads_batched
+        return self.axis(axis, rank) - int(self.batched)
 
     def as_operand(self, constant: Array) -> Array | None:
         """A constant as it is broadcast against the map; ``None`` where it differs from item to item of the batch."""
-        rank = len(self.result)
+        rank, batch = len(self.result), self.made.batch
         if constant.ndim > rank:
             return None
-        if self.channels_last and constant.ndim > 1:
-            constant = constant.reshape((1,) * (rank - constant.ndim) + constant.shape)
-        if self.batched and constant.ndim == rank:
-            if len(constant) != 1:
-                return None
-            constant = constant[0]
-        if not self.channels_last:
-            return constant
-        return (
-            np.moveaxis(constant, -1, 0)
-            if constant.ndim > 1
-            else constant.reshape(-1, *(1,) * (rank - 1 - self.batched))
-        )
+        if batch in (None, 0) and self.made == Presentation.as_filed(rank, batch):
+            if batch is None or constant.ndim < rank:
+                return constant
+            return constant[0] if len(constant) == 1 else None
+        whole = constant.reshape((1,) * (rank - constant.ndim) + constant.shape)
+        if batch is None:
+            return self.made.with_batch(whole)
+        return self.made.with_batch(whole)[0] if whole.shape[batch] == 1 else None
 
 
 Described = tuple[Kind, Operation | None]

@@ -8,8 +8,9 @@ from math import prod
 import numpy as np
 
 from convlens.engines.onnx.call import Call, Described
+from convlens.engines.onnx.presentation import Presentation
 from convlens.engines.onnx.windows import over_the_map
-from convlens.network import Activation, Dense, Kind, Merge, Normalisation, Operation, Pointwise, Whole
+from convlens.network import Activation, Dense, Kind, Merge, Normalisation, Pointwise, Shape, Whole
 
 Reader = Callable[[Call], Described]
 
@@ -18,37 +19,47 @@ def reduction(function: str) -> Reader:
     """A sum, mean, ... over axes; a mean or maximum over exactly the spatial axes is a pooling of the whole map."""
 
     def read(call: Call) -> Described:
-        shape, place = call.shown(0)
+        shown, shape = call.shown(0), call.inputs[0] or ()
         rank = len(shape)
         axes = call.integers(1, "axes")
         if call.has(1) and axes is None:
             return Kind.ARITHMETIC, Whole(function)
         if not axes:
             if call.attributes.get("noop_with_empty_axes"):
-                return Kind.ARITHMETIC, Pointwise("identity")
+                return Kind.ARITHMETIC, Pointwise("identity") if call.in_place() else Whole("identity")
             axes = tuple(range(rank))
-        # the axes are those of the input, whatever became of the batch in the output
-        over = tuple(sorted({place(axis) - int(call.reads_batched) for axis in axes}))
-        if over[0] < 0:
-            if shape[0] > 1:
-                return Kind.ARITHMETIC, Whole(function)
-            return Kind.ARITHMETIC, _over_a_batch_of_one(call, function, over[1:], rank)
-        spatial = tuple(range(1, rank - 1))
-        if spatial and call.reads_batched and over == spatial and function in ("mean", "max"):
-            return Kind.POOLING, over_the_map("average" if function == "mean" else "max", shape[2:])
-        pointwise = over == (0,) and rank > 2 and call.reads_batched
+        over = _reduced_axes(call, {axis % rank for axis in axes})
+        if over is None:
+            return Kind.ARITHMETIC, Whole(function)
+        if not over:
+            return Kind.ARITHMETIC, Pointwise("identity")
+        spatial = tuple(range(1, len(shown.axes)))
+        if spatial and shown.batch is not None and over == spatial and function in ("mean", "max"):
+            size = shown.shape(shape)[1:]
+            return Kind.POOLING, over_the_map("average" if function == "mean" else "max", size)
+        pointwise = over == (0,) and len(shown.axes) > 1 and shown.batch is not None
         return Kind.ARITHMETIC, Pointwise(function, over) if pointwise else Whole(function, over)
 
     return read
 
 
-def _over_a_batch_of_one(call: Call, function: str, over: tuple[int, ...], rank: int) -> Operation:
-    """A reduction over the batch too, which is one item: over the other axes."""
-    if call.batched and len(call.result) < rank:
-        # what is left begins with an axis of length one, which is then taken for the batch
-        first = next(axis for axis in range(rank - 1) if axis not in over)
-        over = tuple(sorted((*over, first)))
-    return Whole(function, over) if over else Pointwise("identity")
+def _reduced_axes(call: Call, axes: set[int]) -> Shape | None:
+    """The axes of the map that a reduction over these axes of the file goes over; ``None`` where it goes over several
+    items of a batch, or makes a map whose axes aren't those that are left, in their order."""
+    shown, shape = call.shown(0), call.inputs[0] or ()
+    left = [axis for axis in range(len(shape)) if call.attributes.get("keepdims", 1) or axis not in axes]
+    becomes = {axis: place for place, axis in enumerate(left)}
+    if shown.batch in axes and shape[shown.batch] > 1:
+        return None
+    over = [place for place, axis in enumerate(shown.axes) if axis in axes]
+    # an axis of length 1 that stands for the batch from now on is gone
+    over += [
+        place
+        for place, axis in enumerate(shown.axes)
+        if axis not in axes and shape[axis] == 1 and becomes[axis] == call.made.batch
+    ]
+    made = [becomes[axis] for axis in shown.axes if axis in becomes and becomes[axis] != call.made.batch]
+    return tuple(sorted(over)) if tuple(made) == call.made.axes else None
 
 
 def batch_normalisation(call: Call) -> Described:
@@ -79,7 +90,7 @@ def layer_normalisation(mode: str) -> Reader:
     """Statistics over the last axes of the file's own layout."""
 
     def read(call: Call) -> Described:
-        rank = len(call.shape(0))
+        rank = len(call.result)
         first = int(call.attributes.get("axis", -1)) % rank
         axes = tuple(sorted(call.batchless(a, rank) for a in range(first, rank)))
         if axes[0] < 0:
@@ -146,12 +157,16 @@ def gemm(call: Call) -> Described:
         return Kind.ARITHMETIC, Whole("gemm")
     if call.moving[1]:
         plain = call.moving[0] and not across and not call.attributes.get("transB", 0) and not bias and alpha == 1.0
+        plain = plain and _as_matrices(call, (0, 1))
         return Kind.ARITHMETIC, Whole("matrix_product" if plain else "gemm")
     rows, columns = call.shape(1)
     inputs, outputs = (columns, rows) if call.attributes.get("transB", 0) else (rows, columns)
     added = call.inputs[2] if bias else ()
-    whole = not call.batched and not call.reads_batched
-    if across or added is None or (len(added) == 2 and added[0] > 1):  # a bias of its own for each row
+    given = call.shown(0)
+    whole = not call.batched and given.batch is None
+    if not whole and not (call.made.batch == 0 and given.batch == int(across)):
+        return Kind.ARITHMETIC, Whole("gemm")
+    if (across and whole) or added is None or (len(added) == 2 and added[0] > 1):  # a bias of its own for each row
         found = "matrix_product_across" if across else "matrix_product"
         return Kind.ARITHMETIC, Whole(found if whole and call.moving[2:] != (True,) else "gemm")
     return Kind.DENSE, Dense(inputs, outputs, bias, whole, 1 if whole else None)
@@ -163,14 +178,39 @@ def matmul(weight_index: int) -> Reader:
     def read(call: Call) -> Described:
         if not call.moving[0] or call.moving[weight_index] or len(call.shape(weight_index)) != 2:
             moving = call.op != "MatMul" and (not call.moving[0] or call.moving[weight_index])
-            return Kind.ARITHMETIC, Whole("matmul" if moving else "matrix_product")
+            fits = not moving and _as_matrices(call, (0, weight_index))
+            return Kind.ARITHMETIC, Whole("matrix_product" if fits else "matmul")
         inputs, outputs = call.inputs[weight_index] or ()
-        rank = len(call.output)
+        rank = len(call.result)
+        axis = call.batchless(rank - 1, rank)
+        if axis < 0 or not call.in_place():
+            return Kind.ARITHMETIC, Whole("matmul")
         per_position = rank > (2 if call.batched else 1)
-        axis = call.batchless(rank - 1, rank) if per_position else None
-        return Kind.DENSE, Dense(inputs, outputs, False, per_position, axis)
+        return Kind.DENSE, Dense(inputs, outputs, False, per_position, axis if per_position else None)
 
     return read
+
+
+def _as_matrices(call: Call, places: tuple[int, int]) -> bool:
+    """Whether the product of the operands as they are shown is that of the file: all axes in the file's order, and the
+    batch in front of all of them, or rows of the first operand of two matrices."""
+    rank, batch = len(call.result), call.made.batch
+    if batch not in (None, 0) or call.made != Presentation.as_filed(rank, batch):
+        return False
+    for number, place in enumerate(places):
+        shown, given = call.read[place], call.inputs[place]
+        if given is None:
+            return False
+        if shown is None:
+            continue
+        by_vector = len(call.inputs[places[1 - number]] or ()) == 1
+        rows = rank == 2 and number == 0 and len(given) == 2
+        stacked = len(given) > 2 and len(given) - by_vector == rank
+        if shown != Presentation.as_filed(len(given), shown.batch) or shown.batch not in (None, 0):
+            return False
+        if shown.batch == 0 and not (batch == 0 and (stacked or rows)):
+            return False
+    return True
 
 
 MERGES = frozenset(
@@ -203,17 +243,18 @@ def merge(function: str, kind: Kind) -> Reader:
         whole = function == "divide" and call.dtype.startswith(("int", "uint"))
         name = "divide_whole" if whole else function
         count = sum(call.moving)
+        if not all(call.lines_up(place) for place, moves in enumerate(call.moving) if moves):
+            return kind, Whole(name)  # as they are shown, axes don't stand one above the other
         if count < 2:
             return Kind.ARITHMETIC, Pointwise(name if len(call.inputs) == 2 else f"{name}_of_several")
-        ranks = {
-            len(shape) for shape, moves in zip(call.inputs, call.moving, strict=True) if shape is not None and moves
-        }
-        if count < len(call.inputs) or (call.channels_last and len(ranks) > 1):
-            return kind, Merge(f"{name}_with_others")  # a constant among several, or axes that don't line up as shown
+        if count < len(call.inputs):
+            return kind, Merge(f"{name}_with_others")  # a constant among several
         return kind, Merge(name)
 
     def or_unchanged(call: Call) -> Described:
-        return (Kind.ARITHMETIC, Pointwise("identity")) if len(call.inputs) == 1 else read(call)
+        if len(call.inputs) == 1 and call.in_place():
+            return Kind.ARITHMETIC, Pointwise("identity")
+        return read(call)
 
     return or_unchanged
 

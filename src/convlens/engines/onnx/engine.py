@@ -16,6 +16,7 @@ from convlens.engines.onnx import feeding
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
 from convlens.engines.onnx.layers import LayerBuilder
+from convlens.engines.onnx.layouts import channels_last_inputs
 from convlens.engines.onnx.reading import Source, read
 from convlens.engines.onnx.running import RefusedError, Runner, reason, to_array
 from convlens.engines.onnx.shapes import Value, infer
@@ -36,8 +37,8 @@ class OnnxEngine:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._graph = Graph(source.proto)
-        self._slots = feeding.slots(self._graph)
         self._constants = Constants(source, self._graph)
+        self._slots = feeding.slots(self._graph, channels_last_inputs(self._graph, self._constants))
         self._traced: tuple[object, OnnxTrace] | None = None  # the last one, under what it depends on
         self._sizes_follow_values = False
         self._walker: tuple[object, Walker] | None = None
@@ -146,7 +147,8 @@ class OnnxEngine:
 
     def _described(self, shapes: dict[str, Shape], values: dict[str, Value], sizes: dict[str, Array]) -> OnnxTrace:
         first = next(iter(shapes.values()), ())
-        builder = LayerBuilder(self._graph, self._constants, values, sizes, first[0] if first else 1)
+        last = frozenset(slot.name for slot in self._slots if slot.channels_last)
+        builder = LayerBuilder(self._graph, self._constants, values, sizes, last, first[0] if first else 1)
         inputs = tuple(slot.as_input(shapes[slot.name]) for slot in self._slots)
         network = builder.network(self._source.name, inputs, self._notes())
         return OnnxTrace(network, shapes, values, builder.presentations, builder.calls, self._graph, self._constants)

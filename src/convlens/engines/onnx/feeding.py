@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +51,8 @@ class Slot:
         )
 
 
-def slots(graph: Graph) -> tuple[Slot, ...]:
-    """The network's inputs: those of the graph that have no initializer.
+def slots(graph: Graph, channels_last: Container[str]) -> tuple[Slot, ...]:
+    """The network's inputs: those of the graph that have no initializer; ``channels_last`` names those that are fed so.
 
     Raises:
         ModelError: an input that is no tensor.
@@ -72,7 +72,7 @@ def slots(graph: Graph) -> tuple[Slot, ...]:
             sizes = tuple(
                 d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim
             )
-        found.append(Slot(info.name, tensor.elem_type, sizes, info.name in graph.channels_last_inputs))
+        found.append(Slot(info.name, tensor.elem_type, sizes, info.name in channels_last))
     return tuple(found)
 
 

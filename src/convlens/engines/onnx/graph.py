@@ -7,7 +7,6 @@ from functools import cached_property
 
 import onnx
 
-from convlens.engines.onnx.layouts import channels_last_inputs
 from convlens.engines.onnx.naming import Names, layer_name
 
 _RANDOM = frozenset(
@@ -33,7 +32,6 @@ class Graph:
         self.maker: dict[str, int] = {o: i for i, node in enumerate(self.nodes) for o in node.output if o}
         self.constant_values: frozenset[str] = self._constants()
         self.plumbing: frozenset[int] = self._plumbing()
-        self.channels_last_inputs = channels_last_inputs(self.nodes, [i.name for i in self.inputs])
 
     def _constants(self) -> frozenset[str]:
         """Values that no input can change: initializers, and what nodes compute from them alone."""

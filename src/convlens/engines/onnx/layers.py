@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx
 from onnx import helper
 
-from convlens.engines.base import Array, as_float32
+from convlens.engines.base import Array
+from convlens.engines.onnx.axis_inference import Layout
 from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.feeding import dtype_name
 from convlens.engines.onnx.graph import Graph
-from convlens.engines.onnx.layouts import KEEPING, order_of, to_last
+from convlens.engines.onnx.layouts import layouts
 from convlens.engines.onnx.naming import nameless, scope_of
 from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.parameters import Parameters
+from convlens.engines.onnx.presentation import Presentation
 from convlens.engines.onnx.shapes import Value
 from convlens.network import Input, Kind, Layer, Network, Shape
 
@@ -35,30 +35,8 @@ _SCALES: Mapping[str, tuple[int, int]] = {
 }
 """Where quantised operators have the scale and zero point of their output."""
 _INTEGERS = frozenset(("int8", "uint8", "int16", "uint16"))
-
-
-@dataclass(frozen=True, slots=True)
-class Presentation:
-    """How a value of the file becomes a map: the batch axis dropped, channels brought to the front."""
-
-    batched: bool
-    channels_last: bool
-
-    def shape(self, shape: Shape) -> Shape:
-        """The map's shape."""
-        shape = shape[1:] if self.batched else shape
-        return (shape[-1], *shape[:-1]) if self.channels_last else shape
-
-    def array(self, array: Array, *, own: bool = False) -> Array:
-        """The map, float32, channels first; a batch of several keeps its axis.
-
-        ``own``: the batch was only filled up, so that the first item is taken, and not as a view of all of them.
-        """
-        several = self.batched and len(array) > 1
-        if self.batched and (own or not several):
-            array = array[0].copy() if several else array[0]
-            several = False
-        return as_float32(np.moveaxis(array, -1, int(several)) if self.channels_last else array)
+WHOLE = "This value has no batch axis; it is shown whole."
+DOUBT = "What reads and makes this value disagrees on which axis holds the channels; its axes are in the file's order."
 
 
 class LayerBuilder:
@@ -70,15 +48,16 @@ class LayerBuilder:
         constants: Constants,
         values: Mapping[str, Value],
         sizes: Mapping[str, Array],
+        channels_last: frozenset[str],
         batch: int,
     ) -> None:
+        """``channels_last``: the inputs that are fed so; ``batch``: how many items are fed."""
         self._graph = graph
         self._constants = constants
         self._values = values
         self._sizes = sizes
-        self._batch = batch
+        self._layouts = layouts(graph, values, self._shape, self._constant, channels_last, batch)
         self._parameters = Parameters(graph, constants)
-        self._last: set[str] = set(graph.channels_last_inputs)
         self._scale_notes: dict[str, str] = {}
         self._scopes: dict[str, tuple[int, tuple[str, ...]]] = {}  # with the place in the file
         self.presentations: dict[str, Presentation] = {}
@@ -89,7 +68,6 @@ class LayerBuilder:
         graph = self._graph
         layers = []
         for index, node in enumerate(graph.nodes):
-            self._follow_layout(node)
             first = True
             for place, output in enumerate(node.output):
                 if output in graph.layers and output in self._values:
@@ -107,12 +85,12 @@ class LayerBuilder:
         value = self._values[output]
         name = graph.layers[output]
         plumbing = index in graph.plumbing or output in graph.constant_values
-        batched = not plumbing and is_batched(value, self._batch)
-        presentation = Presentation(batched, output in self._last and not plumbing)
+        layout = self._layout(output)
+        presentation = layout.presentation
         self.presentations[output] = presentation
         kind, operation = Kind.PLUMBING, None
         if not plumbing:
-            self.calls[output] = call = self._call(node, place, value, batched)
+            self.calls[output] = call = self._call(node, place, value, presentation)
             kind, operation = describe(call)
         inputs = graph.sources(index, self._values)
         scope = scope_of(name)
@@ -132,11 +110,17 @@ class LayerBuilder:
             dtype=dtype_name(value.element),
             scope=scope,
             shares=shares,
-            notes=self._notes(node, output, batched or plumbing),
+            notes=() if plumbing else self._notes(node, output, layout),
         )
 
-    def _notes(self, node: onnx.NodeProto, output: str, as_usual: bool) -> tuple[str, ...]:
-        notes = [] if as_usual else ["This value has no batch axis; it is shown whole."]
+    def _layout(self, name: str) -> Layout:
+        """How a value is shown; what is made of sizes and constants alone, as it is."""
+        return self._layouts.get(name) or Layout(Presentation.as_filed(len(self._values[name].shape)))
+
+    def _notes(self, node: onnx.NodeProto, output: str, layout: Layout) -> tuple[str, ...]:
+        notes = [] if layout.presentation.batch is not None else [WHOLE]
+        if layout.doubtful:
+            notes.append(DOUBT)
         if dtype_name(self._values[output].element) in _INTEGERS:
             scale = self._scale_note(node)
             if scale:
@@ -158,53 +142,36 @@ class LayerBuilder:
 
     def _at(self, node: onnx.NodeProto, place: int) -> Array | None:
         name = node.input[place] if place < len(node.input) else ""
+        return self._constant(name)
+
+    def _shape(self, name: str) -> Shape | None:
+        known = self._values.get(name)
+        return known.shape if known is not None else self._constants.shape(name)
+
+    def _constant(self, name: str) -> Array | None:
         found = self._sizes.get(name)
         return self._constants.value(name) if found is None and name else found
 
-    def _follow_layout(self, node: onnx.NodeProto) -> None:
-        """Carry over which values have their channels last."""
-        moving = [i for i in node.input if i and i not in self._graph.constant_values]
-        output = node.output[0] if node.output else ""
-        if not moving or output not in self._values:
-            return
-        rank = len(self._values[output].shape)
-        if node.op_type == "Transpose":
-            if moving[0] not in self._last and to_last(order_of(node)) and (rank > 3 or self._last):
-                self._last.add(output)
-        elif node.op_type in KEEPING and rank >= 3:
-            read = [i for i in moving if i in self._values and len(self._values[i].shape) == rank]
-            if read and all(i in self._last for i in read):
-                self._last.update(o for o in node.output if o)
-
-    def _call(self, node: onnx.NodeProto, place: int, value: Value, batched: bool) -> Call:
-        def shape(name: str) -> Shape | None:
-            if not name:
-                return None
-            known = self._values.get(name)
-            return known.shape if known is not None else self._constants.shape(name)
+    def _call(self, node: onnx.NodeProto, place: int, value: Value, made: Presentation) -> Call:
+        moving = tuple(bool(i) and i not in self._graph.constant_values for i in node.input)
 
         def constant(index: int) -> Array | None:
             return self._at(node, index)
 
-        reads = next((i for i in node.input if i and i not in self._graph.constant_values and i in self._values), "")
         attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         return Call(
             op=node.op_type,
             attributes=attributes,
-            inputs=tuple(shape(i) for i in node.input),
+            inputs=tuple(self._shape(i) if i else None for i in node.input),
             result=value.shape,
-            moving=tuple(bool(i) and i not in self._graph.constant_values for i in node.input),
+            moving=moving,
             constant=constant,
             opset=self._graph.opsets.get(node.domain or "ai.onnx", 1),
-            batched=batched,
-            channels_last=(node.op_type in KEEPING or node.op_type == "Transpose") and node.output[place] in self._last,
+            made=made,
+            read=tuple(
+                self._layout(i).presentation if moves and i in self._values else None
+                for i, moves in zip(node.input, moving, strict=True)
+            ),
             output_index=place,
             dtype=dtype_name(value.element),
-            reads_batched=bool(reads) and is_batched(self._values[reads], self._batch),
-            reads_last=reads in self._last,
         )
-
-
-def is_batched(value: Value, batch: int) -> bool:
-    """Whether axis 0 of a value is the batch axis: it is as long as the batch."""
-    return bool(value.shape) and value.shape[0] == batch

@@ -1,129 +1,106 @@
-"""Where channels stand. ONNX operators want them first; files that come from TensorFlow keep them last in between.
-
-A file turns channels-last values with Transpose nodes. From these it can be told, for each value, which it is.
-"""
+"""Where the batch and the channels stand in the values of a graph, and whether its inputs are fed channels last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 
 import onnx
 
-KEEPING = frozenset(
-    [
-        "Relu",
-        "LeakyRelu",
-        "PRelu",
-        "Sigmoid",
-        "HardSigmoid",
-        "HardSwish",
-        "Swish",
-        "Tanh",
-        "Elu",
-        "Celu",
-        "Selu",
-        "Softplus",
-        "Softsign",
-        "Mish",
-        "Erf",
-        "Gelu",
-        "FastGelu",
-        "QuickGelu",
-        "Clip",
-        "ThresholdedRelu",
-        "Softmax",
-        "LogSoftmax",
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Max",
-        "Min",
-        "Sum",
-        "Mean",
-        "Pow",
-        "Where",
-        "Concat",
-        "Pad",
-        "Resize",
-        "Upsample",
-        "Slice",
-        "Split",
-        "Dropout",
-        "Identity",
-        "Cast",
-        "CastLike",
-        "QuantizeLinear",
-        "DequantizeLinear",
-        "Abs",
-        "Neg",
-        "Exp",
-        "Log",
-        "Sqrt",
-        "Reciprocal",
-        "Floor",
-        "Ceil",
-        "Round",
-        "Sign",
-        "LayerNormalization",
-        "SimplifiedLayerNormalization",
-        "RMSNormalization",
-        "MatMul",
-        "ReduceMean",
-        "ReduceMax",
-        "ReduceSum",
-        "ReduceMin",
+from convlens.engines.base import Array
+from convlens.engines.onnx.axis_inference import ChannelAxes, Layout, presentations
+from convlens.engines.onnx.axis_rules import Operator, Plane, Sizes
+from convlens.engines.onnx.constants import Constants
+from convlens.engines.onnx.graph import Graph
+from convlens.engines.onnx.presentation import Presentation
+from convlens.engines.onnx.shapes import Value, infer_ranks
+
+ShapeOf = Callable[[str], Sizes | None]
+ConstantOf = Callable[[str], Array | None]
+
+
+def layouts(
+    graph: Graph,
+    values: Mapping[str, Value],
+    shape_of: ShapeOf,
+    constant: ConstantOf,
+    channels_last: frozenset[str],
+    batch: int,
+) -> dict[str, Layout]:
+    """How every value is shown, with the sizes of one run; ``channels_last`` are inputs that are fed so."""
+    sizes_alone = {o for index in graph.plumbing for o in graph.nodes[index].output}
+    given = {i.name: values[i.name].shape for i in graph.inputs if i.name in values}
+    shapes = {n: v.shape for n, v in values.items() if n not in graph.constant_values and n not in sizes_alone}
+    planes = [Plane(name, len(given[name]), channels_last=True) for name in channels_last if len(given[name]) > 2]
+    found = presentations(operators(graph, shape_of, constant), shapes, given, batch, planes)
+    for name, shape in given.items():  # these are shown as they are fed
+        found[name] = Layout(as_fed(len(shape), channels_last=name in channels_last))
+    return found
+
+
+def as_fed(rank: int, *, channels_last: bool) -> Presentation:
+    """How an input is shown.
+
+    >>> as_fed(4, channels_last=True).axes, as_fed(0, channels_last=False).batch
+    ((3, 1, 2), None)
+    """
+    batch = 0 if rank else None
+    return Presentation.channels_at(rank - 1, rank, batch) if channels_last else Presentation.as_filed(rank, batch)
+
+
+def channels_last_inputs(graph: Graph, constants: Constants) -> frozenset[str]:
+    """The inputs whose last axis holds the channels, so far as that follows from the graph before any size is known."""
+    turning = any(node.op_type == "Transpose" for index, node in enumerate(graph.nodes) if index not in graph.plumbing)
+    if not turning:
+        return frozenset()
+    ranks = infer_ranks(graph, {i.name: rank_of(graph, i) for i in graph.inputs})
+
+    def shape(name: str) -> Sizes | None:
+        return (None,) * ranks[name] if name in ranks else None
+
+    channels = ChannelAxes(operators(graph, shape, constants.value))
+    found = []
+    for given in graph.inputs:
+        rank = ranks.get(given.name, 0)
+        if rank > 2 and channels.layout(given.name, rank, 0).presentation == as_fed(rank, channels_last=True):
+            found.append(given.name)
+    return frozenset(found)
+
+
+def rank_of(graph: Graph, given: onnx.ValueInfoProto) -> int | None:
+    """How many axes an input has: as it is declared, else as many as the first Transpose behind it turns."""
+    tensor = given.type.tensor_type
+    if tensor.HasField("shape"):
+        return len(tensor.shape.dim)
+    same = {given.name}
+    for node in graph.nodes:
+        if same.intersection(node.input):
+            if node.op_type == "Transpose":
+                order = next((list(a.ints) for a in node.attribute if a.name == "perm"), None)
+                return None if order is None else len(order)
+            if node.op_type in ("Cast", "Sub", "Add", "Mul", "Div", "Identity"):
+                same.update(node.output)
+    return None
+
+
+def operators(graph: Graph, shape_of: ShapeOf, constant: ConstantOf) -> list[Operator]:
+    """The nodes that compute with what the network is fed, with what is known of their sizes."""
+
+    def operator(index: int, node: onnx.NodeProto) -> Operator:
+        def value(place: int) -> Array | None:
+            return constant(node.input[place]) if place < len(node.input) and node.input[place] else None
+
+        return Operator(
+            node=node,
+            reads=tuple(shape_of(name) if name else None for name in node.input),
+            makes=tuple(shape_of(name) if name else None for name in node.output),
+            varies=tuple(bool(name) and name not in graph.constant_values for name in node.input),
+            constant=value,
+            opset=graph.opsets.get(node.domain or "ai.onnx", 1),
+            captured=graph.reads[index][sum(map(bool, node.input)) :],
+        )
+
+    return [
+        operator(index, node)
+        for index, node in enumerate(graph.nodes)
+        if index not in graph.plumbing and not graph.constant_values.issuperset(o for o in node.output if o)
     ]
-)
-"""Operators that leave the axes in their places."""
-
-
-def to_first(order: Sequence[int]) -> bool:
-    """Whether a Transpose takes channels-last to channels-first.
-
-    >>> to_first([0, 3, 1, 2]), to_first([0, 2, 3, 1])
-    (True, False)
-    """
-    rank = len(order)
-    return rank >= 3 and list(order) == [0, rank - 1, *range(1, rank - 1)]
-
-
-def to_last(order: Sequence[int]) -> bool:
-    """Whether a Transpose takes channels-first to channels-last.
-
-    >>> to_last([0, 2, 3, 1]), to_last([0, 3, 1, 2])
-    (True, False)
-    """
-    rank = len(order)
-    return rank >= 3 and list(order) == [0, *range(2, rank), 1]
-
-
-def order_of(node: onnx.NodeProto) -> list[int]:
-    """The axes of a Transpose node as the file gives them; empty for "reversed"."""
-    return next((list(a.ints) for a in node.attribute if a.name == "perm"), [])
-
-
-def channels_last_inputs(nodes: Sequence[onnx.NodeProto], inputs: Sequence[str]) -> frozenset[str]:
-    """The inputs that the network turns to channels-first before anything looks at neighbouring pixels.
-
-    In 1-D the turn is the same both ways, so it counts only in front of a convolution.
-    """
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in nodes:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-
-    def turned(value: str, depth: int) -> bool:
-        found = readers.get(value, [])
-        return bool(found) and depth < 8 and all(turns(node, depth) for node in found)
-
-    def turns(node: onnx.NodeProto, depth: int) -> bool:
-        if node.op_type == "Transpose":
-            order = order_of(node)
-            plane = len(order) > 3 or any(r.op_type.startswith("Conv") for r in readers.get(node.output[0], []))
-            return to_first(order) and plane
-        if node.op_type in ("Shape", "Size"):
-            return True
-        return node.op_type in ("Cast", "Sub", "Add", "Mul", "Div", "Identity") and turned(node.output[0], depth + 1)
-
-    return frozenset(name for name in inputs if turned(name, 0))

@@ -8,7 +8,6 @@ from fractions import Fraction
 import numpy as np
 
 from convlens.engines.onnx.call import Call, Described
-from convlens.engines.onnx.layouts import to_first, to_last
 from convlens.network import Kind, Merge, Pad, Reshape, Resize, Shape, Slice, Whole
 
 Reader = Callable[[Call], Described]
@@ -17,7 +16,7 @@ Reader = Callable[[Call], Described]
 def concat(call: Call) -> Described:
     """Values side by side along an axis."""
     axis = call.batchless(int(call.attributes.get("axis", 1)), len(call.output))
-    if axis < 0 or not call.same_rows:
+    if axis < 0 or not all(call.in_place(place) for place, moves in enumerate(call.moving) if moves):
         return Kind.CONCAT, Whole("concat")
     return Kind.CONCAT, Merge("concat" if all(call.moving) else "concat_with_constants", axis)
 
@@ -27,7 +26,7 @@ def pad(call: Call) -> Described:
     rank = len(call.output)
     pads = call.integers(1, "pads") or tuple(call.attributes.get("paddings", ()))
     axes = call.integers(3, "axes") or tuple(range(rank))
-    if len(pads) != 2 * len(axes) or not call.same_rows:
+    if len(pads) != 2 * len(axes):
         return Kind.PADDING, Whole("pad")
     each = dict.fromkeys(range(-int(call.batched), rank - int(call.batched)), (0, 0))
     for place, axis in enumerate(axes):
@@ -167,64 +166,53 @@ def _part(call: Call, start: list[int], step: list[int]) -> Slice | Whole:
     """The part that begins at ``start``, axes channels first, batch included."""
     lead = int(call.batched)
     through = start[:lead] == [0] * lead and step[:lead] == [1] * lead
-    if not call.same_rows or not through or len(start) == lead:
+    if not through or len(start) == lead:
         return Whole(call.op.lower())
     return Slice(tuple(start[lead + 1 :]), tuple(step[lead + 1 :]), start[lead], step[lead])
 
 
 def reshape(call: Call) -> Described:
     """The same numbers, read in the same order, in another shape."""
-    before, after = call.shape(0), call.output
-    if not _keeps_items(call):
+    before, after, last = call.shape(0), call.output, _channels_last(call)
+    if last is None:
         return Kind.RESHAPE, Whole(call.op.lower())
-    aligned = len(before) > 2 and before[2:] == after[2:] and not call.reads_last
-    return Kind.RESHAPE, Reshape(call.op.lower(), aligned=aligned, channels_last=call.reads_last)
+    aligned = len(before) > 2 and before[2:] == after[2:] and not last
+    return Kind.RESHAPE, Reshape(call.op.lower(), aligned=aligned, channels_last=last)
 
 
 def squeeze(call: Call) -> Described:
     """An axis of length one comes or goes."""
-    if not _keeps_items(call):
+    last = _channels_last(call)
+    if last is None:
         return Kind.RESHAPE, Whole(call.op.lower())
     before = [n for n in call.shape(0)[1:] if n != 1]
     after = [n for n in call.output[1:] if n != 1]
-    return Kind.RESHAPE, Reshape(
-        call.op.lower(), aligned=before == after and not call.reads_last, channels_last=call.reads_last
-    )
+    return Kind.RESHAPE, Reshape(call.op.lower(), aligned=before == after and not last, channels_last=last)
 
 
-def _keeps_items(call: Call) -> bool:
-    """Whether each item's numbers, as they are shown, are read in order.
-
-    A value that keeps its channels last is shown in another order than it is read in, unless it becomes a vector.
-    """
-    if call.reads_last and len(call.output) - int(call.batched) > 1:
-        return False
-    shape = call.inputs[0] or ()
-    return call.same_rows or (call.reads_batched and shape[:1] == (1,)) or (call.batched and call.result[:1] == (1,))
+def _channels_last(call: Call) -> bool | None:
+    """In which order both the input and the output have each item's numbers: as they are shown, or with the channels
+    at the end; ``None`` where neither holds, or where items of a batch are mixed."""
+    both = ((call.shown(0), call.inputs[0] or ()), (call.made, call.result))
+    items = [shape[shown.batch] for shown, shape in both if shown.batch is not None]
+    if len(items) == 1 and items[0] > 1:
+        return None
+    for last in (False, True):
+        if all(shown.reads_in_order(shape, channels_last=last) for shown, shape in both):
+            return last
+    return None
 
 
 def transpose(call: Call) -> Described:
     """Axes in another order."""
-    rank = len(call.output)
+    rank, read = len(call.result), call.shown(0)
     order = [int(a) % rank for a in call.attributes.get("perm") or reversed(range(rank))]
-    read = _shown(rank, batched=call.reads_batched, last=call.reads_last)
-    made = _shown(rank, batched=call.batched, last=call.channels_last)
-    if any(order[axis] not in read for axis in made) or len(read) != len(made):
+    came = [order[axis] for axis in call.made.axes]
+    if sorted(came) != sorted(read.axes):
         return Kind.RESHAPE, Whole("transpose")
-    axes = tuple(read.index(order[axis]) for axis in made)
+    axes = tuple(read.axes.index(axis) for axis in came)
     spatial = [axis for axis in axes if axis > 0]
-    aligned = spatial == sorted(spatial) or to_first(order) or to_last(order)
-    return Kind.RESHAPE, Reshape("transpose", aligned=aligned, axes=axes)
-
-
-def _shown(rank: int, *, batched: bool, last: bool) -> list[int]:
-    """The file's axes in the order in which a value is shown.
-
-    >>> _shown(4, batched=True, last=True), _shown(2, batched=False, last=False)
-    ([3, 1, 2], [0, 1])
-    """
-    axes = list(range(int(batched), rank))
-    return [axes[-1], *axes[:-1]] if last and axes else axes
+    return Kind.RESHAPE, Reshape("transpose", aligned=spatial == sorted(spatial), axes=axes)
 
 
 def block(function: str) -> Reader:

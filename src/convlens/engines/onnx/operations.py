@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from convlens.engines.onnx.call import Call, Described
 from convlens.engines.onnx.computing import (
+    MERGES,
     Reader,
     activation,
     batch_normalisation,
@@ -37,12 +38,25 @@ def describe(call: Call) -> Described:
     if reader is None or (call.output_index > 0 and call.op not in ("Split", "LSTM", "GRU", "RNN")):
         return Kind.OTHER, Whole(call.op.lower())
     try:
-        return reader(call)
+        kind, operation = reader(call)
     except (LookupError, ValueError, TypeError, ZeroDivisionError):
         # Attributes that contradict the shapes: the runtime ran it all the same, so it is shown, without its formula.
         return Kind.OTHER, Whole(call.op.lower())
+    if call.op not in ACROSS and not call.in_place(next((n for n, read in enumerate(call.read) if read), 0)):
+        operation = Whole(call.op.lower())  # as they are shown, values don't stand where they are read
+    return kind, operation
 
 
+ACROSS = frozenset(
+    (
+        *MERGES,
+        *("QLinearAdd", "QLinearMul", "Concat", "Gemm", "FusedGemm", "MatMul", "MatMulInteger", "QLinearMatMul"),
+        *("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile", "Gather"),
+        *("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2"),
+        *("LSTM", "GRU", "RNN", "Attention", "MultiHeadAttention", "GroupQueryAttention"),
+    )
+)
+"""Operators whose readers see for themselves how what they read is shown; all others read and make the same axes."""
 READERS: dict[str, Reader] = {
     "Conv": convolution(1, 2),
     "FusedConv": convolution(1, 2),

@@ -38,7 +38,10 @@ def origin(node: onnx.NodeProto, call: Call) -> Array | None:
     known = {name: value for name, value in settings.items() if value is not None}
     if len(known) < len(settings):
         return None
-    numbers = _numbered(shape, call)
+    read = call.shown(0)
+    items = shape[read.batch] if read.batch is not None else 1
+    count = prod(read.shape(shape))
+    numbers = read.as_stored(np.arange(items * count).reshape([shape[axis] for axis in read.order]))
     feed = {node.input[0]: numbers, **known}
     given = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
@@ -48,17 +51,8 @@ def origin(node: onnx.NodeProto, call: Call) -> Array | None:
     graph = helper.make_graph([node], "moving", given, [made])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", call.opset)])
     found: Array = np.asarray(next(iter(ReferenceEvaluator(model).run(None, feed))))
-    found = found[0] if call.batched else found
-    found = np.moveaxis(found, -1, 0) if call.channels_last else found
-    count = prod(shape[1:] if call.reads_batched else shape)
-    return None if found.size and found.max() >= count else found
-
-
-def _numbered(shape: tuple[int, ...], call: Call) -> Array:
-    """The number of every value of the input, in the file's layout; later items of a batch go on counting."""
-    if not call.reads_last:
-        return np.arange(prod(shape)).reshape(shape)
-    items = shape[:1] if call.reads_batched else ()
-    inner = shape[len(items) :]
-    first = np.arange(prod(shape)).reshape(*items, inner[-1], *inner[:-1])
-    return np.moveaxis(first, len(items), -1)
+    found = call.made.with_batch(found)
+    if not call.batched:
+        return None if items > 1 and count else found
+    offsets = np.arange(len(found)).reshape(-1, *(1,) * (found.ndim - 1)) * (count if items > 1 else 0)
+    return found[0] if np.array_equal(found - offsets, np.broadcast_to(found[:1], found.shape)) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -25,13 +25,37 @@ class Value:
 
 def infer(graph: Graph, bound: Mapping[str, Value]) -> dict[str, Value]:
     """Every value whose type and whole shape ONNX's own inference finds; values that it can't tell are absent."""
+    found = dict(bound)
+    given = [helper.make_tensor_value_info(n, v.element, v.shape) for n, v in bound.items()]
+    for info in _inferred(graph, given):
+        value = stated(info)
+        if value is not None:
+            found.setdefault(info.name, value)
+    return found
+
+
+def infer_ranks(graph: Graph, given: Mapping[str, int | None]) -> dict[str, int]:
+    """How many axes each value has, where ONNX's own inference finds it from how many the inputs have."""
+    elements = {i.name: i.type.tensor_type.elem_type for i in graph.inputs}
+    free = {name: None if rank is None else (None,) * rank for name, rank in given.items()}
+    inputs = [helper.make_tensor_value_info(name, elements[name], sizes) for name, sizes in free.items()]
+    found = {}
+    for info in [*inputs, *_inferred(graph, inputs)]:
+        if info.type.HasField("tensor_type") and info.type.tensor_type.HasField("shape"):
+            found[info.name] = len(info.type.tensor_type.shape.dim)
+    return found
+
+
+def _inferred(graph: Graph, given: Sequence[onnx.ValueInfoProto]) -> list[onnx.ValueInfoProto]:
+    """What ONNX's own inference says of every value; nothing where it gives up."""
     model = onnx.ModelProto(ir_version=max(graph.proto.ir_version, 4))
     model.opset_import.extend(graph.proto.opset_import)
     model.functions.extend(graph.proto.functions)
     inner = model.graph
     inner.name = "sizes"
     inner.node.extend(graph.nodes)
-    inner.input.extend(helper.make_tensor_value_info(n, v.element, v.shape) for n, v in bound.items())
+    inner.input.extend(given)
+    bound = {info.name for info in given}
     for name, tensor in graph.initializers.items():
         if name in bound:
             continue
@@ -48,13 +72,8 @@ def infer(graph: Graph, bound: Mapping[str, Value]) -> dict[str, Value]:
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True).graph
     except (onnx.shape_inference.InferenceError, RuntimeError):
-        return dict(bound)
-    found = dict(bound)
-    for info in [*inferred.input, *inferred.value_info, *inferred.output]:
-        value = stated(info)
-        if value is not None:
-            found.setdefault(info.name, value)
-    return found
+        return []
+    return [*inferred.input, *inferred.value_info, *inferred.output]
 
 
 def stated(info: onnx.ValueInfoProto) -> Value | None:

@@ -12,8 +12,8 @@ from convlens.engines.base import Array
 from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
-from convlens.engines.onnx.layers import Presentation
 from convlens.engines.onnx.origins import origin
+from convlens.engines.onnx.presentation import Presentation
 from convlens.engines.onnx.shapes import Value
 from convlens.engines.onnx.weights import weights_of
 from convlens.errors import LayerNotFoundError

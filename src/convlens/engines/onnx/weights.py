@@ -48,7 +48,7 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
         case "GroupNormalization":
             found = {"scale": _one_a_channel(at(1), call), "shift": _one_a_channel(at(2), call)}
         case "LayerNormalization" | "SimplifiedLayerNormalization" | "RMSNormalization":
-            found = {"scale": _channels_first(at(1), call), "shift": _channels_first(at(2), call)}
+            found = {"scale": _as_shown(at(1), call), "shift": _as_shown(at(2), call)}
         case "PRelu":
             found = {"slope": _slope(at(1), call)}
         case op if op.startswith("QLinear"):  # an operator of real numbers, put between integers
@@ -93,11 +93,13 @@ def _one_a_channel(weight: Array | None, call: Call | None) -> Array | None:
     return weight if weight.size == channels else np.repeat(weight, channels // weight.size)
 
 
-def _channels_first(weight: Array | None, call: Call | None) -> Array | None:
-    """The weight of a layer normalisation, which has the axes of the file's own layout."""
-    if weight is None or call is None or not call.channels_last or weight.ndim < 2:
+def _as_shown(weight: Array | None, call: Call | None) -> Array | None:
+    """The weight of a layer normalisation, which has the last axes of the file's own layout."""
+    if weight is None or call is None or weight.ndim < 2:
         return weight
-    return np.moveaxis(weight, -1, 0)
+    first = len(call.result) - weight.ndim
+    order = [axis - first for axis in call.made.axes if axis >= first]
+    return weight.transpose(order) if len(order) == weight.ndim else weight
 
 
 def gather_form(kernel: Array, groups: int) -> Array:
