@@ -148,7 +148,10 @@ def window(graph: Growing, name: str | None = None) -> str:
     shape = graph.values[name].shape
     channels, space = shape[1], shape[2:]
     kernel = [graph.number(1, min(2, n)) for n in space]
-    steps = {"strides": [graph.number(1, 2) for _ in space], "pads": [graph.number(0, k - 1) for k in kernel * 2]}
+    steps: dict[str, Any] = {
+        "strides": [graph.number(1, 2) for _ in space],
+        "pads": [graph.number(0, k - 1) for k in kernel * 2],
+    }
     match graph.number(0, 7):
         case 0 | 1 | 2:
             filters = graph.weight(graph.numbers(graph.number(1, 4), channels, *kernel))
@@ -339,7 +342,7 @@ def resized(graph: Growing) -> None:
     if graph.chance(0.5):
         scales[2:] = 2
     graph.weights[empty := f"w{len(graph.weights)}"] = np.zeros(0, np.float32)
-    settings = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    settings: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     graph.add("Resize", f"{name} {empty} {graph.weight(scales)}", mode="nearest", **settings)
 
 
