@@ -25,7 +25,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, fai
 
 
 def _fail_halfway(target: Path, failure: BaseException) -> None:
-    with replacing(target) as part:
+    with replacing(target, force=True) as part:
         part.write_bytes(b"half")
         raise failure
 
@@ -46,7 +46,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
     target = tmp_path / "maps.bin"
     target.write_bytes(b"a much longer old file")
-    write(target, b"new")
+    write(target, b"new", force=True)
     assert target.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -72,13 +72,14 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path, place: str) -
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
-def test_a_folder_takes_the_place_of_a_folder_and_a_file_does_not(tmp_path: Path) -> None:
+def test_a_folder_takes_the_place_of_one_that_is_ours_and_a_file_does_not(tmp_path: Path) -> None:
     (tmp_path / "maps.zarr").mkdir()
     (tmp_path / "maps.zarr" / "old").write_text("old")
-    with replacing(tmp_path / "maps.zarr") as unfinished:
+    with replacing(tmp_path / "maps.zarr", owned=lambda _: True, only_ours=lambda _: True) as unfinished:
         unfinished.mkdir()
         (unfinished / "new").write_text("new")
     assert [path.name for path in (tmp_path / "maps.zarr").iterdir()] == ["new"]
-    with pytest.raises(OutputError, match="the folder"):
-        write(tmp_path / "maps.zarr", b"x")
+    for force in (False, True):
+        with pytest.raises(OutputError, match="the folder"):
+            write(tmp_path / "maps.zarr", b"x", force=force)
     assert [path.name for path in tmp_path.rglob("*")] == ["maps.zarr", "new"]

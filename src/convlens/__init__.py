@@ -8,11 +8,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # without importing typing: this module stands before the command line, which starts at once
 if TYPE_CHECKING:
     from convlens.errors import ConvlensError as ConvlensError
     from convlens.lens import FeatureMap as FeatureMap
@@ -44,6 +42,8 @@ __all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name in _MODULES:
         return import_module(f"convlens.{name}")
     if name not in _HOMES:

@@ -21,6 +21,7 @@ from tests.hosts.command_line import COMMAND, Run, spawn
 
 import convlens
 from convlens.hosts.cli import main, terminal
+from convlens.writing import signature
 from convlens.hosts.cli.app import app
 from convlens.hosts.cli.destination import Destination
 
@@ -221,7 +222,7 @@ class TestKernels:
         result = run("kernels", shelf / "net.onnx")
         assert result.code == 0
         expected = convlens.open(shelf / "net.onnx").kernels("conv").png()
-        assert Path("net-kernels/conv.png").read_bytes() == expected
+        assert Path("net-kernels/conv.png").read_bytes() == signature.signed(expected, ".png")
         assert "net-kernels/conv.png" in result.out.replace("\\", "/")
 
     def test_scale_and_mode_change_the_picture(self, run: Run, shelf: Path) -> None:
@@ -246,7 +247,7 @@ class TestMaps:
         assert result.code == 0
         maps = convlens.open(shelf / "net.onnx").feature_maps(shelf / "picture.png")
         for name, found in maps.items():
-            assert Path(f"net-on-picture/{name}.png").read_bytes() == found.png()
+            assert Path(f"net-on-picture/{name}.png").read_bytes() == signature.signed(found.png(), ".png")
         assert f"Picture: {maps.recipe}" in result.out
 
     @pytest.mark.parametrize(

@@ -61,23 +61,23 @@ def test_filling_a_folder_is_all_or_nothing(tmp_path: Path, error: BaseException
 
 
 def test_a_full_folder_keeps_what_is_not_ours(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"mine")
+    (tmp_path / "a.svg").write_bytes(b"mine")
 
     def fill() -> None:
         with files.filling(tmp_path) as arriving:
-            arriving.add("b", ".png", b"convlens")
-            arriving.add("a", ".png", b"convlens")
+            arriving.add("b", ".svg", b"<svg/>")
+            arriving.add("a", ".svg", b"<svg/>")
 
     with pytest.raises(OutputError, match="--force"):
         fill()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
-    assert (tmp_path / "a.png").read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
+    assert (tmp_path / "a.svg").read_bytes() == b"mine"
     with files.filling(tmp_path, force=True) as arriving:
-        arriving.add("a", ".png", b"convlens")
-    assert (tmp_path / "a.png").read_bytes() == b"convlens"
+        arriving.add("a", ".svg", b"<svg/>")
+    assert (tmp_path / "a.svg").read_bytes().startswith(b"<svg/>")
     with files.filling(tmp_path) as arriving:
-        arriving.add("a", ".png", b"convlens, again")
-    assert (tmp_path / "a.png").read_bytes() == b"convlens, again"
+        arriving.add("a", ".svg", b"<svg>again</svg>")
+    assert (tmp_path / "a.svg").read_bytes().startswith(b"<svg>again</svg>")
 
 
 def test_replacing_keeps_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -85,14 +85,14 @@ def test_replacing_keeps_the_old_file_until_the_new_one_is_whole(tmp_path: Path)
     target.write_bytes(b"old")
 
     def stop_half_way() -> None:
-        with writing.replacing(target) as unfinished:
+        with writing.replacing(target, force=True) as unfinished:
             unfinished.write_bytes(b"half of the n")
             raise Stop
 
     with pytest.raises(Stop):
         stop_half_way()
     assert target.read_bytes() == b"old"
-    with writing.replacing(target) as unfinished:
+    with writing.replacing(target, force=True) as unfinished:
         unfinished.write_bytes(b"new")
     assert target.read_bytes() == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]

@@ -68,11 +68,11 @@ class Figure:
         """
         return _png(self.plate, dpi)
 
-    def save(self, path: str | os.PathLike[str], *, dpi: float = DPI) -> Path:
-        """Write it as ``.svg``, ``.pdf`` or ``.png`` at ``dpi`` dots an inch.
+    def save(self, path: str | os.PathLike[str], *, dpi: float = DPI, force: bool = False) -> Path:
+        """Write it as ``.svg``, ``.pdf`` or ``.png`` at ``dpi`` dots an inch; ``force`` overwrites any file.
 
         Raises:
-            OutputError: another ending, or the file can't be written.
+            OutputError: another ending, somebody else's file is there, or the file can't be written.
         """
         suffix = Path(path).suffix.lower()
         if suffix not in FORMATS:
@@ -83,7 +83,7 @@ class Figure:
                 hint=f"Type {os.fspath(Path(path).with_suffix('.pdf'))!r}, for example." if Path(path).name else "",
             )
         data = self.png(dpi) if suffix == ".png" else self.pdf() if suffix == ".pdf" else self.svg().encode()
-        return write(path, data)
+        return write(path, data, force=force)
 
     def _repr_svg_(self) -> str:
         return self.svg()

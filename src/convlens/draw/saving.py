@@ -17,12 +17,13 @@ _LONGEST_WEBP_SIDE = 16383
 _EXIF_SOFTWARE = 0x0131
 
 
-def save(canvas: Canvas, path: str | os.PathLike[str]) -> None:
+def save(canvas: Canvas, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write a picture as PNG, WebP (lossless), SVG or PDF, by the suffix of ``path``.
 
-    Raises ``OutputError`` for another suffix, or when the file can't be written.
+    Raises ``OutputError`` for another suffix, when the file can't be written, or when somebody else's is there and
+    ``force`` doesn't say to overwrite it.
     """
-    write(path, picture_bytes(canvas, path))
+    write(path, picture_bytes(canvas, path), force=force)
 
 
 def picture_bytes(canvas: Canvas, path: str | os.PathLike[str]) -> bytes:

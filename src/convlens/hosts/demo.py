@@ -60,8 +60,7 @@ def run(folder: Path, *, force: bool = False, each: Callable[[str], None] = lamb
     # what would end in an error says so before anything is run
     page.viewer()
     files.check_free(folder / "index.html", force=force)
-    again = files.is_ours(folder / "index.html")  # then the texts beside it are ours too
-    with files.filling(folder, force=force or again) as arriving:
+    with files.filling(folder, force=force) as arriving:
         cat = the_cat()
         arriving.add("cat", ".png", encode_rgb(cat.pixels))
         made = []

@@ -57,7 +57,9 @@ def add_digits(desk: Desk) -> None:
     add_to(desk, digits.timeline(), shown)
 
 
-def save(timeline: Timeline, path: Path, picture: object, *, budget: str | int | None = None) -> None:
+def save(
+    timeline: Timeline, path: Path, picture: object, *, budget: str | int | None = None, force: bool = False
+) -> None:
     """Write every step's run on one picture as one HTML file."""
     from convlens import writing
     from convlens.hosts.report import Exhibit, gallery
@@ -65,7 +67,7 @@ def save(timeline: Timeline, path: Path, picture: object, *, budget: str | int |
     most = None if budget is None else memory.parse(budget, option="budget")
     runs = timeline.feature_maps(picture)
     exhibits = [Exhibit(maps, step_fact(timeline, place)) for place, maps in enumerate(runs)]
-    writing.write(path, gallery(exhibits, budget=most, title=timeline.name).html.encode())
+    writing.write(path, gallery(exhibits, budget=most, title=timeline.name).html.encode(), force=force)
 
 
 def serve(timeline: Timeline, picture: object, **options: Any) -> None:

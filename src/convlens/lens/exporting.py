@@ -135,11 +135,12 @@ class Run:
         }
 
 
-def check(path: str | Path) -> Path:
+def check(path: str | Path, *, force: bool = False) -> Path:
     """The path, if something can be exported to it; called before the run, so that no work is lost.
 
     Raises:
-        OutputError: the ending is unknown, the folder doesn't exist or can't be written.
+        OutputError: the ending is unknown, the folder doesn't exist or can't be written, or holds something of somebody
+            else's at this path.
         MissingDependencyError: ``.zarr`` without zarr.
     """
     target = Path(path)
@@ -155,13 +156,21 @@ def check(path: str | Path) -> Path:
         raise MissingDependencyError(
             "Writing .zarr needs zarr, which isn't installed", hint="Type: pip install 'convlens[zarr]'"
         )
-    return files.check_place(target, force=True)
+    return files.check_place(target, force=force)
 
 
-def save(maps: Iterable[FeatureMap], path: str | Path, run: Callable[[], Run]) -> Path:
-    """Write the maps as they come, then what ``run`` tells once all are known; the path appears when all is in it."""
-    target = check(path)
-    with writing.replacing(target) as unfinished, ExitStack() as stack:
+def save(maps: Iterable[FeatureMap], path: str | Path, run: Callable[[], Run], *, force: bool = False) -> Path:
+    """Write the maps as they come, then what ``run`` tells once all are known; the path appears when all is in it.
+
+    Raises:
+        OutputError: somebody else's file or folder is there, and ``force`` doesn't say to overwrite it.
+    """
+    from convlens.lens import ownership  # which reads what this writes
+
+    target = check(path, force=True)
+    only_ours = ownership.holds_only_ours if target.suffix == ".zarr" else None
+    owns: dict[str, Any] = {"owned": ownership.is_ours, "only_ours": only_ours}
+    with writing.replacing(target, force=force, **owns) as unfinished, ExitStack() as stack:
         file = _FILES[target.suffix](unfinished, stack)
         entries: dict[str, list[Entry]] = {"maps": []}
         for found in maps:
@@ -169,7 +178,8 @@ def save(maps: Iterable[FeatureMap], path: str | Path, run: Callable[[], Run]) -
         told = run()
         for number, (part, name, array) in enumerate(told.arrays()):
             entries.setdefault(part, []).append(_put(file, name, f"{FACTS}/{part}-{number}", array))
-        file.finish(json.dumps(told.facts(entries)))
+        facts = told.facts(entries)
+        file.finish(json.dumps({**facts, "signature": ownership.fingerprint(facts)}))
     return target
 
 
@@ -246,10 +256,14 @@ class _Safetensors(_Named):
 
 
 class _Zarr:
-    def __init__(self, path: Path, stack: ExitStack) -> None:  # noqa: ARG002
+    def __init__(self, path: Path, stack: ExitStack) -> None:
         import zarr
 
-        self._group = zarr.open_group(str(path), mode="w")
+        from convlens.lens.zarr_store import StoppableStore
+
+        store = StoppableStore.at(path)
+        stack.callback(store.stop)
+        self._group = zarr.open_group(store, mode="w", zarr_format=3)
         self._taken = [FACTS]
 
     def key(self, name: str) -> str:

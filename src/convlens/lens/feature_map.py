@@ -275,6 +275,7 @@ class FeatureMap(Shows):
         at: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
         look: animation.Look | None = None,
+        force: bool = False,
     ) -> list[Path]:
         """Write an animation of the layer's window on its way over a part of its input; of convolutions and poolings.
 
@@ -284,6 +285,7 @@ class FeatureMap(Shows):
             at: (row, column) in the middle of the part, the value of the largest magnitude by default.
             size: how many rows and columns of the map are made, up to 4 x 4 by default.
             look: colours, the size of a cell, the speed; :class:`convlens.draw.animation.Look`.
+            force: overwrite files that convlens didn't write.
 
         Raises:
             ChannelError, InputError, DrawingError, OutputError, MissingDependencyError
@@ -295,7 +297,7 @@ class FeatureMap(Shows):
         ['conv.svg']
         """
         found = animating.sliding(self._kept(), self.name, channel, at, size)
-        return animation.save(found, path, look or animation.Look(cell=animating.CELL, shade=True))
+        return animation.save(found, path, look or animation.Look(cell=animating.CELL, shade=True), force=force)
 
     def explain_all(self, channel: int) -> SweptMap:
         """Every value of one channel, worked out again and compared.

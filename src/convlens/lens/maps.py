@@ -247,15 +247,21 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         facts = run_facts(self.network, self.picture, self.recipe, self.prediction, self.recipe_source)
         return {**facts, "layers": [found.to_dict() for found in self.values()]}
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the numbers, with names, shapes and the recipe, as ``.npz``, ``.safetensors`` or ``.zarr``.
 
         :func:`convlens.load` opens them again, without the model. Its weights are not in the file.
 
+        Args:
+            path: where to write; what convlens itself wrote there, unchanged since, is replaced.
+            force: overwrite any other file too, and a .zarr whose values were changed; never a folder that holds
+                something which convlens didn't write.
+
         Raises:
-            OutputError: the ending is unknown, or the path can't be written; nothing half-written remains.
+            OutputError: the ending is unknown, something else is there, or the path can't be written; nothing
+                half-written remains.
         """
-        return exporting.save(self.values(), path, self._saved)
+        return exporting.save(self.values(), path, self._saved, force=force)
 
     def with_model(self, model: object, *, trust: bool = False) -> FeatureMaps:
         """The same maps with the model that made them, so that they explain themselves; for maps of a file.

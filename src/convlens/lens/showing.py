@@ -38,9 +38,9 @@ def report_place(path: Path, *, force: bool = False) -> Path:
     return place
 
 
-def training_report(timeline: Timeline, path: Path, picture: object, *, budget: str | int | None) -> Path:
+def training_report(timeline: Timeline, path: Path, picture: object, **options: Any) -> Path:
     """Have the report's host write one file of a training."""
-    import_module(_TRAINING).save(timeline, path, picture, budget=budget)
+    import_module(_TRAINING).save(timeline, path, picture, **options)
     return path
 
 

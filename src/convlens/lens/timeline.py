@@ -122,7 +122,7 @@ class Timeline:
         place = showing.report_place(Path(path), force=force)
         shown = self.chosen(picture)
         self._complete()
-        return showing.training_report(self, place, shown, budget=budget)
+        return showing.training_report(self, place, shown, budget=budget, force=force)
 
     def serve(self, picture: object = None, **options: Any) -> None:
         """Show the training in the browser; ``options`` are those of :meth:`convlens.FeatureMaps.serve`."""
@@ -156,7 +156,7 @@ class Timeline:
         place = files.check_place(_as_npz(Path(path)), force=force)
         self._check_recorded()
         self._complete()
-        return write(place, written(self.steps))
+        return write(place, written(self.steps), force=force, owned=files.is_ours)
 
     @classmethod
     def load(cls, path: str | Path, model: object, **options: Any) -> Timeline:

@@ -71,19 +71,22 @@ class Walk(Iterator[FeatureMap]):
                 return FeatureMap(self.network.get(layer.name) or layer, array, caption=self.caption, labels=labels)
         raise StopIteration
 
-    def save(self, path: str | Path, *, each: Callable[[FeatureMap], None] | None = None) -> Path:
+    def save(self, path: str | Path, *, each: Callable[[FeatureMap], None] | None = None, force: bool = False) -> Path:
         """Write the numbers as they come, as ``.npz``, ``.safetensors`` or ``.zarr``; ``each`` is told of every layer.
+
+        ``force`` overwrites a file that convlens didn't write, as for :meth:`FeatureMaps.save`.
 
         A ``.safetensors`` file begins with all shapes, so that its maps have to fit the memory budget together.
 
         Raises:
-            OutputError: the ending is unknown, or the path can't be written; nothing half-written remains.
+            OutputError: the ending is unknown, something else is there, or the path can't be written; nothing
+                half-written remains.
             MemoryBudgetError: ``.safetensors``, and the maps don't fit.
         """
-        target = exporting.check(path)
+        target = exporting.check(path, force=force)
         if target.suffix == ".safetensors":
             Estimate.of(self.layers).check(self._budget, "Choose layers, or write .npz or .zarr, which can be streamed")
-        return exporting.save(_told(self, each), target, self._saved)
+        return exporting.save(_told(self, each), target, self._saved, force=force)
 
     def _saved(self) -> exporting.Run:
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}

@@ -27,7 +27,8 @@ from convlens.draw.animation.vector import REST, svg
 from convlens.draw.colours import Bytes
 from convlens.draw.png import encode_rgb
 from convlens.errors import MissingDependencyError, OutputError
-from convlens.writing import write
+from convlens.writing import replacing, signature, write
+from convlens.writing.filling import filling
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,7 +42,6 @@ MOST_PIXELS = 100_000_000
 _MOST_COLOURS = 255  # one of a GIF's 256 is left for what doesn't change from a frame to the next
 
 _EXIF_SOFTWARE = 0x0131
-_MAKER = b"Software\0convlens"
 
 Codes = npt.NDArray[np.uint32]
 
@@ -52,14 +52,16 @@ _FILM_OPTIONS = {
 }
 
 
-def save(slide: Slide, path: str | os.PathLike[str], look: Look | None = None) -> list[Path]:
+def save(slide: Slide, path: str | os.PathLike[str], look: Look | None = None, *, force: bool = False) -> list[Path]:
     """Write an animation; its format follows from the path. Returns the files written.
+
+    What convlens wrote there is replaced; with ``force`` every other file, too.
 
     ``.gif``, ``.svg`` (moves by itself, without a script), ``.png`` and ``.apng`` (animated PNG), ``.webp`` (lossless),
     ``.mp4`` and ``.webm`` (where ``ffmpeg`` is on the PATH), a name such as ``frame-%03d.png`` or a folder: PNG frames.
 
     Raises:
-        OutputError: another ending, too many pixels, or a path that can't be written; before any frame is drawn.
+        OutputError: another ending, too many pixels, somebody else's file, or a path that can't be written.
         MissingDependencyError: a film without ffmpeg.
 
     >>> from convlens.draw.animation.examples import convolution
@@ -73,10 +75,10 @@ def save(slide: Slide, path: str | os.PathLike[str], look: Look | None = None) -
     if kind != ".svg":
         _check_size(stage, look)
     if kind == "frames":
-        return _frames(stage, target)
+        return _frames(stage, target, force=force)
     if kind in FILMS:
-        return [_film(stage, look, target)]
-    return [write(target, animated(stage, look, kind))]
+        return [_film(stage, look, target, force=force)]
+    return [write(target, animated(stage, look, kind), force=force)]
 
 
 def animated(stage: Stage, look: Look, kind: str) -> bytes:
@@ -192,27 +194,28 @@ def frame_paths(target: Path, count: int) -> list[Path]:
     return [target.with_name(_FRAME.sub(str(number).zfill(width), target.name)) for number in range(count)]
 
 
-def _frames(stage: Stage, target: Path) -> list[Path]:
+def _frames(stage: Stage, target: Path, *, force: bool) -> list[Path]:
     paths = frame_paths(target, stage.frames)
-    try:
-        paths[0].parent.mkdir(exist_ok=True)
-    except OSError as error:
+    folder = paths[0].parent
+    if not folder.parent.is_dir():
         raise OutputError(
             "The folder can't be made",
             expected="an existing folder around it",
-            received=f"{paths[0].parent}: {error.strerror}",
-            hint=f"Type: mkdir -p {paths[0].parent.parent}",
-        ) from None
-    written = [write(path, encode_rgb(made)) for path, made in zip(paths, frames(stage), strict=True)]
+            received=str(folder),
+            hint=f"Type: mkdir -p {folder.parent}",
+        )
+    with filling(folder, force=force) as arriving:
+        for path, made in zip(paths, frames(stage), strict=True):
+            arriving.add(path.stem, path.suffix, encode_rgb(made))
     for path in frame_paths(target, MOST_FRAMES)[stage.frames :]:
         _remove_earlier(path)
-    return written
+    return arriving.files
 
 
 def _remove_earlier(path: Path) -> None:
     """A frame that a longer animation of ours has left behind; nobody else's picture."""
     with suppress(OSError):
-        if path.is_file() and not path.is_symlink() and _MAKER in path.read_bytes()[:1000]:
+        if not path.is_symlink() and signature.is_ours(path):
             path.unlink()
 
 
@@ -276,7 +279,7 @@ def _codes(pixels: Bytes) -> Codes:
     return red << np.uint32(16) | green << np.uint32(8) | blue
 
 
-def _film(stage: Stage, look: Look, target: Path) -> Path:
+def _film(stage: Stage, look: Look, target: Path, *, force: bool) -> Path:
     """Frames into ffmpeg's standard input, never a shell; the film takes its place when it is whole."""
     command = [
         *[_ffmpeg(target), "-hide_banner", "-loglevel", "error", "-y"],
@@ -284,8 +287,11 @@ def _film(stage: Stage, look: Look, target: Path) -> Path:
         *["-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,fps=25", "-pix_fmt", "yuv420p"],
         *[*_FILM_OPTIONS[target.suffix.lower()], "-metadata", "comment=convlens"],
     ]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as complaints:
-        made = Path(folder) / f"film{target.suffix.lower()}"
+    with (
+        replacing(target, force=force) as new,
+        tempfile.TemporaryFile() as complaints,
+    ):
+        made = new.with_suffix(f".film{target.suffix.lower()}")
         with subprocess.Popen(
             [*command, os.fspath(made)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints
         ) as running:
@@ -303,7 +309,10 @@ def _film(stage: Stage, look: Look, target: Path) -> Path:
                 received=said[-1][:200] if said else f"exit code {code}",
                 hint=f"Type -o {target.with_suffix('.gif')}",
             )
-        return write(target, made.read_bytes())
+        data = signature.signed(made.read_bytes(), target.suffix)
+        made.unlink()
+        new.write_bytes(data)
+    return target
 
 
 def _played(stage: Stage) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """The command line: ``convlens summary``, ``kernels``, ``maps``, ``explain``, ``derive``, ``export``, ``sketch``, ...
 
 Nothing heavy is imported until a command runs, so that ``convlens --help`` answers at once; and nothing at all before
-:func:`main` watches for Ctrl-C.
+:func:`main` watches for signals.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code: 0, 2 for bad input and for Ctrl-C, 1 for a bug in convlens.
 
-    Without ``arguments`` it reads those of the process, which then is its own: Ctrl-C ends it at once.
+    Without ``arguments`` it reads those of the process, which then is its own: a signal ends it at once.
     """
     alone = arguments is None
     try:
@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             interrupts.watch()
         from convlens.hosts.cli.app import run
 
-        return run(arguments)
+        code = run(arguments)
+        if alone:
+            interrupts.rest()
+        return code
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) and not interrupts.seen():
             raise

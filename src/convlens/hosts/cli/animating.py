@@ -248,7 +248,7 @@ def animate(
         if ending != "frames" or path.parent.is_dir():
             files.check_place(path, force=force)
     with terminal.working("Drawing ..."):
-        written = saving.save(found, target, look)
+        written = saving.save(found, target, look, force=force)
     _answer(found, target, written, as_json=as_json)
     if look.cell < usual and not as_json:
         terminal.say(f"cells of {look.cell} px instead of {usual}, so that all frames fit; an .svg knows no such limit")

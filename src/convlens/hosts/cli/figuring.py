@@ -127,7 +127,7 @@ def figure(
     with terminal.working("Drawing ..."):
         made = maps.figure(chosen or None, numbers, width=width, columns=columns, scale=scale, mode=mode,
                            captions=captions)  # fmt: skip
-        made.save(output, dpi=dpi)
+        made.save(output, dpi=dpi, force=force)
     if as_json:
         facts = {"file": str(output), "width_mm": made.width, "height_mm": made.height, "caption": made.caption}
         terminal.say_json({**facts, **_run(maps)})

@@ -58,9 +58,9 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Write the feature maps as numbers, with the layers' names and shapes and the picture's recipe."""
-    from convlens.lens import exporting, files
+    from convlens.lens import exporting
 
-    files.check_free(exporting.check(output), force=force)
+    exporting.check(output, force=force)
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     asked = recipe.on(lens)
     with terminal.working("Reading the picture ..."):
@@ -72,7 +72,7 @@ def export(
             shapes[found.name] = list(found.shape)
             done(found.name)
 
-        walk.save(output, each=written)
+        walk.save(output, each=written, force=force)
     if as_json:
         layers = [{"name": name, "shape": shape} for name, shape in shapes.items()]
         terminal.say_json({**walk.to_dict(), "layers": layers, "file": str(output)})
@@ -115,7 +115,7 @@ def sketch(
         )
     files.check_place(output, force=force)
     built = sketches.build(text, input_shape=read_free_shape(input_shape), seed=seed)
-    writing.write(output, built.SerializeToString())
+    writing.write(output, built.SerializeToString(), force=force)
     summary = lens.open(built).summary()
     if as_json:
         terminal.say_json({**summary.to_dict(), "sketch": text, "seed": seed, "file": str(output)})

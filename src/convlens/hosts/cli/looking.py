@@ -195,7 +195,7 @@ def diagram(
     files.check_place(output, force=force)
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     with terminal.working("Drawing the network ..."):
-        writing.write(output, lens.diagram().encode())
+        writing.write(output, lens.diagram().encode(), force=force)
     if as_json:
         layers = [layer.name for layer in lens.network]
         terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": layers, "file": str(output)})

@@ -106,7 +106,7 @@ def report(
                 exhibits.append(Exhibit(maps))
     with terminal.working("Writing the report ..."):
         made = gallery(exhibits, budget=most)
-        writing.write(target, made.html.encode())
+        writing.write(target, made.html.encode(), force=force)
     if as_json:
         facts = {"file": str(target), "bytes": made.size, "reductions": list(made.reductions)}
         terminal.say_json({**facts, "runs": [exhibit.maps.to_dict() for exhibit in exhibits]})

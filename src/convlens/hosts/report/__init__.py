@@ -60,5 +60,5 @@ def save(
     place = check_path(Path(path), force=force)
     runs = [shown] if isinstance(shown, FeatureMaps) else list(shown)
     made = make([Exhibit(maps) for maps in runs], budget=budget)
-    write(place, made.html.encode())
+    write(place, made.html.encode(), force=force)
     return made

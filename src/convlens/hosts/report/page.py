@@ -20,6 +20,7 @@ from typing import Any
 
 from convlens import __version__
 from convlens.errors import ConvlensError
+from convlens.writing import signature
 
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -102,12 +103,12 @@ def _blob(number: int, piece: bytes) -> str:
 
 
 def page(title: str, contents: Any, pieces: Sequence[bytes]) -> str:
-    """The whole file. ``contents`` is what ``frontend/src/source/embedded/contents.ts`` describes."""
+    """The whole file, signed. ``contents`` is what ``frontend/src/source/embedded/contents.ts`` describes."""
     found = viewer()
     data = [f'<script type="application/json" id="convlens-contents">{in_html(contents)}</script>']
     data += [_blob(number, piece) for number, piece in enumerate(pieces)]
     digest = b64encode(sha256(found.script.encode()).digest()).decode()
-    return _PAGE.format(
+    text = _PAGE.format(
         version=__version__,
         policy=_POLICY.format(script=digest),
         title=escape(title),
@@ -115,3 +116,4 @@ def page(title: str, contents: Any, pieces: Sequence[bytes]) -> str:
         data="\n".join(data),
         script=found.script,
     )
+    return signature.signed(text.encode(), ".html").decode()
