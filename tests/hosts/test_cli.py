@@ -21,9 +21,9 @@ from tests.hosts.command_line import COMMAND, Run, spawn
 
 import convlens
 from convlens.hosts.cli import main, terminal
-from convlens.writing import signature
 from convlens.hosts.cli.app import app
 from convlens.hosts.cli.destination import Destination
+from convlens.writing import signature
 
 COMMANDS = ("summary", "kernels", "maps", "explain", "derive", "export", "diagram", "sketch", "demo")
 
