@@ -76,7 +76,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def __getitem__(self, name: str) -> FeatureMap:
         # A FeatureMap holds on to its maps; it is made when asked for, so that nothing holds itself alive in a circle.
         if name in self._arrays:
-            array = np.ascontiguousarray(self._arrays[name])
+            array = np.asarray(self._arrays[name], order="C")  # a number that stands alone keeps its no axes
             if isinstance(self._arrays, dict):  # else it is read from a file when it is asked for
                 self._arrays[name] = array
             caption = str(self.recipe) if self.recipe is not None else "fed untouched"
