@@ -245,7 +245,7 @@ describe("the source in a file", () => {
     const source = sourceOf(report());
     const signal = new AbortController().signal;
     await expect(source.run({ ...wanted, picture: "other" }, quiet, signal)).rejects.toThrow("doesn't hold the maps");
-    expect(source.can).toEqual({ run: false, uploadModel: false, effective: false, files: false });
+    expect(source.can).toEqual({ run: false, effective: false, files: false });
     await expect(source.addPicture()).rejects.toThrow("can't run a model");
   });
   it("finds nothing by a name but what is in the file", async () => {

@@ -58,7 +58,7 @@ export interface FakeLayer {
 const levelsOf = (rows: number, columns: number) => Math.max(1, Math.ceil(Math.log2(Math.max(rows, columns) / TILE)) + 3);
 
 export class FakeSource implements Source {
-  readonly can = { run: true, uploadModel: false, effective: false, files: true };
+  readonly can = { run: true, effective: false, files: true };
   /** What was asked for, in order. */
   readonly asked: string[] = [];
 

@@ -14,7 +14,7 @@ const LOST = 1000;
 const GONE = [404, 410]; // a run that the server let go of, or that it had before it was started again
 
 export class HttpSource implements Source {
-  can: Abilities = { run: true, uploadModel: false, effective: true, files: true };
+  readonly can: Abilities = { run: true, effective: true, files: true };
   readonly #again = new Again(
     (problem, run) => this.#isGone(problem, run),
     (request) => this.#runAgain(request),
@@ -34,10 +34,8 @@ export class HttpSource implements Source {
     this.#page = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
-  async session(): Promise<Facts.SessionFact> {
-    const session = await this.#json<Facts.SessionFact>("session");
-    this.can = { ...this.can, uploadModel: session.limits.upload_model };
-    return session;
+  session(): Promise<Facts.SessionFact> {
+    return this.#json("session");
   }
 
   network(model: string): Promise<Facts.NetworkFact> {

@@ -17,7 +17,7 @@ interface Progress extends Facts.RunFact {
 }
 
 export class PortSource implements Source {
-  readonly can: Abilities = { run: true, uploadModel: false, effective: true, files: false };
+  readonly can: Abilities = { run: true, effective: true, files: false };
   /** Pictures are shown by address, at once: they are fetched before anything that shows them is handed out. */
   readonly #pictures = new Map<string, string>();
   readonly #again = new Again(

@@ -49,7 +49,6 @@ export interface RunListener {
 export interface Abilities {
   /** Run another picture, or another recipe. */
   run: boolean;
-  uploadModel: boolean;
   effective: boolean;
   /** Hand out drawings and `.npy` by address. */
   files: boolean;

@@ -1,5 +1,7 @@
 /** The view as an address: what stands behind the `#` of the page's URL, so that a link reopens the same view. */
 
+import type { Misfit } from "./fitting";
+
 export const MODES = ["auto", "diverging", "sequential"] as const;
 export const SCALES = ["map", "layer", "network"] as const;
 export const SORTS = ["number", "mean", "maximum", "variance", "sparsity"] as const;
@@ -44,6 +46,8 @@ export const START: Address = {
 };
 
 const ROOM = "#/see";
+const WHOLE = /^\d{1,15}$/;
+const PLACE = /^(\d{1,9}),(\d{1,9})$/;
 
 export function format(address: Address): string {
   const query = new URLSearchParams();
@@ -67,14 +71,14 @@ export function format(address: Address): string {
 export function parse(hash: string): Address {
   const query = new URLSearchParams(hash.split("?").slice(1).join("?"));
   const whole = (name: string) => {
-    const value = Number(query.get(name));
-    return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+    const value = query.get(name) ?? "";
+    return WHOLE.test(value) ? Number(value) : 0;
   };
   const one = <T extends string>(name: string, allowed: readonly T[], otherwise: T): T => {
     const value = query.get(name) as T;
     return allowed.includes(value) ? value : otherwise;
   };
-  const at = /^(\d{1,9}),(\d{1,9})$/.exec(query.get("at") ?? "");
+  const at = PLACE.exec(query.get("at") ?? "");
   return {
     model: query.get("model"),
     picture: query.get("picture"),
@@ -89,6 +93,24 @@ export function parse(hash: string): Address {
     together: query.get("steps") !== "apart",
     recipe: object(query.get("recipe")),
   };
+}
+
+/** The parts of an address that say nothing here: another room, a word that isn't known, a number that is none. */
+export function unread(hash: string): Misfit[] {
+  const misfit = (part: Misfit["part"], asked: string): Misfit => ({ part, asked, shown: "", layer: "" });
+  const room = /^#\/?([^?/]*)/.exec(hash)?.[1] ?? "";
+  const query = new URLSearchParams(hash.split("?").slice(1).join("?"));
+  const read: Record<string, RegExp | readonly string[]> = {
+    channel: WHOLE, slice: WHOLE, at: PLACE, colours: MODES, scale: SCALES, sort: SORTS, show: TABS, steps: ["apart", "together"],
+  };
+  const odd = Object.entries(read).flatMap(([name, allowed]) => {
+    const value = query.get(name);
+    const says = value === null || ("test" in allowed ? allowed.test(value) : allowed.includes(value));
+    return says ? [] : [misfit("unread", `${name}=${value}`)];
+  });
+  const recipe = query.get("recipe");
+  if (recipe !== null && object(recipe) === null) odd.push(misfit("unread", `recipe=${recipe}`));
+  return room === "" || room === "see" ? odd : [misfit("room", room), ...odd];
 }
 
 function object(text: string | null): Record<string, unknown> | null {

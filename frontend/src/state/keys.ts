@@ -135,7 +135,7 @@ function walkBack(view: View): boolean {
     .explanation(run, shown.layer, shown.index, 1)
     .then((found) => {
       const term = "terms" in found ? found.terms[0] : undefined;
-      if (term && view.trail[view.step] === shown) view.walkBack(term.layer, term.index);
+      if (term && view.trail[view.step] === shown && view.run?.id === run) view.walkBack(term.layer, term.index);
     })
     .catch(() => undefined); // the explanation itself says what is wrong
   return true;

@@ -7,7 +7,10 @@
 import { SvelteMap } from "svelte/reactivity";
 import type { MapFact, NetworkFact, PictureFact, ProblemFact, RecipeFact, RunFact, SessionFact } from "../source/facts";
 import { Problem, type Source } from "../source/source";
-import { format, parse, START, type Address, type Mode, type ScaleOf, type Sort, type Tab } from "./address";
+import { format, parse, unread, type Address, type Mode, type ScaleOf, type Sort, type Tab } from "./address";
+import { fitted, isWithin, NOTHING, type Asked, type Misfit } from "./fitting";
+import { Latest } from "./latest";
+import { kindOf, refusal } from "./opening";
 import { indexOf, placeOf } from "./place";
 import { rooms } from "./rooms.svelte";
 import { arriveAt } from "./walk";
@@ -19,6 +22,13 @@ export interface Hover {
   channel: number;
   row: number;
   column: number;
+}
+
+/** An address that is on its way. `linked`: what of a link couldn't be read; `arrives`: at the counterpart of what is shown. */
+interface Coming {
+  address: Address;
+  linked: Misfit[] | null;
+  arrives: boolean;
 }
 
 export class View {
@@ -54,9 +64,18 @@ export class View {
   /** Whether no network is open, because none can be opened. */
   refused = $state(false);
 
+  /** What a link asked for and isn't there, and what is shown in its place. */
+  misfits = $state.raw<readonly Misfit[]>([]);
+
   #running: AbortController | null = null;
-  /** The layer that nobody chose: another takes its place where it turns out that there are no maps of it. */
-  #opened: string | null = null;
+  /** The choice of a model or an address that is being answered: only the last one counts. */
+  readonly #choice = new Latest();
+  /** What was asked for and isn't shown yet. */
+  #coming: Coming | null = null;
+  /** What was asked for last: more than there is, perhaps. What is shown of it follows what there is. */
+  #asked: Asked = NOTHING;
+  /** What a link says that can't be read or isn't here, whatever the layer; null where what is shown was chosen by hand. */
+  #linked: readonly Misfit[] | null = null;
   #model = $state<string | null>(null);
   #picture = $state<string | null>(null);
 
@@ -96,6 +115,16 @@ export class View {
     return this.run !== null && this.progress === null;
   }
 
+  /** The size of the picture as the network reads it, once that is known. */
+  get read(): { rows: number; columns: number } | null {
+    return this.run && this.run.rows > 0 && this.run.columns > 0 ? this.run : null;
+  }
+
+  /** Whether a person may open models of their own. */
+  get takesModels(): boolean {
+    return this.session?.limits.upload_model ?? false;
+  }
+
   get layerFact() {
     return this.network?.layers.find((layer) => layer.name === this.layer) ?? null;
   }
@@ -118,13 +147,13 @@ export class View {
       const session = await this.source.session();
       this.session = session;
       this.pictures = session.pictures;
-      await this.#follow(parse(hash));
     });
+    if (this.session) await this.goTo(hash);
   }
 
   /** Goes where an address says: called on back, forward and a typed link. */
   async goTo(hash: string): Promise<void> {
-    await this.#guarded(() => this.#follow(parse(hash)));
+    await this.#follow({ address: parse(hash), linked: unread(hash), arrives: false }, false);
   }
 
   /** The address of what is shown. */
@@ -147,41 +176,30 @@ export class View {
 
   chooseLayer(name: string): void {
     if (name === this.layer) return;
-    this.layer = name;
-    this.#opened = null;
-    this.channel = this.maps.get(name)?.strongest ?? 0;
-    this.slice = 0;
-    this.pixel = null;
     this.hover = null;
-    this.#beginTrail();
+    this.#look({ layer: name, channel: this.maps.get(name)?.strongest ?? 0, slice: 0, at: null });
     this.#write(true);
   }
 
   chooseChannel(channel: number): void {
-    const count = this.map?.channels ?? 1;
-    this.channel = Math.min(Math.max(channel, 0), count - 1);
-    this.#beginTrail();
+    this.#look({ ...this.#place, channel });
     this.#write(false);
   }
 
   chooseSlice(slice: number): void {
-    this.slice = Math.min(Math.max(slice, 0), (this.map?.slices ?? 1) - 1);
-    this.#beginTrail();
+    this.#look({ ...this.#place, slice });
     this.#write(false);
   }
 
   /** Asks why this pixel is so; begins a new trail. `push` is false where one choice follows another by a key. */
   choosePixel(row: number, column: number, push = true): void {
-    const map = this.map;
-    if (!map) return;
-    this.pixel = [Math.min(Math.max(row, 0), map.rows - 1), Math.min(Math.max(column, 0), map.columns - 1)];
-    this.#beginTrail();
+    if (!this.map) return;
+    this.#look({ ...this.#place, at: [row, column] });
     this.#write(push);
   }
 
   closePixel(): void {
-    this.pixel = null;
-    this.#beginTrail();
+    this.#look({ ...this.#place, at: null });
     this.#write(true);
   }
 
@@ -198,11 +216,10 @@ export class View {
     this.step = step;
     const map = this.maps.get(entry.layer);
     if (!map) return; // the picture itself: the layer that read it stays
-    const place = placeOf(map.shape, entry.index);
-    this.layer = entry.layer;
-    this.channel = place.channel;
-    this.slice = place.slice;
-    this.pixel = [place.row, place.column];
+    const { channel, slice, row, column } = placeOf(map.shape, entry.index);
+    this.#linked = null;
+    this.#asked = { layer: entry.layer, channel, slice, at: [row, column] };
+    this.#fit();
     this.#write(true);
   }
 
@@ -216,19 +233,15 @@ export class View {
     this.#write(false);
   }
 
+  /** Opens another model, at the place that is the counterpart of the one that is shown when it is there. */
   async chooseModel(model: string): Promise<void> {
-    await this.#guarded(async () => {
-      const network = await this.#network(model);
-      const { network: from, layerFact: layer, channel, pixel } = this;
-      const place = from && layer ? arriveAt(from, { layer, channel, pixel }, network) : null;
-      const kept = { picture: this.#picture, mode: this.mode, scale: this.scale, sort: this.sort, tab: this.tab, together: this.together };
-      await this.#follow({ ...START, model, ...kept, ...place }, network);
-    });
-    this.#write(true);
+    await this.#follow({ address: { ...this.#wanted.address, model }, linked: null, arrives: true }, true);
   }
 
   /** Becomes another step of the same training, whose run has ended: layer, channel, pixel, way and colours stay. */
   become(network: NetworkFact, run: RunFact): void {
+    this.#choice.drop();
+    this.#coming = null;
     this.#running?.abort();
     this.#running = null;
     this.network = network;
@@ -236,58 +249,109 @@ export class View {
     this.run = run;
     this.progress = null;
     this.problem = null;
+    const layers = new Set(run.maps.map(({ layer }) => layer));
+    for (const layer of this.maps.keys()) if (!layers.has(layer)) this.maps.delete(layer);
     for (const map of run.maps) this.maps.set(map.layer, map);
+    this.#asked = this.#place;
+    this.#linked = null;
+    this.#fit();
+    if (!this.trail.every(({ layer, index }) => isWithin(index, this.maps.get(layer)?.shape ?? index))) this.#beginTrail();
     this.#write(false);
   }
 
   async choosePicture(picture: string): Promise<void> {
-    await this.#guarded(() => this.#follow({ ...parse(this.address), picture }));
-    this.#write(true);
+    const { address, ...how } = this.#wanted;
+    await this.#follow({ address: { ...address, picture }, ...how }, true);
   }
 
   async chooseRecipe(recipe: RecipeFact | null): Promise<void> {
-    await this.#guarded(() => this.#follow({ ...parse(this.address), recipe: recipe as Record<string, unknown> | null }));
-    this.#write(true);
+    const { address, ...how } = this.#wanted;
+    await this.#follow({ address: { ...address, recipe: recipe as Record<string, unknown> | null }, ...how }, true);
   }
 
-  /** Reads a picture that was opened, dropped or pasted, and shows it. */
-  async addPicture(file: Blob, name: string): Promise<void> {
-    await this.#guarded(async () => {
-      const picture = await this.source.addPicture(file, name);
-      this.pictures = [...this.pictures.filter((known) => known.id !== picture.id), picture];
-      await this.choosePicture(picture.id);
-    });
+  /** Opens a file that a person chose, dropped or pasted: a picture, or a model where models are taken. */
+  async open(file: Blob, name: string): Promise<void> {
+    const kind = kindOf(file, name);
+    if (kind === "picture") {
+      await this.#send(
+        () => this.source.addPicture(file, name),
+        (picture) => (this.pictures = [...this.pictures.filter(({ id }) => id !== picture.id), picture]),
+        ({ id }) => this.choosePicture(id),
+      );
+    } else if (kind === "sendable" && this.takesModels) {
+      await this.#send(
+        () => this.source.addModel(file, name),
+        (model) => (this.session = this.session && { ...this.session, models: [...this.session.models, model] }),
+        ({ id }) => this.chooseModel(id),
+      );
+    } else this.problem = refusal(name, kind, this.source.can);
   }
 
-  async addModel(file: Blob, name: string): Promise<void> {
-    await this.#guarded(async () => {
-      const model = await this.source.addModel(file, name);
-      if (this.session) this.session = { ...this.session, models: [...this.session.models, model] };
-      await this.chooseModel(model.id);
-    });
+  /** What was sent is among what can be chosen from then on; it is shown if nothing else was chosen meanwhile. */
+  async #send<T>(send: () => Promise<T>, come: (sent: T) => unknown, show: (sent: T) => Promise<void>): Promise<void> {
+    const sending = send();
+    sending.then(come, () => undefined);
+    await this.#choice.ask(() => sending, show, (error) => this.#say(error));
+  }
+
+  dismissMisfits(): void {
+    this.#look(this.#place);
   }
 
   dismissProblem(): void {
     this.problem = null;
   }
 
-  async #follow(address: Address, known: NetworkFact | null = null): Promise<void> {
+  /** The address that is shown, or will be in a moment: what a choice changes. */
+  get #wanted(): Coming {
+    return this.#coming ?? { address: parse(this.address), linked: null, arrives: false };
+  }
+
+  /** Shows an address once its model's network is there, unless something else was chosen meanwhile; `push` as a step that can be undone. */
+  async #follow(coming: Coming, push: boolean): Promise<void> {
     const session = this.session;
     if (!session) return;
-    const model = address.model ?? session.model;
-    const wished = address.picture ?? session.picture;
-    const picture = this.picturesOf(model).some(({ id }) => id === wished) ? wished : (this.picturesOf(model)[0]?.id ?? wished);
+    const model = coming.address.model ?? session.model;
+    const show = (network: NetworkFact) => {
+      this.#coming = null;
+      this.#show(coming.arrives ? this.#arrived(coming.address, network) : coming.address, model, network, coming.linked);
+      if (push) this.#write(true);
+    };
+    if (model === this.#model && this.network !== null) {
+      this.#choice.drop();
+      return show(this.network);
+    }
+    this.#coming = coming;
+    await this.#choice.ask(
+      () => this.#network(model),
+      show,
+      (error) => {
+        this.#coming = null;
+        this.#say(error);
+      },
+    );
+  }
+
+  /** The address of another model, at the counterpart of what is shown. */
+  #arrived(address: Address, network: NetworkFact): Address {
+    const { network: from, layerFact: layer, channel, pixel } = this;
+    const place = from && layer ? arriveAt(from, { layer, channel, pixel }, network) : null;
+    return { ...address, layer: null, channel: 0, slice: 0, at: null, recipe: null, ...place };
+  }
+
+  #show(address: Address, model: string, network: NetworkFact, linked: Misfit[] | null): void {
+    const wished = address.picture ?? this.session?.picture ?? null;
+    const here = this.picturesOf(model);
+    const picture = here.some(({ id }) => id === wished) ? wished : (here[0]?.id ?? wished);
     const recipe = address.recipe as RecipeFact | null;
     const again = model !== this.#model || picture !== this.#picture || JSON.stringify(recipe) !== JSON.stringify(this.recipe);
     if (model !== this.#model || this.network === null) {
-      const network = known ?? (await this.#network(model));
       this.refused = false;
       this.#running?.abort();
       this.maps.clear();
       this.run = null;
       this.network = network;
       this.#model = model;
-      this.layer = null;
     }
     this.#picture = picture;
     this.recipe = recipe;
@@ -296,18 +360,12 @@ export class View {
     this.sort = address.sort;
     this.tab = address.tab;
     this.together = address.together;
-    const names = new Set(this.network.layers.map((layer) => layer.name));
-    const named = address.layer !== null && names.has(address.layer) ? address.layer : null;
-    this.layer = named ?? this.#firstLayer();
-    this.#opened = named === null ? this.layer : null;
-    this.channel = address.channel;
-    this.slice = address.slice;
-    this.pixel = address.at;
-    if ((again || this.run === null) && picture !== null) {
-      void this.#runAgain();
-    } else if (this.#ended) {
-      this.#settle();
-    }
+    const lacks = linked && address.picture !== null && address.picture !== picture;
+    const instead = here.find(({ id }) => id === picture)?.name ?? "";
+    this.#linked = lacks ? [...linked, { part: "picture", asked: address.picture ?? "", shown: instead, layer: "" }] : linked;
+    this.#asked = { layer: address.layer, channel: address.channel, slice: address.slice, at: address.at };
+    if ((again || this.run === null) && picture !== null) void this.#runAgain();
+    this.#fit();
     this.#beginTrail();
   }
 
@@ -320,26 +378,30 @@ export class View {
     }
   }
 
-  /** Once all maps are there: a layer that has some, where nobody chose another; no pixel where there are none. */
-  #settle(): void {
-    if (this.map !== null || this.maps.size === 0) return;
-    if (this.layer === this.#opened) {
-      this.layer = this.#opened = this.#firstLayer();
-      this.#fit();
-    } else if (this.layer !== null) {
-      this.pixel = null;
-    }
+  /** Layer, channel, slice and pixel as they are shown. */
+  get #place(): Asked {
+    return { layer: this.layer, channel: this.channel, slice: this.slice, at: this.pixel };
   }
 
-  /** Channel and pixel as far as the chosen layer's maps go. */
+  /** A person looks at another place: what they ask for beyond its ends is its end, without a word. */
+  #look(place: Asked): void {
+    this.#linked = null;
+    this.#asked = place;
+    this.#fit();
+    this.#asked = this.#place;
+    this.#beginTrail();
+  }
+
+  /** Shows of what was asked for what is there. Called whenever either has changed. */
   #fit(): void {
-    const map = this.map;
-    if (!map) return;
-    this.channel = Math.min(this.channel, map.channels - 1);
-    if (this.pixel && this.trail.length === 0) {
-      this.pixel = [Math.min(this.pixel[0], map.rows - 1), Math.min(this.pixel[1], map.columns - 1)];
-      this.#beginTrail();
-    }
+    const layers = new Set(this.network?.layers.map(({ name }) => name));
+    const { shown, misfits } = fitted(this.#asked, { layers, first: this.#firstLayer(), maps: this.maps, complete: this.#ended && this.maps.size > 0 });
+    this.layer = shown.layer;
+    this.channel = shown.channel;
+    this.slice = shown.slice;
+    if (String(this.pixel) !== String(shown.at)) this.pixel = shown.at;
+    this.misfits = this.#linked === null ? [] : [...this.#linked, ...misfits];
+    if (this.trail.length === 0) this.#beginTrail();
   }
 
   /** The way begins anew at the chosen pixel; there is none without one, or before its layer's maps are there. */
@@ -372,11 +434,11 @@ export class View {
           started: (run) => {
             if (!mine()) return;
             this.run = run;
-            for (const map of run.maps) this.#arrived(map);
+            for (const map of run.maps) this.#add(map);
           },
           arrived: (map, done, total) => {
             if (!mine()) return;
-            this.#arrived(map);
+            this.#add(map);
             this.progress = { done, total };
           },
           ended: (run) => {
@@ -387,10 +449,10 @@ export class View {
       );
       if (!mine()) return;
       this.run = ended;
-      for (const map of ended.maps) this.#arrived(map);
+      for (const map of ended.maps) this.#add(map);
       this.problem = ended.problem;
       this.progress = null;
-      this.#settle();
+      this.#fit();
     } catch (error) {
       if (mine() && !controller.signal.aborted) this.#say(error);
     } finally {
@@ -398,7 +460,7 @@ export class View {
     }
   }
 
-  #arrived(map: MapFact): void {
+  #add(map: MapFact): void {
     if (this.maps.has(map.layer)) return;
     this.maps.set(map.layer, map);
     if (map.layer === this.layer) this.#fit();

@@ -1,6 +1,7 @@
 /** The explanation of the trail's current value: loaded when it is asked for, kept for walking to and fro. */
 import type { ExplanationFact, PictureValueFact, ProblemFact } from "../../source/facts";
 import { Problem } from "../../source/source";
+import { Latest } from "../../state/latest";
 import { preferences } from "../../state/preferences.svelte";
 import type { View } from "../../state/view.svelte";
 
@@ -24,7 +25,7 @@ export class Explaining {
   readonly #view: View;
   readonly #kept = new Map<string, Promise<Found>>();
   #shown = $state.raw("");
-  #asked = "";
+  readonly #following = new Latest();
 
   constructor(view: View) {
     this.#view = view;
@@ -41,21 +42,23 @@ export class Explaining {
   async follow(): Promise<void> {
     const { run, trail, step } = this.#view;
     const entry = trail[step];
-    if (!entry || !run || !this.#arrived(entry.layer)) return;
+    this.loading = false;
+    if (!entry || !run || !this.#arrived(entry.layer)) return this.#following.drop();
     const here = place(run.id, entry.layer, entry.index);
-    const asked = (this.#asked = `${here} ${this.groups} ${preferences.language}`);
     this.loading = true;
-    try {
-      const found = await this.ask(entry.layer, entry.index);
-      if (this.#asked !== asked) return;
-      this.found = found;
-      this.#shown = here;
-      this.problem = null;
-    } catch (error) {
-      if (this.#asked === asked) this.problem = factOf(error);
-    } finally {
-      if (this.#asked === asked) this.loading = false;
-    }
+    await this.#following.ask(
+      () => this.ask(entry.layer, entry.index),
+      (found) => {
+        this.found = found;
+        this.#shown = here;
+        this.problem = null;
+        this.loading = false;
+      },
+      (error) => {
+        this.problem = factOf(error);
+        this.loading = false;
+      },
+    );
   }
 
   /** The explanation of one value of the current run, from memory if it is there. */
@@ -81,12 +84,12 @@ export class Explaining {
    */
   async walkToPicture(): Promise<void> {
     const view = this.#view;
-    const start = view.step;
+    const { step: start, run } = view;
     let trail = (view.trail = view.trail.slice(0, start + 1));
     let entry = trail[start];
     for (let left = (view.network?.layers.length ?? 0) + 1; left > 0 && entry; left--) {
       const found = await this.ask(entry.layer, entry.index);
-      if (view.trail !== trail || view.step !== start) return;
+      if (view.trail !== trail || view.step !== start || view.run !== run) return;
       const next = isEnd(found) ? undefined : found.terms[0];
       if (!next) break;
       entry = { layer: next.layer, index: next.index };

@@ -1,19 +1,20 @@
 /** The value of the pixel under the cursor, in whichever panel the cursor is. */
 import { piecesOf, tileOf, type Read } from "../../paint/pieces";
+import { Latest } from "../../state/latest";
 import type { Hover, View } from "../../state/view.svelte";
 
 class Reading {
   /** Null while the value isn't here yet. */
   value = $state.raw<Read | null>(null);
   hover = $state.raw<Hover | null>(null);
-  #asking: AbortController | null = null;
+  readonly #asking = new Latest();
 
   /** What is loaded is read at once; the tile that holds the value is fetched otherwise. */
   follow(view: View): void {
     const hover = view.hover;
     const run = view.run?.id;
     const map = hover ? view.maps.get(hover.layer) : undefined;
-    this.#asking?.abort();
+    this.#asking.drop();
     this.hover = hover;
     if (!hover || !map || run === undefined) {
       this.value = null;
@@ -24,13 +25,10 @@ class Reading {
     const known = pieces.value(run, map, at);
     this.value = known ?? null;
     if (known !== undefined) return;
-    const asking = (this.#asking = new AbortController());
-    pieces
-      .loadTile(run, tileOf(map.layer, at), asking.signal)
-      .then(() => {
-        if (!asking.signal.aborted) this.value = pieces.value(run, map, at) ?? null;
-      })
-      .catch(() => undefined); // aborted, or lost: the page says the latter elsewhere
+    void this.#asking.ask(
+      (signal) => pieces.loadTile(run, tileOf(map.layer, at), signal),
+      () => void (this.value = pieces.value(run, map, at) ?? null),
+    ); // lost: the page says so elsewhere
   }
 }
 

@@ -1,6 +1,7 @@
 /** How much each pixel moves the chosen value: measured on demand, for one value at a time. */
 import { COLOURS, palette } from "../../paint/colours";
 import type { EffectiveFact } from "../../source/facts";
+import { Latest } from "../../state/latest";
 import { Problem, type Source, type Values } from "../../source/source";
 
 export class Effective {
@@ -9,7 +10,7 @@ export class Effective {
   fact = $state.raw<EffectiveFact | null>(null);
   values = $state.raw<Values | null>(null);
   refused = $state("");
-  #asking: AbortController | null = null;
+  readonly #measuring = new Latest();
   #key = "";
 
   constructor(private readonly source: Source) {}
@@ -23,28 +24,24 @@ export class Effective {
     const key = this.wanted && run !== null && layer !== null && index ? `${run} ${layer} ${index.join(",")}` : "";
     if (key === this.#key) return;
     this.#key = key;
-    this.#asking?.abort();
-    this.#asking = null;
+    this.#measuring.drop();
     this.fact = null;
     this.values = null;
     this.refused = "";
     this.working = key !== "";
     if (key === "" || run === null || layer === null || !index) return;
-    const asking = (this.#asking = new AbortController());
-    this.source
-      .effective(run, layer, index, asking.signal)
-      .then(([fact, values]) => {
-        if (asking.signal.aborted) return;
+    void this.#measuring.ask(
+      (signal) => this.source.effective(run, layer, index, signal),
+      ([fact, values]) => {
         this.fact = fact;
         this.values = values;
-      })
-      .catch((error: unknown) => {
-        if (asking.signal.aborted) return;
+        this.working = false;
+      },
+      (error) => {
         this.refused = error instanceof Problem ? error.fact.problem : String(error);
-      })
-      .finally(() => {
-        if (!asking.signal.aborted) this.working = false;
-      });
+        this.working = false;
+      },
+    );
   }
 }
 

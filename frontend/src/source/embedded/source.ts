@@ -9,7 +9,7 @@ import { NotHeld } from "./keeper";
 import { allInWords, inWords } from "./reasons";
 
 export class EmbeddedSource implements Source {
-  readonly can: Abilities = { run: false, uploadModel: false, effective: false, files: false };
+  readonly can: Abilities = { run: false, effective: false, files: false };
   readonly #contents: Contents;
   readonly #asker: Asker;
   readonly #texts: (blob: number) => string;
