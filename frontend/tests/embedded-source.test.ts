@@ -148,7 +148,7 @@ describe.each([
     expect([...found.data]).toEqual([...CONV.subarray(38 * 68), ...CONV.subarray(0, 38 * 68)]);
     expect((await source.maps("r", "relu", 0, [0], 0)).exact).toBe(true);
     expect((await source.tile("r", whole)).data[69]).toBe(conv(1, 1, 1));
-    expect([...(await source.kernelValues("m", "conv", 1, 5)).data]).toEqual([...KERNEL.subarray(9)]);
+    expect([...(await source.kernelValues({ model: "m" }, "conv", 1, 5)).data]).toEqual([...KERNEL.subarray(9)]);
   });
   it("says what it hasn't", async () => {
     const source = await make();
@@ -251,7 +251,7 @@ describe("the source in a file", () => {
   it("finds nothing by a name but what is in the file", async () => {
     const source = await opened();
     await expect(source.maps("r", "constructor", 0, [0], 0)).rejects.toThrow("doesn't hold constructor");
-    await expect(source.derivation("m", "constructor")).rejects.toThrow("doesn't hold constructor");
+    await expect(source.derivation({ model: "m" }, "constructor")).rejects.toThrow("doesn't hold constructor");
     expect((await source.field("r", "constructor", [0, 1, 2]))?.exact).toBe(false);
   });
   it("doesn't misread contents that are newer than it", async () => {

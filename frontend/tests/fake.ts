@@ -14,7 +14,7 @@ import type {
   RunFact,
   SessionFact,
 } from "../src/source/facts";
-import { type RunListener, type RunRequest, type Source, TILE, type TilePlace, type Values } from "../src/source/source";
+import { type Of, type RunListener, type RunRequest, type Source, TILE, type TilePlace, type Values } from "../src/source/source";
 
 export const RECIPE: RecipeFact = {
   resize: "stretch",
@@ -73,7 +73,7 @@ export class FakeSource implements Source {
     return { version: "0", models: [MODEL], pictures: [PICTURE], presets: {}, limits, reductions: null, ...first };
   }
 
-  async network(): Promise<NetworkFact> {
+  async network(_of?: Of): Promise<NetworkFact> {
     const layers = this.layers.map((layer, n): LayerFact => {
       const inputs = [n ? (this.layers[n - 1]?.name ?? "input") : "input"];
       const kind = layer.shape.length === 1 ? "dense" : "convolution";

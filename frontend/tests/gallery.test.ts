@@ -160,7 +160,7 @@ describe("a file that holds some runs only", () => {
   it("says which model it lacks, and opens one that is chosen then", async () => {
     const source = new FakeSource([{ name: "conv", shape: [3, 8, 8] }]);
     const { network } = source;
-    source.network = async (...given: string[]) => (given[0] === "unknown" ? Promise.reject(new Error("lost")) : network.call(source));
+    source.network = async (of) => (of && "model" in of && of.model === "unknown" ? Promise.reject(new Error("lost")) : network.call(source));
     const view = new View(source);
     await view.start("#/see?model=unknown");
     expect([view.refused, view.network, view.problem?.problem]).toEqual([true, null, "There is no model called “unknown” here"]);

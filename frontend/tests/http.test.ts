@@ -170,9 +170,9 @@ describe("a request", () => {
     const source = new HttpSource();
     const told: boolean[] = [];
     const stop = source.watch((there) => told.push(there));
-    await expect(source.network("m")).rejects.toBeInstanceOf(Problem);
+    await expect(source.network({ model: "m" })).rejects.toBeInstanceOf(Problem);
     answers.push(["GET", () => json({})]);
-    await source.network("m");
+    await source.network({ model: "m" });
     stop();
     expect(told).toEqual([false, true]);
   });

@@ -73,7 +73,7 @@ describe("the weights", () => {
       asked.push([first, count]);
       return Promise.resolve({ data: new Float32Array(count * 4608).fill(first), shape: [count, 512, 3, 3], exact: true });
     };
-    const weights = new Weights({ kernelValues } as unknown as Source, "m", fact);
+    const weights = new Weights({ kernelValues } as unknown as Source, { model: "m" }, fact);
     expect(weights.filter(20)).toBeNull();
     weights.want([20, 21]);
     weights.want([22]);

@@ -4,6 +4,7 @@ import { Explaining } from "../src/panels/explanation/loading.svelte";
 import { Effective } from "../src/panels/picture/effective.svelte";
 import { ExactField } from "../src/panels/picture/exact.svelte";
 import type { ExplanationFact, ModelFact, NetworkFact, PictureFact } from "../src/source/facts";
+import type { Of } from "../src/source/source";
 import { Latest } from "../src/state/latest";
 import { kindOf } from "../src/state/opening";
 import { View } from "../src/state/view.svelte";
@@ -74,8 +75,9 @@ class Slow extends FakeSource {
     return { ...session, limits, models: ["a", "b", "c", "d"].map(model), pictures: ["p", "q"].map(picture), model: "a", picture: "p" };
   }
 
-  override async network(id = ""): Promise<NetworkFact> {
-    if (id !== "a") await this.networks.ask(id);
+  override async network(of?: Of): Promise<NetworkFact> {
+    const id = !of ? "" : "model" in of ? of.model : (this.ran.at(-1)?.split(" ")[0] ?? "");
+    if (of && "model" in of && id !== "a") await this.networks.ask(id);
     return { ...(await super.network()), model: model(id) };
   }
 

@@ -64,7 +64,7 @@ describe("numbers", () => {
 
   it("that aren't as many as their shape says are refused", async () => {
     const { source } = notebook(() => ({ shape: [2, 2], dtype: "float32", data: new ArrayBuffer(12) }));
-    await expect(source.kernelValues("m", "conv", 0, 2)).rejects.toThrow("12 bytes");
+    await expect(source.kernelValues({ model: "m" }, "conv", 0, 2)).rejects.toThrow("12 bytes");
   });
 });
 
@@ -117,7 +117,7 @@ describe("errors and pictures", () => {
   it("an error keeps the kernel's words", async () => {
     const problem = { problem: "No such layer", expected: "conv", received: "cnv", hint: "Type conv." };
     const { source } = notebook(() => ({ problem, status: 404 }));
-    const error = await source.kernels("m", "cnv").catch((found: unknown) => found);
+    const error = await source.kernels({ model: "m" }, "cnv").catch((found: unknown) => found);
     expect(error).toBeInstanceOf(Problem);
     expect((error as Problem).fact).toEqual(problem);
   });

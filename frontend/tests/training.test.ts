@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { curve, marksOf } from "../src/panels/timeline/curve";
 import type { MapFact, ModelFact, NetworkFact, RunFact } from "../src/source/facts";
-import type { RunListener, RunRequest } from "../src/source/source";
+import type { Of, RunListener, RunRequest } from "../src/source/source";
 import { format, parse, START } from "../src/state/address";
 import { choices, sameDrawing, stepsOfTraining, trainingOf } from "../src/state/training.svelte";
 import { View } from "../src/state/view.svelte";
@@ -66,8 +66,9 @@ class Trained extends FakeSource {
     return { ...session, models: MODELS, model: "t-0" };
   }
 
-  override async network(id = ""): Promise<NetworkFact> {
+  override async network(of?: Of): Promise<NetworkFact> {
     const found = await super.network();
+    const id = of && ("model" in of ? of.model : of.run.replace("run-", ""));
     return { ...found, model: MODELS.find((one) => one.id === id) ?? found.model };
   }
 
@@ -120,9 +121,9 @@ describe("another step", () => {
 
   test("is drawn as the same network", async () => {
     const { view } = await opened();
-    const [one, other] = await Promise.all([view.source.network("t-0"), view.source.network("t-1")]);
+    const [one, other] = await Promise.all([view.source.network({ model: "t-0" }), view.source.network({ model: "t-1" })]);
     expect(sameDrawing(one, other)).toBe(true);
-    expect(sameDrawing(one, await view.source.network("alone"))).toBe(false);
+    expect(sameDrawing(one, await view.source.network({ model: "alone" }))).toBe(false);
     expect(sameDrawing(one, { ...other, layers: other.layers.slice(1) })).toBe(false);
   });
 });

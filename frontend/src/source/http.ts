@@ -3,7 +3,7 @@ import { Again } from "./again";
 import type * as Facts from "./facts";
 import { eventsOf } from "./events";
 import { parseNpy } from "./npy";
-import { Problem, type Abilities, type FileKind, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "./source";
+import { Problem, type Abilities, type FileKind, type Of, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "./source";
 import { t } from "../words";
 
 type Query = Record<string, string | number | null>;
@@ -38,20 +38,20 @@ export class HttpSource implements Source {
     return this.#json("session");
   }
 
-  network(model: string): Promise<Facts.NetworkFact> {
-    return this.#json(`models/${part(model)}/network`);
+  network(of: Of): Promise<Facts.NetworkFact> {
+    return this.#of(of, (path) => this.#json(`${path}/network`));
   }
 
-  derivation(model: string, layer: string): Promise<Facts.DerivationFact> {
-    return this.#json(`models/${part(model)}/derivation`, { layer });
+  derivation(of: Of, layer: string): Promise<Facts.DerivationFact> {
+    return this.#of(of, (path) => this.#json(`${path}/derivation`, { layer }));
   }
 
-  kernels(model: string, layer: string): Promise<Facts.KernelsFact> {
-    return this.#json(`models/${part(model)}/kernels`, { layer });
+  kernels(of: Of, layer: string): Promise<Facts.KernelsFact> {
+    return this.#of(of, (path) => this.#json(`${path}/kernels`, { layer }));
   }
 
-  kernelValues(model: string, layer: string, first: number, count: number): Promise<Values> {
-    return this.#values(`models/${part(model)}/kernels.npy`, { layer, first, count });
+  kernelValues(of: Of, layer: string, first: number, count: number): Promise<Values> {
+    return this.#of(of, (path) => this.#values(`${path}/kernels.npy`, { layer, first, count }));
   }
 
   async run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<Facts.RunFact> {
@@ -133,6 +133,10 @@ export class HttpSource implements Source {
   }
 
   // --- runs
+
+  #of<T>(of: Of, ask: (path: string) => Promise<T>): Promise<T> {
+    return "run" in of ? this.#again.of(of.run, () => ask(`runs/${part(of.run)}`)) : ask(`models/${part(of.model)}`);
+  }
 
   async #begin(request: RunRequest, signal: AbortSignal | null): Promise<Facts.RunFact> {
     await this.#leaving;

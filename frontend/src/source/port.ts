@@ -2,7 +2,7 @@
 import { Again } from "./again";
 import type * as Facts from "./facts";
 import { Line, valuesOf } from "./port/line";
-import type { Abilities, RunListener, RunRequest, Source, TilePlace, Values } from "./source";
+import type { Abilities, Of, RunListener, RunRequest, Source, TilePlace, Values } from "./source";
 
 /** What the cell opens with. */
 export interface Opening {
@@ -37,20 +37,24 @@ export class PortSource implements Source {
     return session;
   }
 
-  network(model: string): Promise<Facts.NetworkFact> {
-    return this.#fact("network", { model });
+  network(of: Of): Promise<Facts.NetworkFact> {
+    return "run" in of ? this.#again.of(of.run, () => this.#fact("runNetwork", of)) : this.#fact("network", of);
   }
 
-  derivation(model: string, layer: string): Promise<Facts.DerivationFact> {
-    return this.#fact("derivation", { model, layer });
+  derivation(of: Of, layer: string): Promise<Facts.DerivationFact> {
+    const given = { ...of, layer };
+    return "run" in of ? this.#again.of(of.run, () => this.#fact("runDerivation", given)) : this.#fact("derivation", given);
   }
 
-  kernels(model: string, layer: string): Promise<Facts.KernelsFact> {
-    return this.#fact("kernels", { model, layer });
+  kernels(of: Of, layer: string): Promise<Facts.KernelsFact> {
+    const given = { ...of, layer };
+    return "run" in of ? this.#again.of(of.run, () => this.#fact("runKernels", given)) : this.#fact("kernels", given);
   }
 
-  async kernelValues(model: string, layer: string, first: number, count: number): Promise<Values> {
-    return valuesOf(await this.line.ask("kernelValues", { model, layer, first, count }));
+  async kernelValues(of: Of, layer: string, first: number, count: number): Promise<Values> {
+    const given = { ...of, layer, first, count };
+    const ask = () => this.line.ask("run" in of ? "runKernelValues" : "kernelValues", given);
+    return valuesOf(await ("run" in of ? this.#again.of(of.run, ask) : ask()));
   }
 
   async run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<Facts.RunFact> {

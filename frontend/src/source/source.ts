@@ -38,6 +38,9 @@ export interface RunRequest {
   recipe: RecipeFact | null;
 }
 
+/** Of what facts are asked: of a model at the sizes that it states, or of one run, with its own sizes and the path that it took. */
+export type Of = { readonly model: string } | { readonly run: string };
+
 /** What a run tells while it goes on: its own facts first, then layer after layer, then its facts again. */
 export interface RunListener {
   started(run: RunFact): void;
@@ -71,11 +74,11 @@ export type FileKind = "npy" | "png" | "svg";
 export interface Source {
   readonly can: Abilities;
   session(): Promise<SessionFact>;
-  network(model: string): Promise<NetworkFact>;
-  derivation(model: string, layer: string): Promise<DerivationFact>;
-  kernels(model: string, layer: string): Promise<KernelsFact>;
+  network(of: Of): Promise<NetworkFact>;
+  derivation(of: Of, layer: string): Promise<DerivationFact>;
+  kernels(of: Of, layer: string): Promise<KernelsFact>;
   /** Filters `first` to `first + count`, all their channels: shape (count, channels, rows, columns). */
-  kernelValues(model: string, layer: string, first: number, count: number): Promise<Values>;
+  kernelValues(of: Of, layer: string, first: number, count: number): Promise<Values>;
 
   /** Resolves when the run has ended; rejects with a Problem. Aborting the signal cancels the run. */
   run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<RunFact>;

@@ -28,10 +28,17 @@ export function choices(models: readonly ModelFact[], shown: string | null): Mod
   return models.filter((model) => !model.step || entry.get(model.step.timeline) === model);
 }
 
-/** Whether two networks are steps of one training that took the same way, so that they are drawn alike. */
-export function sameDrawing(one: NetworkFact, other: NetworkFact): boolean {
-  if (!one.model.step || one.model.step.timeline !== other.model.step?.timeline) return false;
+/** Whether two networks are steps of one training, or runs of one model, that took the same way. */
+export function sameLayers(one: NetworkFact, other: NetworkFact): boolean {
+  const training = one.model.step && one.model.step.timeline === other.model.step?.timeline;
+  if (!training && one.model.id !== other.model.id) return false;
   return one.layers.length === other.layers.length && one.layers.every(({ name }, n) => other.layers[n]?.name === name);
+}
+
+/** Whether they are drawn alike too: with the same sizes. */
+export function sameDrawing(one: NetworkFact, other: NetworkFact): boolean {
+  const sizes = ({ inputs, layers }: NetworkFact) => JSON.stringify([inputs.map(({ shape }) => shape), layers.map(({ output_shape, macs }) => [output_shape, macs])]);
+  return sameLayers(one, other) && sizes(one) === sizes(other);
 }
 
 interface Ready {
@@ -69,7 +76,8 @@ export class Training {
 
   /** Called whenever what is shown has changed: the run that has ended is ready, and the next one is made. */
   follow(): void {
-    const { network, run, steps } = { network: this.#view.network, run: this.#view.run, steps: this.steps };
+    const { network, run, of: known } = this.#view;
+    const { steps } = this;
     const of = JSON.stringify([steps[0]?.id, this.#view.picture, this.#view.recipe]);
     if (of !== this.#of) {
       this.#of = of;
@@ -79,7 +87,8 @@ export class Training {
       this.wanted = null;
     }
     if (steps.length === 0) return this.pause();
-    if (network && run?.state === "done" && run.model === network.model.id && run.picture === this.#view.picture && !this.#ready.has(run.model)) {
+    const own = known !== null && "run" in known && known.run === run?.id;
+    if (network && own && run?.state === "done" && run.model === network.model.id && run.picture === this.#view.picture && !this.#ready.has(run.model)) {
       this.#ready.set(run.model, { network, run });
     }
     this.#next();
@@ -131,7 +140,7 @@ export class Training {
   async measure(layer: string): Promise<void> {
     const key = `${this.steps[0]?.id} ${layer}`;
     if (this.steps.length === 0 || this.#largest.has(key) || this.#reach < this.steps.length) return;
-    const facts = await Promise.all(this.steps.map(({ id }) => this.#view.source.kernels(id, layer))).catch(() => []); // lost: said elsewhere
+    const facts = await Promise.all(this.steps.map(({ id }) => this.#view.source.kernels({ model: id }, layer))).catch(() => []); // lost: said elsewhere
     if (facts.length > 0) this.#largest.set(key, Math.max(...facts.map((fact) => Math.max(-fact.minimum, fact.maximum))));
   }
 
@@ -183,7 +192,8 @@ export class Training {
     try {
       const request = { model, picture: view.picture ?? "", recipe: view.recipe };
       const quiet = { started: () => undefined, arrived: () => undefined, ended: () => undefined };
-      const [network, run] = await Promise.all([view.source.network(model), view.source.run(request, quiet, controller.signal)]);
+      const run = await view.source.run(request, quiet, controller.signal);
+      const network = await view.source.network(run.state === "done" ? { run: run.id } : { model });
       if (controller.signal.aborted || of !== this.#of) return;
       this.#ready.set(model, { network, run });
       void this.#arrive();

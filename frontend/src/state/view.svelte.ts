@@ -6,7 +6,7 @@
  */
 import { SvelteMap } from "svelte/reactivity";
 import type { MapFact, NetworkFact, PictureFact, ProblemFact, RecipeFact, RunFact, SessionFact } from "../source/facts";
-import { Problem, type Source } from "../source/source";
+import { Problem, type Of, type Source } from "../source/source";
 import { format, parse, unread, type Address, type Mode, type ScaleOf, type Sort, type Tab } from "./address";
 import { fitted, isWithin, NOTHING, type Asked, type Misfit } from "./fitting";
 import { Latest } from "./latest";
@@ -36,7 +36,6 @@ export class View {
 
   session = $state.raw<SessionFact | null>(null);
   pictures = $state.raw<PictureFact[]>([]);
-  network = $state.raw<NetworkFact | null>(null);
   run = $state.raw<RunFact | null>(null);
   /** The maps that have arrived, by layer. */
   readonly maps = new SvelteMap<string, MapFact>();
@@ -76,6 +75,10 @@ export class View {
   #asked: Asked = NOTHING;
   /** What a link says that can't be read or isn't here, whatever the layer; null where what is shown was chosen by hand. */
   #linked: readonly Misfit[] | null = null;
+  /** The network of the model that is open, at the sizes that it states, and that of the run whose maps are shown. */
+  #stated = $state.raw<NetworkFact | null>(null);
+  #ran = $state.raw<NetworkFact | null>(null);
+  readonly #learning = new Latest();
   #model = $state<string | null>(null);
   #picture = $state<string | null>(null);
 
@@ -89,6 +92,17 @@ export class View {
 
   get picture(): string | null {
     return this.#picture;
+  }
+
+  /** The network whose sizes are shown: that of the run wherever maps are, for sizes may be free; of the model before. */
+  get network(): NetworkFact | null {
+    return this.#ran ?? this.#stated;
+  }
+
+  /** Of what all facts beside the maps are asked; null while nothing is open. */
+  get of(): Of | null {
+    if (this.#ran && this.run) return { run: this.run.id };
+    return this.#model === null ? null : { model: this.#model };
   }
 
   /** The pictures that a model can be shown on. */
@@ -244,7 +258,8 @@ export class View {
     this.#coming = null;
     this.#running?.abort();
     this.#running = null;
-    this.network = network;
+    this.#learning.drop();
+    this.#stated = this.#ran = network;
     this.#model = run.model;
     this.run = run;
     this.progress = null;
@@ -350,7 +365,8 @@ export class View {
       this.#running?.abort();
       this.maps.clear();
       this.run = null;
-      this.network = network;
+      this.#ran = null;
+      this.#stated = network;
       this.#model = model;
     }
     this.#picture = picture;
@@ -371,7 +387,7 @@ export class View {
 
   async #network(model: string): Promise<NetworkFact> {
     try {
-      return await this.source.network(model);
+      return await this.source.network({ model });
     } catch (error) {
       if (this.session?.models.some(({ id }) => id === model)) throw error;
       throw new Problem({ problem: t("problem.noModel", { model }), expected: "", received: "", hint: t("problem.noModelHint") });
@@ -424,9 +440,20 @@ export class View {
     const model = this.#model;
     const picture = this.#picture;
     if (model === null || picture === null) return;
-    if (!keep) this.maps.clear();
+    this.#learning.drop();
+    if (!keep) {
+      this.maps.clear();
+      this.#ran = null;
+    }
     this.problem = null;
     this.progress = { done: 0, total: this.network?.layers.length ?? 0 };
+    const coming: MapFact[] = [];
+    /** Maps are shown once the network of their run is known, so that no size beside them is another's. */
+    const come = (run: RunFact, maps: readonly MapFact[]) => {
+      coming.push(...maps);
+      if (this.#ran !== null && this.run?.id === run.id) this.#arrive(coming.splice(0));
+      else if (coming.length === maps.length && maps.length > 0) void this.#learn(run.id, () => this.#arrive(coming.splice(0)));
+    };
     try {
       const ended = await this.source.run(
         { model, picture, recipe: this.recipe },
@@ -434,11 +461,11 @@ export class View {
           started: (run) => {
             if (!mine()) return;
             this.run = run;
-            for (const map of run.maps) this.#add(map);
+            come(run, run.maps);
           },
           arrived: (map, done, total) => {
-            if (!mine()) return;
-            this.#add(map);
+            if (!mine() || !this.run) return;
+            come(this.run, [map]);
             this.progress = { done, total };
           },
           ended: (run) => {
@@ -449,8 +476,10 @@ export class View {
       );
       if (!mine()) return;
       this.run = ended;
-      for (const map of ended.maps) this.#add(map);
-      this.problem = ended.problem;
+      if (ended.maps.length > 0) await this.#learn(ended.id, () => undefined); // the path that it took may be known in the end alone
+      if (!mine()) return;
+      this.problem ??= ended.problem;
+      this.#arrive(ended.maps);
       this.progress = null;
       this.#fit();
     } catch (error) {
@@ -458,6 +487,24 @@ export class View {
     } finally {
       if (mine()) this.progress = null;
     }
+  }
+
+  /** Asks for the network of the run that is shown; the same facts as before stay the same object. */
+  async #learn(run: string, then: () => void): Promise<void> {
+    await this.#learning.ask(
+      () => this.source.network({ run }),
+      (found) => {
+        const text = JSON.stringify(found);
+        this.#ran = [this.#ran, this.#stated].find((known) => known && JSON.stringify(known) === text) ?? found;
+        this.#fit();
+        then();
+      },
+      (error) => this.#say(error),
+    );
+  }
+
+  #arrive(maps: readonly MapFact[]): void {
+    for (const map of maps) this.#add(map);
   }
 
   #add(map: MapFact): void {

@@ -1,7 +1,7 @@
 /** The kernels' values: read in blocks of filters, only those that are looked at; the longest unseen are let go. */
 import { SvelteMap } from "svelte/reactivity";
 import type { KernelsFact } from "../../source/facts";
-import type { Source } from "../../source/source";
+import type { Of, Source } from "../../source/source";
 
 /** Values asked for at once, and values kept: 256 KB and 32 MB. */
 const AT_ONCE = 1 << 16;
@@ -10,7 +10,7 @@ const KEPT = 1 << 23;
 export class Weights {
   readonly fact: KernelsFact;
   readonly #source: Source;
-  readonly #model: string;
+  readonly #of: Of;
   /** Values of one filter. */
   readonly size: number;
   readonly #each: number;
@@ -19,9 +19,9 @@ export class Weights {
   /** Whether the source had to reduce them: what is shown is then near the weights, not these themselves. */
   near = $state(false);
 
-  constructor(source: Source, model: string, fact: KernelsFact) {
+  constructor(source: Source, of: Of, fact: KernelsFact) {
     this.#source = source;
-    this.#model = model;
+    this.#of = of;
     this.fact = fact;
     this.size = fact.shape.slice(1).reduce((product, size) => product * size, 1);
     this.#each = Math.max(1, Math.floor(AT_ONCE / this.size));
@@ -53,7 +53,7 @@ export class Weights {
     const first = block * this.#each;
     const count = Math.min(this.#each, (this.fact.shape[0] ?? 0) - first);
     try {
-      const values = await this.#source.kernelValues(this.#model, this.fact.layer, first, count);
+      const values = await this.#source.kernelValues(this.#of, this.fact.layer, first, count);
       for (const old of this.#blocks.keys()) {
         if ((this.#blocks.size + 1) * this.#each * this.size <= KEPT) break;
         this.#blocks.delete(old);

@@ -15,7 +15,7 @@ export class Before {
     this.network = model === null ? null : (this.#known.get(model) ?? null);
     if (model === null || this.network || !now) return;
     this.source
-      .network(model)
+      .network({ model })
       .then((found) => {
         this.#known.set(model, found);
         if (this.#wanted === model) this.network = found;

@@ -1,7 +1,7 @@
 /** The source that a report carries in its own file: nothing is asked of anyone, everything is worked out in the page. */
 import { t } from "../../words";
 import type * as Facts from "../facts";
-import { Problem, type Abilities, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "../source";
+import { Problem, type Abilities, type Of, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "../source";
 import { Asker } from "./asker";
 import type { Found, Given, What } from "./asking";
 import { FORMAT, VERSION, type Contents } from "./contents";
@@ -35,20 +35,20 @@ export class EmbeddedSource implements Source {
     return session;
   }
 
-  network(model: string): Promise<Facts.NetworkFact> {
-    return this.#ask("network", [model]);
+  network(of: Of): Promise<Facts.NetworkFact> {
+    return this.#ask("network", [this.#modelOf(of)]);
   }
 
-  derivation(model: string, layer: string): Promise<Facts.DerivationFact> {
-    return this.#ask("derivation", [model, layer]);
+  derivation(of: Of, layer: string): Promise<Facts.DerivationFact> {
+    return this.#ask("derivation", [this.#modelOf(of), layer]);
   }
 
-  kernels(model: string, layer: string): Promise<Facts.KernelsFact> {
-    return this.#ask("kernels", [model, layer]);
+  kernels(of: Of, layer: string): Promise<Facts.KernelsFact> {
+    return this.#ask("kernels", [this.#modelOf(of), layer]);
   }
 
-  kernelValues(model: string, layer: string, first: number, count: number): Promise<Values> {
-    return this.#ask("kernelValues", [model, layer, first, count]);
+  kernelValues(of: Of, layer: string, first: number, count: number): Promise<Values> {
+    return this.#ask("kernelValues", [this.#modelOf(of), layer, first, count]);
   }
 
   holds(model: string, picture: string): boolean {
@@ -116,6 +116,11 @@ export class EmbeddedSource implements Source {
 
   watch(): () => void {
     return () => undefined;
+  }
+
+  /** A file holds one model for each network: a run's facts are those of its model. */
+  #modelOf(of: Of): string {
+    return "model" in of ? of.model : (this.#contents.runs.find(({ id }) => id === of.run)?.model ?? of.run);
   }
 
   async #ask<W extends What>(what: W, given: Given<W>, signal?: AbortSignal): Promise<Found<W>> {
