@@ -24,7 +24,7 @@ class Serving:
     Used in ``with``, it is stopped at the end. ``stop`` and ``start`` play a server that is lost and comes back.
     """
 
-    def __init__(self, *words: str, token: str = "of-the-tests") -> None:
+    def __init__(self, *words: str, token: str = "of-the-tests-only") -> None:
         self._words = (*words, "--no-browser", "--token", token)
         self._port = "0"
         self._process: subprocess.Popen[str] | None = None

@@ -18,7 +18,7 @@ from convlens import lens
 from convlens.hosts.desk import Desk
 from convlens.hosts.server.app import create
 
-TOKEN, PORT = "secret", 8765
+TOKEN, PORT = "of-the-tests-only", 8765
 ADDRESS = f"http://127.0.0.1:{PORT}"
 SKETCH = "conv 4 3x3 pad 1 | relu | maxpool 2x2 | conv 6 3x3 | relu"
 

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tests.hosts.server.asking import TOKEN
 from tests.page.serving import Serving
 
 from convlens.hosts.cli.app import run
@@ -22,12 +23,12 @@ from convlens.hosts.cli.app import run
 
 @pytest.fixture
 def started() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    words = [sys.executable, "-m", "convlens", "view", "--no-browser", "--port", "0", "--token", "secret"]
+    words = [sys.executable, "-m", "convlens", "view", "--no-browser", "--port", "0", "--token", TOKEN]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=secret", line)
+        found = re.search(rf"http://127\.0\.0\.1:\d+/\?token={TOKEN}", line)
         assert found, line
         assert "Ctrl-C stops" in process.stdout.readline()
         yield process, found[0]
@@ -63,13 +64,13 @@ def test_it_prints_the_address_answers_there_and_stops_at_ctrl_c(started: tuple[
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET /api/session HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer secret\r\n\r\n",
-        b"GET /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nAuthorization: Bearer secret\r\n\r\n",
-        b"GET /api/session HTTP/1.1\r\nAuthorization: Bearer secret\r\n\r\n",
-        b"GET http://evil.example/api/session HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer secret\r\n\r\n",
-        b"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer secret\r\n"
+        b"GET /api/session HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer TOKEN\r\n\r\n",
+        b"GET /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nAuthorization: Bearer TOKEN\r\n\r\n",
+        b"GET /api/session HTTP/1.1\r\nAuthorization: Bearer TOKEN\r\n\r\n",
+        b"GET http://evil.example/api/session HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer TOKEN\r\n\r\n",
+        b"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer TOKEN\r\n"
         b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
-        b"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer secret\r\nContent-Length: -1\r\n\r\n",
+        b"POST /api/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer TOKEN\r\nContent-Length: -1\r\n\r\n",
         b"GET /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\x00b\r\n\r\n",
         b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
@@ -81,7 +82,7 @@ def test_smuggled_headers_open_nothing(started: tuple[subprocess.Popen[str], str
     port = int(address.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
         try:
-            line.sendall(request_)
+            line.sendall(request_.replace(b"TOKEN", TOKEN.encode()))
             line.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: line.recv(65536), b""))
         except ConnectionError:
@@ -89,7 +90,7 @@ def test_smuggled_headers_open_nothing(started: tuple[subprocess.Popen[str], str
     assert not answer.startswith(b"HTTP/1.1 2")
     assert b'"models"' not in answer
     assert process.poll() is None
-    assert httpx.get(f"http://127.0.0.1:{port}/api/session", params={"token": "secret"}).status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{port}/api/session", params={"token": TOKEN}).status_code == 200
 
 
 def test_a_model_that_reads_no_picture_is_shown_with_an_array(tmp_path: Path) -> None:
@@ -108,9 +109,9 @@ def test_a_model_that_reads_no_picture_is_shown_with_an_array(tmp_path: Path) ->
     np.save(tmp_path / "input.npy", np.arange(4, dtype=np.float32)[None])
     alone = run(["view", str(tmp_path / "dense.onnx"), "--no-browser"])
     assert alone == 2
-    headers = {"Authorization": "Bearer secret"}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
     words = [str(tmp_path / name) for name in ("dense.onnx", "input.npy")]
-    with Serving(*words, token="secret") as serving, httpx.Client(base_url=serving.origin, headers=headers) as page:
+    with Serving(*words, token=TOKEN) as serving, httpx.Client(base_url=serving.origin, headers=headers) as page:
         session = page.get("/api/session").json()
         started = page.post("/api/runs", json={"model": session["model"], "picture": session["picture"]}).json()
         assert started["state"] == "done"

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(arguments)
         if alone:
             interrupts.rest()
+            interrupts.end(code)
         return code
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) and not interrupts.seen():

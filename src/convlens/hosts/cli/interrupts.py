@@ -13,6 +13,7 @@ import sys
 from _thread import interrupt_main
 from contextlib import suppress
 from threading import Lock, Thread, Timer, main_thread
+from threading import enumerate as enumerate_threads
 from time import sleep
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CODE = 2
 """Of Ctrl-C; every other signal has the code that a shell gives it, 128 and its number."""
+_OURS = "convlens-"
+"""How the names of threads begin that may be in native code when the process ends."""
 _AGAIN = 0.02  # seconds
 _PATIENCE = 2.0
 """Seconds that the process has to end in the ordinary way."""
@@ -93,6 +96,17 @@ def _line(remaining: list[str]) -> str:
     if remaining:
         return f"convlens: {what}. Half-written and in need of removal: {', '.join(remaining)}.\n"
     return f"convlens: {what}. Nothing half-written remains.\n"
+
+
+def end(code: int) -> None:
+    """End the process with this code where a thread of ours still works, as under a server that was stopped.
+
+    Native code would go on until it is done, or abort when the interpreter goes away beneath it.
+    """
+    if any(thread.name.startswith(_OURS) for thread in enumerate_threads()):
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+        os._exit(code)
 
 
 def _remember(number: int, _frame: FrameType | None) -> None:

@@ -50,6 +50,13 @@ def say(text: str = "") -> None:
     stream.write(printable(text) + "\n")
 
 
+def say_past_buffer(text: str) -> None:
+    """Write lines to stdout in a thread: where it waits for a full pipe, it holds no lock that others need."""
+    from convlens.hosts.server.complaints import write
+
+    write(_facts or sys.stdout, printable(text))
+
+
 def complain(text: str) -> None:
     """Write a line to stderr."""
     sys.stderr.write(printable(text) + "\n")

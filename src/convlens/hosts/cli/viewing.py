@@ -61,7 +61,8 @@ def view(
     token: Annotated[
         str | None,
         typer.Option(
-            "--token", metavar="TEXT", help="What opens the page.", show_default="random", rich_help_panel=_SERVER
+            "--token", metavar="TEXT", help="What opens the page: 16 letters or more.", show_default="random",
+            rich_help_panel=_SERVER,
         ),
     ] = None,
     browser: Annotated[
@@ -95,13 +96,8 @@ def view(
     from convlens.lens import feeding
     from convlens.lens.prediction import check_labels
 
-    if token is not None and not (token.isascii() and token.replace("-", "").replace("_", "").isalnum()):
-        raise ConvlensError(
-            "This is no token",
-            expected="letters, digits, - and _",
-            received=repr(token),
-            hint="Leave out --token for a random one.",
-        )
+    if token is not None:
+        launching.check_token(token)
     arrays = picture is not None and feeding.is_arrays(picture)
     given = None
     if picture is not None and not arrays:
@@ -143,8 +139,7 @@ def view(
         training.add_digits(desk)
 
     def told(url: str) -> None:
-        terminal.say(f"convlens: {url}")
-        terminal.say("Ctrl-C stops.")
+        terminal.say_past_buffer(f"convlens: {url}\nCtrl-C stops.")
 
     launching.serve(desk, host=host, port=port, token=token, open_browser=browser, told=told)
 

@@ -11,6 +11,7 @@ from convlens import __version__
 from convlens.hosts.desk import Desk
 from convlens.hosts.server import answers, models, pictures, runs, site
 from convlens.hosts.server.guard import Guard
+from convlens.hosts.server.receiving import Bodies
 from convlens.hosts.server.scheduling import Schedule
 
 
@@ -36,5 +37,6 @@ def create(desk: Desk, *, token: str, hosts: frozenset[str], port: int) -> FastA
         app.include_router(router)
     site.add_documentation(app, f"http://127.0.0.1:{port}")
     app.include_router(site.routes())
+    app.add_middleware(Bodies)
     app.add_middleware(Guard, token=token, hosts=hosts, port=port)
     return app

@@ -9,15 +9,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from convlens.hosts.wire.schema import ProblemFact
+from convlens.hosts.server.refusals import refused
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -54,24 +55,33 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def sealed(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope)
-        await (refusal or self._app)(scope, receive, sealed)
-
-    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        scope["convlens.task"] = asyncio.current_task()  # a connection that is lost ends what is done for it
+        try:
+            await (refusal or self._app)(scope, receive, sealed)
+        except asyncio.CancelledError:
+            if not started:  # nobody is left who listens; or the server ends, and says so
+                await refused(headers, 503, "The server is ending")(scope, receive, sealed)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         host = headers.get("host", "")
         if self._hosts and _name(host) not in self._hosts:
-            return _refused(421, "This server doesn't go by that name", " or ".join(sorted(self._hosts)), host)
+            return refused(headers, 421, "This server doesn't go by that name", " or ".join(sorted(self._hosts)), host)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
-            return _refused(403, "Another site may not ask this server", f"http://{host}", origin)
+        if origin is not None and _place(origin) != host:
+            return refused(headers, 403, "Another site may not ask this server", f"http://{host}", origin)
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = query.get("token", [""])[0]
         if scope["path"] == "/" and self._is_token(given):
@@ -80,7 +90,8 @@ class Guard:
             answer.set_cookie(self.cookie, self._token, httponly=True, samesite="lax", path="/")
             return answer
         if not (self._is_token(given) or self._is_token(_bearer(headers)) or self._is_token(self._cookie(headers))):
-            return _refused(
+            return refused(
+                headers,
                 401,
                 "This server opens with the address that it printed",
                 "its token",
@@ -109,10 +120,18 @@ def _name(host: str) -> str:
     return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin; ``None`` where it is none.
+
+    >>> _place("http://127.0.0.1:8765"), _place("http://[::1")
+    ('127.0.0.1:8765', None)
+    """
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
 def _bearer(headers: Headers) -> str:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
-
-
-def _refused(status: int, problem: str, expected: str, received: str, hint: str = "") -> Response:
-    return JSONResponse(ProblemFact(problem=problem, expected=expected, received=received[:200], hint=hint), status)

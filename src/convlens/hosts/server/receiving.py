@@ -1,18 +1,88 @@
-"""What is sent: bodies, read no further than they may be long; models, which may name no other file."""
+"""What is sent: bodies, read no further than they may be long and slow; models, which may name no other file."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Request
+from fastapi import HTTPException, Request
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convlens.errors import ModelError
 from convlens.hosts.server.answers import TooLargeError
+from convlens.hosts.wire.schema import ProblemFact
 from convlens.lens.memory import in_words
 
 if TYPE_CHECKING:
     from convlens.lens import Lens
+
+
+FACTS = 1 << 20
+"""Bytes of a body that is no file."""
+PAUSE = 20.0
+"""Seconds in which more of a body has to arrive."""
+RATE = 4096
+"""Bytes a second that a body has to come with, over all, once ``PAUSE`` has gone by."""
+FILES = ("/api/pictures", "/api/models")
+"""Where files are sent; how long they may be is told there."""
+
+
+class Bodies:
+    """Reads no body that is too long or too slow to its end, whatever it is for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, within the limits."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        most = None if scope["path"] in FILES else FACTS
+        began, length, whole, answering = monotonic(), 0, False, False
+
+        async def limited() -> Message:
+            nonlocal length, whole
+            if whole:  # what comes now is the end of the connection, whenever that is
+                return await receive()
+            try:
+                async with asyncio.timeout(PAUSE):
+                    message = await receive()
+            except TimeoutError:
+                return late()
+            length += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if most is not None and length > most:
+                if answering:
+                    return {"type": "http.disconnect"}
+                raise HTTPException(413, f"The body is too large: at most {in_words(most)}", {"Connection": "close"})
+            spent = monotonic() - began
+            return late() if not whole and spent > PAUSE and length < spent * RATE else message
+
+        def late() -> Message:
+            if answering:
+                return {"type": "http.disconnect"}
+            raise HTTPException(408, "The body came too slowly", {"Connection": "close"})
+
+        async def noticed(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        stated = Headers(scope=scope).get("content-length", "")
+        if most is not None and stated.isdecimal() and (len(stated) > 18 or int(stated) > most):
+            await _too_long(most)(scope, receive, send)
+            return
+        await self._app(scope, limited, noticed)
+
+
+def _too_long(most: int) -> JSONResponse:
+    problem = ProblemFact(problem="The body is too large", expected=f"at most {in_words(most)}", received="", hint="")
+    return JSONResponse(problem, 413, {"Connection": "close"})
 
 
 async def received(request: Request, most: int) -> bytes:
@@ -22,8 +92,8 @@ async def received(request: Request, most: int) -> bytes:
         TooLargeError: it says that it is longer than ``most`` bytes, or turns out to be.
     """
     stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > most:
-        raise _too_large(most, in_words(int(stated)))
+    if stated.isdecimal() and int(stated[:19]) > most:  # longer ones are too large in any case
+        raise _too_large(most, in_words(int(stated[:19])))
     data = bytearray()
     async for piece in request.stream():
         data += piece
