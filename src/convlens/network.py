@@ -314,7 +314,8 @@ class Network:
     """Inputs, layers in execution order, and which layers are the outputs.
 
     ``parameters`` is the framework's own total (Keras ``count_params``, PyTorch ``numel``); it can exceed the sum over
-    the layers when the model has weights that this run didn't use.
+    the layers when the model has weights that this run didn't use. ``sized`` is false where no size of the input is
+    known: shapes are empty then, and what follows from them is unknown.
 
     >>> conv = Layer("conv", "Conv", Kind.CONVOLUTION, ("image",), (3, 1438, 1078), parameters=84)
     >>> network = Network("tutorial", "onnx", (Input("image", (3, 1440, 1080)),), (conv,), ("conv",), 84)
@@ -329,6 +330,7 @@ class Network:
     outputs: tuple[str, ...]
     parameters: int
     notes: tuple[str, ...] = ()
+    sized: bool = True
     _by_name: dict[str, Layer] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:

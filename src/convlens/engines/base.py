@@ -7,7 +7,7 @@ without the batch axis), kernels as (filters, channels per group, rows, columns)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,15 @@ class Engine(Protocol):
         like the input, in the framework's own layout with batch axis, float32, for each input of real numbers; ``None``
         where the framework differentiates nothing, or not this value.
         """
+
+
+@runtime_checkable
+class TracesWithoutSizes(Protocol):
+    """What an engine may offer besides: the network of a model that runs at no size that could be guessed."""
+
+    def trace_without_sizes(self) -> Trace:
+        """Layers with their names, operators, parameters and edges, and the kernels of convolutions. Its network says
+        ``sized=False``; its shapes are empty."""
 
 
 class Training(Protocol):

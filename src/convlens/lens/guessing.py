@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from convlens.engines.base import Trace
 from convlens.errors import ConvlensError, InputError, ModelError
 from convlens.lens.intake import Intake
 from convlens.lens.traced import TracedNetwork
 from convlens.network import Shape
 
-FREE_SIZES = (224, 256, 299, 128, 64, 32, 28, 96, 112, 192, 320, 384, 512)
+FREE_SIZES = (224, 256, 299, 128, 64, 32, 28, 100, 96, 112, 150, 160, 192, 227, 240, 48, 320, 331, 384, 512, 640)
 """Pixels that free spatial axes get, in the order in which they are tried: 224 where that fits, said in the notes."""
 
 
-def described(intake: Intake, trace: Callable[[Mapping[str, Shape]], TracedNetwork]) -> TracedNetwork:
-    """The network that a blank picture's trace gives.
+def described(
+    intake: Intake, trace: Callable[[Mapping[str, Shape]], TracedNetwork], without_sizes: Callable[[], Trace] | None
+) -> TracedNetwork:
+    """The network that a blank picture's trace gives; without any shape where the model runs at no guessed size and
+    the engine can tell its network ``without_sizes``.
 
     Raises:
         InputError: the model doesn't say its input shape; or it leaves sizes free, and runs at none of those that are
@@ -37,10 +41,17 @@ def described(intake: Intake, trace: Callable[[Mapping[str, Shape]], TracedNetwo
             "network of a picture's own maps"
         )
     assert first is not None
+    received = f"{first.problem} ({first.received})" if first.received else first.problem
+    if without_sizes is not None:
+        untraced = without_sizes()
+        return TracedNetwork(untraced, untraced.network, {}).noted(
+            "the model leaves the size of its input free and runs at none of those that were tried; at "
+            f"{FREE_SIZES[0]}: {received}. Sizes, MACs and receptive fields need input_shape=(channels, rows, columns) "
+            "or a picture"
+        )
     raise InputError(
         "This network leaves the size of its input free, and runs at none of the sizes that convlens guessed",
         expected="the size of its input",
-        received=f"{', '.join(map(str, FREE_SIZES))} pixels; at {FREE_SIZES[0]}: {first.problem}"
-        + (f" ({first.received})" if first.received else ""),
+        received=f"{', '.join(map(str, FREE_SIZES))} pixels; at {FREE_SIZES[0]}: {received}",
         hint="Type convlens.open(model, input_shape=(channels, rows, columns)), or --input-shape C,ROWS,COLUMNS.",
     ) from first

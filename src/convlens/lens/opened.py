@@ -84,7 +84,7 @@ class Lens(Shows):
     def stated(self) -> TracedNetwork:
         """:attr:`network` with what its derivations, weights and kernels are worked out from."""
         if self._stated is None:
-            self._stated = guessing.described(self._intake, self._traces.at)
+            self._stated = guessing.described(self._intake, self._traces.at, self._traces.without_sizes)
         return self._stated
 
     @property

@@ -68,7 +68,10 @@ class Summary:
             for depth in range(_common(opened, scope), len(scope)):
                 yield Row(depth, (scope[depth], "", "", "", "", ""), None)
             opened = scope
-            yield Row(len(opened), _cells(layer), layer)
+            cells = _cells(layer)
+            if not self.network.sized:
+                cells = (*cells[:2], "?", cells[3], "?", "?")
+            yield Row(len(opened), cells, layer)
 
     def totals(self) -> str:
         """One line: what all layers add up to."""
@@ -76,7 +79,7 @@ class Summary:
         parts = [
             f"{len(self.layers)} layers",
             f"{self.network.parameters:,} parameters",
-            f"{self.macs:,} MACs",
+            f"{self.macs:,} MACs" if self.network.sized else "MACs by the size of the picture",
         ]
         line = ", ".join(parts)
         return f"{line} ({hidden} layers of pure shape plumbing not shown)" if hidden else line
@@ -96,13 +99,13 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Every fact of the table as plain data, for ``--json``, and how each number comes about."""
         network = self.network
-        worked = {one.layer.name: one for one in self._derive()}
+        worked = {one.layer.name: one.to_dict() for one in self._derive()} if self.network.sized else {}
         return {
             "name": network.name,
             "engine": network.engine,
             "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in network.inputs],
             "outputs": list(network.outputs),
-            "layers": [{**layer_facts(layer), **worked[layer.name].to_dict()} for layer in self.layers],
+            "layers": [{**layer_facts(layer), **worked.get(layer.name, {})} for layer in self.layers],
             "parameters": network.parameters,
             "macs": self.macs,
             "notes": list(self.notes()),

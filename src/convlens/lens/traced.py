@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from convlens import derivation, geometry
 from convlens.derivation import Worked
-from convlens.engines.base import Array, Engine, Trace
+from convlens.engines.base import Array, Engine, Trace, TracesWithoutSizes
+from convlens.errors import InputError
 from convlens.lens import fitting
 from convlens.lens.summary import Summary
 from convlens.network import Network, Shape
@@ -50,7 +51,15 @@ class TracedNetwork:
 
         Raises:
             LayerNotFoundError: no such layer; the closest names are given.
+            InputError: the network's sizes aren't known.
         """
+        if not self.network.sized:
+            raise InputError(
+                "Sizes are derived from the size of the input, and that isn't known",
+                expected="a model that says it, or input_shape=(channels, rows, columns)",
+                received="a model that runs at none of the sizes that convlens tried",
+                hint="Type --input-shape C,ROWS,COLUMNS, or --picture PICTURE; in Python maps.derive(layer).",
+            )
         names = None if layers is None else {self.network[name].name for name in layers}
 
         def shapes(layer: str) -> dict[str, Shape]:
@@ -96,6 +105,11 @@ class Traces:
         if len(self._known) > _KEPT:
             del self._known[next(iter(self._known))]
         return traced
+
+    @property
+    def without_sizes(self) -> Callable[[], Trace] | None:
+        """The network where no size is known, if the engine can tell it."""
+        return self._engine.trace_without_sizes if isinstance(self._engine, TracesWithoutSizes) else None
 
     def of_run(self, trace: Trace, shapes: Mapping[str, Shape]) -> TracedNetwork:
         """What a run on inputs of these shapes left, with its geometry."""

@@ -83,6 +83,20 @@ class OnnxEngine:
         """
         return self._trace(feeding.bind(self._slots, shapes), None)
 
+    def trace_without_sizes(self) -> OnnxTrace:
+        """The network where no size of the input is known: names, operators, parameters, edges and the kernels of
+        convolutions; no shapes. See :class:`convlens.engines.base.TracesWithoutSizes`."""
+        names = [*(slot.name for slot in self._slots), *self._graph.layers]
+        stand_in = Value(onnx.TensorProto.FLOAT, (1, 1, 1, 1))  # what follows from it is taken out again below
+        shapes = {slot.name: (1, *(size or 1 for size in (slot.sizes or ())[1:])) for slot in self._slots}
+        trace = self._described(shapes, dict.fromkeys(names, stand_in), {})
+        layers = tuple(
+            replace(one, output_shape=(), notes=(), operation=one.operation if one.has_kernels else None)
+            for one in trace.network
+        )
+        network = replace(trace.network, layers=layers, inputs=self.inputs, sized=False)
+        return replace(trace, network=network)
+
     def run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> OnnxTrace:
         """One forward pass; every layer in ``keep`` (``None``: all) goes to ``sink``, in the order of the file.
 

@@ -9,7 +9,7 @@ import typer
 from convlens.errors import InputError
 from convlens.hosts.cli import completion, options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, read_picture
+from convlens.hosts.cli.opening import network_for, open_lens, read_picture
 from convlens.hosts.cli.options import examples
 from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
@@ -99,6 +99,7 @@ def derive(
         bool, typer.Option("--latex", help="Print LaTeX for a paper; needs amsmath.", show_default=False)
     ] = False,
     input_shape: options.InputShape = None,
+    picture: options.ForPicture = None,
     trust: options.Trust = False,
     as_json: options.Json = False,
 ) -> None:
@@ -112,12 +113,12 @@ def derive(
         )
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     with terminal.working("Reading the network ..."):
-        names = layer or [found.name for found in lens.summary().layers]
-        worked = lens.derive_all(names)
+        traced = network_for(lens, picture)
+        worked = tuple(traced.derive(layer or [shown.name for shown in traced.summary().layers]))
     if as_json:
         facts = [{"name": one.layer.name, "op": one.layer.op, **one.to_dict()} for one in worked]
-        notes = list(lens.network.notes)
-        terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": facts, "notes": notes})
+        notes = list(traced.network.notes)
+        terminal.say_json({"model": traced.network.name, "engine": lens.engine, "layers": facts, "notes": notes})
         return
     if latex:
         terminal.say("\n\n".join(one.latex for one in worked))
@@ -125,7 +126,7 @@ def derive(
         _show_derivations(worked)
     else:
         terminal.say("\n\n".join(str(one) for one in worked))
-    for note in lens.network.notes:  # free sizes that had to be chosen, above all
+    for note in traced.network.notes:  # free sizes that had to be chosen, above all
         terminal.say(f"% {note}." if latex else f"\nNote: {note}.")
 
 

@@ -8,7 +8,7 @@ import typer
 
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens
+from convlens.hosts.cli.opening import network_for, open_lens
 from convlens.hosts.cli.options import examples
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             ("every layer with its shape, parameters, MACs and receptive field", "convlens summary model.onnx"),
             ("for pictures of another size", "convlens summary model.onnx --input-shape 3,512,512"),
+            ("for this very picture", "convlens summary model.onnx --picture cat.jpg"),
             ("the five most expensive layers", SORTED),
         ),
     )(summary)
@@ -35,6 +36,7 @@ SORTED = "convlens summary model.onnx --json | jq -r '.layers | sort_by(-.macs)[
 def summary(
     model: options.Model,
     input_shape: options.InputShape = None,
+    picture: options.ForPicture = None,
     plumbing: Annotated[
         bool, typer.Option("--plumbing", help="Also list pure shape plumbing.", show_default=False)
     ] = False,
@@ -44,7 +46,7 @@ def summary(
     """List the layers: op, output shape, parameters, MACs, receptive field."""
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     with terminal.working("Reading the network ..."):
-        found = lens.summary(plumbing=plumbing)
+        found = network_for(lens, picture).summary(plumbing=plumbing)
     if as_json:
         terminal.say_json(found.to_dict())
     elif terminal.person_is_looking():

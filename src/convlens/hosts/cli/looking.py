@@ -11,7 +11,7 @@ import typer
 from convlens.errors import OutputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
-from convlens.hosts.cli.opening import open_lens, picture_line, read_picture
+from convlens.hosts.cli.opening import network_for, open_lens, picture_line, read_picture
 from convlens.hosts.cli.options import examples
 from convlens.hosts.cli.recipes import NOTHING_ASKED, RecipeFlags, with_recipe
 
@@ -180,12 +180,13 @@ def diagram(
     model: options.Model,
     output: options.Output,
     input_shape: options.InputShape = None,
+    picture: options.ForPicture = None,
     trust: options.Trust = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Draw the network: layers as boxes, branches and residuals as lines, with the shapes that flow along them."""
-    from convlens import writing
+    from convlens import draw, writing
     from convlens.lens import files
 
     if output.suffix.lower() != ".svg":
@@ -195,12 +196,13 @@ def diagram(
     files.check_place(output, force=force)
     lens = open_lens(model, input_shape=input_shape, trust=trust)
     with terminal.working("Drawing the network ..."):
-        writing.write(output, lens.diagram().encode(), force=force)
+        network = network_for(lens, picture).network
+        writing.write(output, draw.diagram_svg(network).encode(), force=force)
     if as_json:
-        layers = [layer.name for layer in lens.network]
-        terminal.say_json({"model": lens.network.name, "engine": lens.engine, "layers": layers, "file": str(output)})
+        layers = [layer.name for layer in network]
+        terminal.say_json({"model": network.name, "engine": lens.engine, "layers": layers, "file": str(output)})
         return
-    terminal.say(f"{terminal.counted(len(lens.network), 'layer')} of {lens.network.name} -> {output}")
+    terminal.say(f"{terminal.counted(len(network), 'layer')} of {network.name} -> {output}")
 
 
 def _svg_hint(model: str, output: Path) -> str:

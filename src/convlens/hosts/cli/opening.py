@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from convlens.lens import Lens, Walk
+    from convlens.lens.traced import TracedNetwork
     from convlens.pictures import Picture
 
 
@@ -23,6 +24,11 @@ def open_lens(model: str, *, input_shape: str | None, trust: bool, labels: Path 
     names = read_labels(labels) if labels is not None else None
     with terminal.working(f"Opening {Path(model).name} ..."):
         return lens.open(model, input_shape=read_shape(input_shape), labels=names, trust=trust)
+
+
+def network_for(lens: Lens, picture: str | None) -> TracedNetwork:
+    """The network for this picture; without one, at the sizes that the model states."""
+    return lens.stated if picture is None else lens.traced(picture)
 
 
 def read_picture(path: str, max_pixels: int | None) -> Picture | str:

@@ -42,6 +42,15 @@ InputShape = Annotated[
         show_default=False,
     ),
 ]
+ForPicture = Annotated[
+    str | None,
+    typer.Option(
+        "--picture",
+        metavar="PICTURE",
+        help="Take the sizes of this picture, as the network reads it.",
+        show_default=False,
+    ),
+]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Open a file even if that runs code which the file carries.", show_default=False)
 ]
