@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
+import struct
 import zipfile
 from collections.abc import Iterable
 from hashlib import sha256
@@ -15,6 +17,8 @@ from convlens.lens import exporting, recording, shelves
 from convlens.lens.exporting import FACTS, Entry, Record
 from convlens.writing import signature
 
+_LOCAL_HEADER = 30  # bytes of a zip's member before its name
+_ZIP_END = b"PK\5\6" + bytes(18)
 _CHUNK = re.compile(r"c(/\d+)*")
 
 
@@ -74,12 +78,7 @@ def _strange_in(file: shelves.Stored, entries: Iterable[Entry]) -> bool:
     """Whether there is anything that we don't put there."""
     keys = {entry.key for entry in entries}
     if isinstance(file, shelves.Npz):
-        with zipfile.ZipFile(file.path) as archive:
-            infos = archive.infolist()
-            plain = not archive.comment and not any(info.comment for info in infos)
-            names = sorted(info.filename for info in infos)
-            begins = min((info.header_offset for info in infos), default=-1)
-        return not plain or begins != 0 or names != sorted(f"{key}.npy" for key in (*keys, FACTS))
+        return _strange_in_zip(file.path, sorted(f"{key}.npy" for key in (*keys, FACTS)))
     if isinstance(file, shelves.Safetensors):
         from safetensors import safe_open
 
@@ -88,6 +87,23 @@ def _strange_in(file: shelves.Stored, entries: Iterable[Entry]) -> bool:
     return _strange_in_zarr(file.path, entries) or not all(
         _plain(path, file.path) for path in file.path.rglob("zarr.json")
     )
+
+
+def _strange_in_zip(path: Path, names: list[str]) -> bool:
+    """Whether a zip has other members than these, or a byte before, between or after them."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+        if names != sorted(info.filename for info in infos) or any(info.comment for info in infos):
+            return True
+        at = 0
+        for info in infos:
+            if info.header_offset != at:
+                return True
+            file.seek(at)
+            lengths = struct.unpack("<HH", file.read(_LOCAL_HEADER)[-4:])  # of the name and of what is beside it
+            at += _LOCAL_HEADER + sum(lengths) + info.compress_size
+        file.seek(-len(_ZIP_END), os.SEEK_END)
+        return at != archive.start_dir or not file.read().startswith(_ZIP_END[:4])
 
 
 def _strange_in_zarr(folder: Path, entries: Iterable[Entry]) -> bool:

@@ -231,6 +231,7 @@ def beside(target: str | os.PathLike[str], place: Path) -> Iterator[Path]:
     try:
         with uninterrupted():
             folder = unfinished.make(place)
+            unfinished.own(folder)
         yield folder
     except OutputError:
         raise

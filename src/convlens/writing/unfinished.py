@@ -9,6 +9,7 @@ replaced; ``replaced`` holds a folder that makes way for a new one, under its ow
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import stat
@@ -42,7 +43,7 @@ _ended: list[int] = []
 
 
 def make(place: Path) -> Path:
-    """A folder of this process in ``place``, in which what others have left behind is removed first, once a process.
+    """A folder in ``place``, to be :func:`own`-ed; what others have left behind there goes first, once a process.
 
     Raises:
         OSError: the folder can't be made.
@@ -55,12 +56,19 @@ def make(place: Path) -> Path:
             sweep(place)
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         _open[folder] = (os.getpid(), None)
-        try:
-            _open[folder] = (os.getpid(), _own(folder))
-        except OSError:
-            remove(folder)
-            raise
         return folder
+
+
+def own(folder: Path) -> None:
+    """Lock a file of the folder; it gets its name when it is locked, so that nobody can lock it first.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    unnamed = folder / _UNNAMED
+    unnamed.write_bytes(_FIRST_LINE)
+    _open[folder] = (os.getpid(), _lock(unnamed))
+    unnamed.rename(folder / OWNER)
 
 
 def remove(folder: Path) -> bool:
@@ -68,13 +76,17 @@ def remove(folder: Path) -> bool:
     with uninterrupted():
         for attempt in range(_TRIES):
             _put_back(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                _clear(folder)
+            except FileNotFoundError:
+                pass  # something of it was gone already, perhaps all
+            except OSError as error:
+                if error.errno == errno.ENOTEMPTY:  # a thread of a library writes there still
+                    time.sleep(_PAUSE)
+                elif attempt:
+                    return False
             if not os.path.lexists(folder):
                 break
-            if attempt:  # a thread of a library may write there still
-                time.sleep(_PAUSE)
-            if not os.access(folder.parent, os.W_OK):
-                return False
         else:
             return False
         lock = _open.pop(folder, (0, None))[1]
@@ -111,7 +123,7 @@ def _sweep_one(folder: Path) -> None:
     names = [found.name for found in folder.iterdir()]
     if OWNER not in names:
         if set(names) <= {_UNNAMED} and time.time() - facts.st_mtime > _MADE_WITHIN:
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
         return
     if not all(name in (OWNER, _UNNAMED, REPLACED, BEFORE) or _is_new(name) for name in names):
         return
@@ -121,9 +133,23 @@ def _sweep_one(folder: Path) -> None:
     try:
         if os.read(lock, len(_FIRST_LINE) + 1) == _FIRST_LINE:
             _put_back(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
     finally:
         os.close(lock)
+
+
+def _clear(folder: Path) -> None:
+    """Remove it all, the owner's file last: without it nobody would know whose the rest is.
+
+    Raises:
+        OSError: something can't be removed.
+    """
+    for found in sorted(folder.iterdir(), key=lambda path: path.name == OWNER):
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
+    folder.rmdir()
 
 
 def _is_new(name: str) -> bool:
@@ -136,15 +162,6 @@ def _put_back(folder: Path) -> None:
         for kept in (folder / REPLACED).iterdir():
             if not os.path.lexists(folder.parent / kept.name):
                 kept.rename(folder.parent / kept.name)
-
-
-def _own(folder: Path) -> int | None:
-    """Lock a file of the folder; it gets its name when it is locked, so that nobody can lock it first."""
-    unnamed = folder / _UNNAMED
-    unnamed.write_bytes(_FIRST_LINE)
-    lock = _lock(unnamed)
-    unnamed.rename(folder / OWNER)
-    return lock
 
 
 def _lock(path: Path) -> int | None:
