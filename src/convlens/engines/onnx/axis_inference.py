@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from enum import Flag, auto
 from math import prod
 
-from convlens.engines.onnx.axis_rules import Link, Operator, Plane, links, planes, turns
+from convlens.engines.onnx.axis_rules import links
+from convlens.engines.onnx.operator_axes import Link, Operator, Plane, planes, turns
 from convlens.engines.onnx.presentation import Presentation
 from convlens.network import Shape
 
@@ -201,7 +202,18 @@ def _through(
         found |= kept
     if alone:
         return min(found, key=lambda axis: (after[axis] != 1, axis), default=None)
-    return found.pop() if len(found) == 1 else None
+    if len(found) != 1 or _varies_otherwise(operator, passed, reads, output, *found):
+        return None
+    return found.pop()
+
+
+def _varies_otherwise(operator: Operator, passed: list[Link], reads: Mapping[int, int], output: int, axis: int) -> bool:
+    """Whether an input that is made of all items together is spread along the batch axis of an output."""
+    return any(
+        operator.varies[link.place] and link.place not in reads and (operator.reads[link.place] or ())[link.axis] != 1
+        for link in passed
+        if (link.output, link.becomes) == (output, axis)
+    )
 
 
 _REFOLDING = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")

@@ -1,88 +1,10 @@
-"""What an operator does with the axes of its values, by the ONNX operator specification.
-
-Two questions are answered for each node. Which axis of an output does an axis of an input become (:func:`links`), and
-do the places along it stay apart, so that what is separate along it before is separate behind it? And which values does
-the operator itself say the axes of: (batch, channels, rows, columns, ...) (:func:`planes`)?
-"""
+"""Which axis of an output an axis of an input becomes, for each operator, by the ONNX operator specification."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
-import numpy as np
-import onnx
-from onnx import helper
-
-from convlens.engines.base import Array
-
-Sizes = tuple[int | None, ...]
-"""The shape of a value, ``None`` where a size isn't known."""
-
-
-@dataclass(frozen=True)
-class Operator:
-    """One node with the sizes of what it reads and makes; ``None`` where not even the number of axes is known."""
-
-    node: onnx.NodeProto
-    reads: tuple[Sizes | None, ...]
-    makes: tuple[Sizes | None, ...]
-    varies: tuple[bool, ...]
-    """Which inputs the network's input can change: all others are constants or absent."""
-    constant: Callable[[int], Array | None]
-    """The value of an input that is known beforehand, else ``None``."""
-    opset: int
-    captured: tuple[str, ...] = ()
-    """The values that the node's inner graphs read."""
-
-    @cached_property
-    def attributes(self) -> Mapping[str, Any]:
-        """The node's attributes by name, those that are graphs left out."""
-        graphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
-        return {a.name: helper.get_attribute_value(a) for a in self.node.attribute if a.type not in graphs}
-
-    def has(self, place: int) -> bool:
-        """Whether this input is given."""
-        return place < len(self.node.input) and bool(self.node.input[place])
-
-    def integers(self, place: int, attribute: str) -> tuple[int, ...] | None:
-        """A setting that newer opsets have as an input and older ones as an attribute; ``None`` without one.
-
-        Raises:
-            LookupError: it is computed, so that it isn't known.
-        """
-        value = self.attributes.get(attribute)
-        if place and self.has(place):
-            value = self.constant(place)
-            if value is None:
-                raise LookupError(f"input {place} of {self.node.op_type} is computed")
-        return None if value is None else tuple(int(n) for n in np.asarray(value).reshape(-1))
-
-    def axis(self, default: int, rank: int) -> int:
-        """The attribute ``axis``, counted from the front."""
-        return int(self.attributes.get("axis", default)) % max(rank, 1)
-
-    def same_size(self, place: int, axis: int, output: int, becomes: int) -> bool:
-        """Whether an axis keeps its length."""
-        before, after = self.reads[place], self.makes[output]
-        return before is not None and after is not None and before[axis] == after[becomes] is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Axis ``axis`` of input ``place`` is axis ``becomes`` of output ``output``.
-
-    ``apart``: what lies at one place of it comes from the same place of the input alone.
-    """
-
-    place: int
-    axis: int
-    output: int
-    becomes: int
-    apart: bool
-
+from convlens.engines.onnx.operator_axes import PLANES, Link, Operator
 
 Rule = Callable[[Operator], Iterator[Link]]
 
@@ -90,6 +12,7 @@ Rule = Callable[[Operator], Iterator[Link]]
 def links(operator: Operator) -> list[Link] | None:
     """The axes that go on through a node; ``None`` for an operator that isn't known.
 
+    >>> from onnx import helper
     >>> node = helper.make_node("Transpose", ["x"], ["y"], perm=[0, 2, 1])
     >>> turned = links(Operator(node, ((1, 5, 4),), ((1, 4, 5),), (True,), lambda place: None, 18))
     >>> [(link.axis, link.becomes) for link in turned]
@@ -102,69 +25,6 @@ def links(operator: Operator) -> list[Link] | None:
         return list(rule(operator))
     except (LookupError, ValueError, TypeError, ZeroDivisionError):
         return []  # attributes that contradict the shapes, or a setting that only the run can tell
-
-
-def turns(operator: Operator) -> bool:
-    """Whether a node puts axes into another order.
-
-    >>> turns(Operator(helper.make_node("Transpose", ["x"], ["y"], perm=[0, 1]), (None,), (None,), (True,), len, 18))
-    False
-    """
-    if operator.node.op_type == "Transpose":
-        order = operator.attributes.get("perm")
-        return order is None or list(order) != sorted(order)
-    return operator.node.op_type == "Einsum"
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """A value whose axes an operator says: the batch first, the channels second or, ``channels_last``, at the end."""
-
-    name: str
-    rank: int
-    channels_last: bool = False
-
-    @property
-    def channels(self) -> int:
-        """The axis of the channels."""
-        return self.rank - 1 if self.channels_last else 1
-
-
-def planes(operator: Operator) -> list[Plane]:
-    """The values that an operator reads or makes as maps with channels.
-
-    >>> node = helper.make_node("Conv", ["x", "w"], ["y"])
-    >>> conv = Operator(node, ((1, 3, 5, 5), (4, 3, 3, 3)), ((1, 4, 3, 3),), (True, False), lambda place: None, 18)
-    >>> [plane.name for plane in planes(conv)]
-    ['x', 'y']
-    """
-    places = _PLANES.get(operator.node.op_type)
-    if places is None:
-        return []
-    last = bool(operator.attributes.get("channels_last", 0))
-    read = [(operator.node.input[n], operator.reads[n]) for n in places[0] if operator.has(n) and operator.varies[n]]
-    made = [(operator.node.output[n], operator.makes[n]) for n in places[1] if n < len(operator.node.output)]
-    return [
-        Plane(name, len(sizes), last) for name, sizes in read + made if name and sizes is not None and len(sizes) > 1
-    ]
-
-
-_PLANES: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    **dict.fromkeys(
-        (
-            *("Conv", "FusedConv", "ConvInteger", "QLinearConv", "ConvTranspose", "DeformConv"),
-            *("AveragePool", "LpPool", "QLinearAveragePool"),
-            *("GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool", "QLinearGlobalAveragePool"),
-            *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN"),
-            *("DepthToSpace", "SpaceToDepth", "GridSample", "RoiAlign", "MaxRoiPool"),
-        ),
-        ((0,), (0,)),
-    ),
-    "MaxPool": ((0,), (0, 1)),
-    "MaxUnpool": ((0, 1), (0,)),
-    "Col2Im": ((), (0,)),
-}
-"""Operators that state their layout: which of their inputs and outputs have it."""
 
 
 def _broadcast(operator: Operator, places: Sequence[int] | None = None) -> Iterator[Link]:
@@ -418,7 +278,7 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(ELEMENTWISE, _broadcast),
     **dict.fromkeys(_EACH, _each),
     **dict.fromkeys(_REDUCING, _reduced),
-    **dict.fromkeys(_PLANES, _plane_batch),
+    **dict.fromkeys(PLANES, _plane_batch),
     **dict.fromkeys(("QLinearAdd", "QLinearMul"), lambda operator: _broadcast(operator, (0, 3))),
     "DynamicQuantizeLinear": lambda operator: (link for link in _broadcast(operator, (0,)) if link.output == 0),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _except(_softmax_axes)),

@@ -59,7 +59,8 @@ def _reduced_axes(call: Call, axes: set[int]) -> Shape | None:
         if axis not in axes and shape[axis] == 1 and becomes[axis] == call.made.batch
     ]
     made = [becomes[axis] for axis in shown.axes if axis in becomes and becomes[axis] != call.made.batch]
-    return tuple(sorted(over)) if tuple(made) == call.made.axes else None
+    lengths = (len(shown.axes), len(shown.axes) - len(over))  # all axes stay, or those that are reduced go
+    return tuple(sorted(over)) if tuple(made) == call.made.axes and len(made) in lengths else None
 
 
 def batch_normalisation(call: Call) -> Described:
@@ -163,7 +164,7 @@ def gemm(call: Call) -> Described:
     inputs, outputs = (columns, rows) if call.attributes.get("transB", 0) else (rows, columns)
     added = call.inputs[2] if bias else ()
     given = call.shown(0)
-    whole = not call.batched and given.batch is None
+    whole = call.made == given == Presentation.as_filed(2)
     if not whole and not (call.made.batch == 0 and given.batch == int(across)):
         return Kind.ARITHMETIC, Whole("gemm")
     if (across and whole) or added is None or (len(added) == 2 and added[0] > 1):  # a bias of its own for each row

@@ -8,9 +8,9 @@ import onnx
 
 from convlens.engines.base import Array
 from convlens.engines.onnx.axis_inference import ChannelAxes, Layout, presentations
-from convlens.engines.onnx.axis_rules import Operator, Plane, Sizes
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
+from convlens.engines.onnx.operator_axes import Operator, Plane, Sizes
 from convlens.engines.onnx.presentation import Presentation
 from convlens.engines.onnx.shapes import Value, infer_ranks
 
@@ -27,14 +27,19 @@ def layouts(
     batch: int,
 ) -> dict[str, Layout]:
     """How every value is shown, with the sizes of one run; ``channels_last`` are inputs that are fed so."""
-    sizes_alone = {o for index in graph.plumbing for o in graph.nodes[index].output}
+    unseen = graph.constant_values | sizes_alone(graph)
     given = {i.name: values[i.name].shape for i in graph.inputs if i.name in values}
-    shapes = {n: v.shape for n, v in values.items() if n not in graph.constant_values and n not in sizes_alone}
+    shapes = {n: v.shape for n, v in values.items() if n not in unseen}
     planes = [Plane(name, len(given[name]), channels_last=True) for name in channels_last if len(given[name]) > 2]
     found = presentations(operators(graph, shape_of, constant), shapes, given, batch, planes)
     for name, shape in given.items():  # these are shown as they are fed
         found[name] = Layout(as_fed(len(shape), channels_last=name in channels_last))
     return found
+
+
+def sizes_alone(graph: Graph) -> frozenset[str]:
+    """The values that are computed from sizes and constants."""
+    return frozenset(o for index in graph.plumbing for o in graph.nodes[index].output if o)
 
 
 def as_fed(rank: int, *, channels_last: bool) -> Presentation:
@@ -55,6 +60,8 @@ def channels_last_inputs(graph: Graph, constants: Constants) -> frozenset[str]:
     ranks = infer_ranks(graph, {i.name: rank_of(graph, i) for i in graph.inputs})
 
     def shape(name: str) -> Sizes | None:
+        if name in graph.initializers:
+            return tuple(graph.initializers[name].dims)
         return (None,) * ranks[name] if name in ranks else None
 
     channels = ChannelAxes(operators(graph, shape, constants.value))
@@ -93,12 +100,13 @@ def operators(graph: Graph, shape_of: ShapeOf, constant: ConstantOf) -> list[Ope
             node=node,
             reads=tuple(shape_of(name) if name else None for name in node.input),
             makes=tuple(shape_of(name) if name else None for name in node.output),
-            varies=tuple(bool(name) and name not in graph.constant_values for name in node.input),
+            varies=tuple(bool(name) and name not in fixed for name in node.input),
             constant=value,
             opset=graph.opsets.get(node.domain or "ai.onnx", 1),
             captured=graph.reads[index][sum(map(bool, node.input)) :],
         )
 
+    fixed = graph.constant_values | sizes_alone(graph)
     return [
         operator(index, node)
         for index, node in enumerate(graph.nodes)
