@@ -18,7 +18,7 @@ interface Case {
   weights?: Record<string, Tensor>;
 }
 
-const pooling = { type: "Pooling", mode: "max", ceil_mode: false, count_include_pad: false, adaptive: false, whole: false, power: 2, divisor: null, padding_mode: "zeros", ignores_nan: false } as const;
+const pooling = { type: "Pooling", mode: "max", ceil_mode: false, count_include_pad: false, adaptive: false, whole: false, power: 2, divisor: null, padding_mode: "zeros", ignores_nan: false, settles_nan: true } as const;
 const activation = (name: string, constants: [string, number | "Infinity"][] = []): Operation => ({ type: "Activation", function: name, constants, axis: null });
 const merge = (name: string, factor = 1, axis: number | null = null): Operation => ({ type: "Merge", function: name, axis, factor });
 const reshape = (change: { axes?: number[]; channels_last?: boolean }): Operation => ({ type: "Reshape", function: "reshape", aligned: false, axes: [], channels_last: false, ...change });
@@ -32,7 +32,7 @@ const CASES: Record<string, Case> = {
   "thresholded relu": { operation: activation("thresholded_relu", [["alpha", 0.5]]), outputs: [3, 5, 7], sources: [some()] },
   threshold: { operation: activation("threshold", [["threshold", 0.5], ["value", 9]]), outputs: [3, 5, 7], sources: [some()] },
   abs: { operation: activation("abs"), outputs: [6], sources: [tensor([6])] },
-  neg: { operation: { type: "Pointwise", function: "neg", axes: [] }, outputs: [3, 5, 7], sources: [some()] },
+  neg: { operation: { type: "Pointwise", function: "neg", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()] },
   "hard swish": { operation: activation("hard_swish"), outputs: [3, 5, 7], sources: [tensor([3, 5, 7], () => 3 * next())] },
   "prelu, a slope a channel": { operation: activation("prelu"), outputs: [3, 5, 7], sources: [some()], weights: { slope: tensor([3]) } },
   "prelu, a slope a value": { operation: activation("prelu"), outputs: [3, 5, 7], sources: [some()], weights: { slope: some() } },
@@ -64,10 +64,10 @@ const CASES: Record<string, Case> = {
   "flatten, channels last": { operation: reshape({ channels_last: true }), outputs: [105], sources: [some()] },
   "reshape, channels last": { operation: reshape({ channels_last: true }), outputs: [5, 7, 3], sources: [some()] },
   "copies in an order of their own": { operation: reshape({ axes: [] }), outputs: [2, 2], sources: [tensor([4])], weights: { origin: { shape: [2, 2], data: Int32Array.of(3, 0, 0, 2) } } },
-  dropout: { operation: { type: "Pointwise", function: "dropout", axes: [] }, outputs: [3, 5, 7], sources: [some()] },
-  affine: { operation: { type: "Pointwise", function: "affine", axes: [] }, outputs: [3, 5, 7], sources: [some()], weights: { scale: tensor([3]), shift: tensor([1]) } },
-  "a constant minus x": { operation: { type: "Pointwise", function: "subtract", axes: [] }, outputs: [3, 5, 7], sources: [some()], weights: { left: tensor([3, 1, 1]) } },
-  "x divided by a constant": { operation: { type: "Pointwise", function: "divide", axes: [] }, outputs: [3, 5, 7], sources: [some()], weights: { right: tensor([]) } },
+  dropout: { operation: { type: "Pointwise", function: "dropout", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()] },
+  affine: { operation: { type: "Pointwise", function: "affine", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { scale: tensor([3]), shift: tensor([1]) } },
+  "a constant minus x": { operation: { type: "Pointwise", function: "subtract", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { left: tensor([3, 1, 1]) } },
+  "x divided by a constant": { operation: { type: "Pointwise", function: "divide", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { right: tensor([]) } },
 };
 
 describe("a whole layer by its formula", () => {

@@ -60,7 +60,7 @@ function report({ crc = crcOf(CONV), macs = 0, version = 1, reduced = false, coa
     network: { model: fact, inputs: [{ name: "image", shape: [1, ROWS, COLUMNS], dtype: "float32" }], outputs: ["half"], layers, parameters: 20, macs, notes: [], recipe, recipe_source: "default" },
     derivations: {},
     kernels: {},
-    operations: { conv: operation, relu: { type: "Activation", function: "relu", constants: [], axis: null }, half: { type: "Pointwise", function: "identity", axes: [] }, lost: null },
+    operations: { conv: operation, relu: { type: "Activation", function: "relu", constants: [], axis: null }, half: { type: "Pointwise", function: "identity", axes: [], settles_nan: true }, lost: null },
     sums_in: {},
     left_out: [],
     weights: { conv: { kernel: { ...pieces.floats(KERNEL, [2, 1, 3, 3]), exact: !reduced && !coarse }, bias: pieces.floats(BIAS, [2]) } },

@@ -71,7 +71,8 @@ class Pooling:
     """Pooling over windows. ``whole`` pools each map to one value; ``adaptive`` picks the windows from the sizes.
 
     ``least``: what a maximum begins with, and is where its window holds nothing larger: padding alone, say.
-    ``ignores_nan``: whether a maximum passes over NaN, as TensorFlow's does; elsewhere NaN wins.
+    ``ignores_nan``: whether a maximum passes over NaN, as TensorFlow's does; elsewhere NaN wins. ``settles_nan``:
+    whether there is a rule for it at all; in ONNX Runtime's maximum the place in the window decides.
     """
 
     mode: str  # max | average | lp
@@ -88,6 +89,7 @@ class Pooling:
     padding_mode: str = "zeros"  # zeros, which an average leaves out | replicate, which it counts
     least: float = float("-inf")
     ignores_nan: bool = False
+    settles_nan: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,22 +205,25 @@ class Reshape:
 class Pointwise:
     """Anything else that works on each position alone: dropout, casts, arithmetic with constants.
 
-    ``axes``, for a reduction (mean, sum, ... over the channels): the batchless input axes that it goes over.
+    ``axes``, for a reduction (mean, sum, ... over the channels): the batchless input axes that it goes over;
+    ``settles_nan``: as for a pooling.
     """
 
     function: str
     axes: tuple[int, ...] = ()
+    settles_nan: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """Anything else whose every output can read every position: attention, recurrence, reductions over the map.
 
-    ``axes``, for a reduction: the batchless input axes that it goes over.
+    ``axes``, for a reduction: the batchless input axes that it goes over; ``settles_nan``: as for a pooling.
     """
 
     function: str
     axes: tuple[int, ...] = ()
+    settles_nan: bool = True
 
 
 Operation = (

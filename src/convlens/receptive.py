@@ -336,6 +336,8 @@ def _adaptive(size: int, outputs: int) -> Step:
 
 
 def _resized(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Step, bool | None] | None:
+    if size == 0 or outputs == 0:  # nothing is read
+        return None
     scale = operation.scale[axis] if operation.scale else Fraction(outputs, size)
     if outputs % size == 0 and operation.mode == "nearest":
         times = outputs // size

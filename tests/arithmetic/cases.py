@@ -320,9 +320,9 @@ def _of_operator_test(case: Any, batched: bool) -> Iterator[Seen]:
 
 def of_hand() -> Iterator[Seen]:
     """What is seldom drawn."""
-    from tests.arithmetic.cases_by_hand import made_of, of_functions, of_settings
+    from tests.arithmetic.cases_by_hand import made_of, of_functions, of_odd_numbers, of_settings
 
-    for layer, sources, weights in (*of_functions(), *of_settings()):
+    for layer, sources, weights in (*of_functions(), *of_settings(), *of_odd_numbers()):
         yield Seen(HAND, layer, sources, weights, made_of(layer, sources, weights))
 
 

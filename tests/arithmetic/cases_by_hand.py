@@ -27,6 +27,7 @@ from convlens.network import (
     Normalisation,
     Operation,
     Pad,
+    Pointwise,
     Pooling,
     Resize,
     Shape,
@@ -126,8 +127,46 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
     for mode in ("constant", "reflect", "replicate", "circular"):
         pad = Pad(((2, 1), (1, 2)), mode, 0.1 if mode == "constant" else 0.0, (1, 1) if mode != "constant" else (0, 2))
         yield _layer(f"pad {mode}", pad, (4, 7, 7)), [small], {}
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        pad = Pad(((-1, 2), (2, -1)), mode)
+        yield _layer(f"pad and crop {mode}", pad, (2, 5, 5)), [small], {}
+    tie = Resize("nearest", (Fraction(float(np.float32(1.3))),), coordinate_arithmetic="scale")
+    yield _layer("near a tie", tie, (2, 26)), [numbers(14, 2, 20)], {}
     yield _layer("long sum", Whole("sum", (1, 2)), (2,)), [numbers(8, 2, 10, 13)], {}
     yield _layer("unknown", Whole("attention"), (2, 4, 4)), [small], {}
+
+
+def of_odd_numbers() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
+    """What a framework may make one thing or another of, beside what it may not: NaN, infinities, huge and tiny."""
+    odd = numbers(15, 3, 4, 4)
+    odd[0, 1, 2], odd[1, 0, 0], odd[1, 2, 3], odd[2, 3, 3] = np.nan, np.inf, 2e38, 1e-40
+    whole = Pooling("max", (4, 4), (1, 1), (1, 1), ((0, 0), (0, 0)), whole=True, settles_nan=False)
+    yield _layer("maximum of all", whole, (3, 1, 1)), [odd], {}
+    for mode in ("max", "average", "lp"):
+        pool = Pooling(mode, (2, 2), (1, 1), (1, 1), ((0, 0), (0, 0)), settles_nan=False)
+        yield _layer(f"{mode} of odd", pool, (3, 3, 3)), [odd], {}
+    for name in ("max", "min", "mean", "sum", "product"):
+        yield _layer(f"{name} of odd", Whole(name, (1, 2), settles_nan=False), (3,)), [odd], {}
+    scaled = np.concatenate([odd.ravel(), np.full(4, 1e-25, np.float32), np.full(4, 1e25, np.float32)])
+    yield _layer("product below and above", Whole("product", (0,)), ()), [scaled[-8:]], {}
+    yield _layer("product below", Whole("product", (0,)), ()), [scaled[-8:-4]], {}
+    yield _layer("hardmax", Activation("hardmax", axis=2), odd.shape), [odd], {}
+    yield _layer("signum", Pointwise("signum"), odd.shape), [odd], {}
+    for dtype in ("uint8", "int32", "bool", "float16"):
+        yield _layer(f"cast to {dtype}", Pointwise("cast"), odd.shape, dtype), [odd], {}
+    scale = {"scale": np.array([0.1], np.float32), "zero_point": np.array([3], np.float32)}
+    yield _layer("quantised odd", Pointwise("quantise"), odd.shape, "int8"), [odd], scale
+    resize = Resize("linear", (Fraction(2), Fraction(3, 2)), coordinate_arithmetic="scale")
+    yield _layer("resized odd", resize, (3, 8, 6)), [odd], {}
+    response = Normalisation("local_response", constants=(("alpha", 0.1), ("beta", 0.5), ("bias", 1.0), ("size", 2.0)))
+    yield _layer("response", response, odd.shape), [odd], {}
+    yield _layer("norm of odd", Normalisation("layer", 1e-5, axes=(2,)), odd.shape), [odd], {}
+    conv = Convolution(3, 2, (2, 2), (1, 1), (1, 1), ((0, 0), (0, 0)), bias=False)
+    yield _layer("conv of odd", conv, (2, 3, 3)), [odd], {"kernel": numbers(16, 2, 3, 2, 2)}
+    for name in ("log", "floor", "sigmoid", "tan"):
+        yield _layer(f"{name} in float64", Activation(name), VALUES.shape, "float64"), [VALUES], {}
+    for name in ("log", "sigmoid"):
+        yield _layer(f"{name} of what is finite", Activation(name), (6,), "float64"), [VALUES[3:9]], {}
 
 
 def single_numbers() -> dict[str, list[list[Any]]]:

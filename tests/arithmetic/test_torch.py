@@ -71,10 +71,9 @@ ODD = torch.tensor([float("nan"), float("inf"), float("-inf"), -0.0])
 
 AGAINST_ITS_FORMULA = {
     "gelu": "the vectorised erf makes NaN of an infinity, the other doesn't",
-    "to": "what integer a NaN or an infinity becomes is undefined in C++",
     **dict.fromkeys(
         ("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"),
-        "whether a neighbour of weight 0 counts depends on how the compiler rounds the coordinate",
+        "along an axis that keeps its size a neighbour of weight 0 may still be multiplied",
     ),
     "pow": "x ** 0.5 is a square root, of which minus infinity has none; C's pow has",
     **dict.fromkeys(

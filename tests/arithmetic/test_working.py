@@ -560,6 +560,7 @@ SPELT_OUT: dict[str, tuple[dict[str, float], Callable[[float], float]]] = {
     "abs": ({}, abs),
     "neg": ({}, lambda x: -x),
     "sign": ({}, lambda x: (x > 0) - (x < 0)),
+    "signum": ({}, lambda x: (x > 0) - (x < 0)),
     "floor": ({}, math.floor),
     "ceil": ({}, math.ceil),
     "trunc": ({}, math.trunc),

@@ -1,7 +1,7 @@
 /** Convolution, and transposed convolution in gather form: window x kernel, added up, plus the bias. */
 import type { Convolution, Tensor } from "./operations";
 import type { Weights } from "./reading";
-import { summed, summedSizes, times } from "./summing";
+import { finiteSize, summed, summedSizes, times } from "./summing";
 import { gather, meshOf, numbered, rowOf } from "./tensor";
 import { tapsAt } from "./windows";
 import { type Working, working } from "./working";
@@ -45,7 +45,7 @@ export function productsOf(
     steps,
     total,
     roundings: window.length + 2,
-    magnitude: summedSizes(products) + Math.abs(bias ?? 0),
+    magnitude: summedSizes(products) + finiteSize(bias ?? 0),
     stored: bias === null ? 0 : Math.abs(sum),
   };
 }

@@ -31,9 +31,21 @@ export interface Described {
 
 /**
  * Takes one value of a layer apart: `index` is batchless and channels first, `sources` are the layer's inputs in the order
- * of `layer.inputs`, `weights` go by role. `null` for a layer whose arithmetic isn't known: it is never guessed.
+ * of `layer.inputs`, `weights` go by role. `null` for a layer whose arithmetic isn't known, or of whose values the
+ * framework may make one thing or another: it is never guessed.
  */
 export function explain(layer: Described, index: number[], sources: Tensor[], weights: Weights): Working | null {
+  const working = worked(layer, index, sources, weights);
+  return !working || working.unsettled || lostAtTheBorder(layer, working, sources) ? null : working;
+}
+
+/** Where float64 was computed and nothing finite comes out: what arrives as infinite or 0 may be a number in the framework. */
+function lostAtTheBorder({ dtype }: Described, { total, roundings }: Working, sources: Tensor[]): boolean {
+  if (dtype !== "float64" || Number.isFinite(total) || roundings <= 0) return false;
+  return !Number.isNaN(total) || sources.some(({ data }) => !data.every(Number.isFinite));
+}
+
+function worked(layer: Described, index: number[], sources: Tensor[], weights: Weights): Working | null {
   const { operation, output_shape: outputs } = layer;
   if (!complete(operation, weights)) return null;
   if (operation?.type === "Convolution" || operation?.type === "Dense" || operation?.type === "Whole") {
@@ -47,19 +59,14 @@ export function explain(layer: Described, index: number[], sources: Tensor[], we
     return ofSeveral(operation, outputs, index, entering);
   const [source] = entering;
   if (!source || entering.length !== 1) return null;
-  const windowed = ofWindow(operation, index, outputs, source, weights);
+  const windowed = ofWindow(layer, index, source, weights);
   if (windowed !== undefined) return windowed;
   return weights.origin ? taken(index, source, weights.origin) : ofOne(layer, index, source, weights);
 }
 
 /** Layers that weigh, measure or change their input; `undefined` where this is none of them. */
-function ofWindow(
-  operation: Operation | null,
-  index: number[],
-  outputs: number[],
-  source: Tensor,
-  weights: Weights,
-): Working | null | undefined {
+function ofWindow(layer: Described, index: number[], source: Tensor, weights: Weights): Working | null | undefined {
+  const { operation, output_shape: outputs, dtype } = layer;
   const rank = source.shape.length;
   const sameRank = index.length === rank;
   switch (operation?.type) {
@@ -83,7 +90,7 @@ function ofWindow(
       if (operation.function === "glu") return sharing.gated(operation, index, source);
       if (operation.function === "hardmax") return sharing.hardmax(operation, index, source);
       if (sharing.FUNCTIONS.includes(operation.function)) return sharing.softmax(operation, index, source);
-      return activation(operation, index, source, weights);
+      return activation(operation, index, source, weights, dtype);
     default:
       return undefined;
   }
@@ -101,9 +108,9 @@ function ofOne(layer: Described, index: number[], source: Tensor, weights: Weigh
     case "Resize":
       return sameRank ? resized(operation, index, outputs, source) : null;
     case "Whole":
-      return operation.axes.length > 0 ? reduction(operation.function, operation.axes, index, source) : null;
+      return operation.axes.length > 0 ? reduction(operation, index, source) : null;
     case "Pointwise":
-      if (operation.axes.length > 0) return reduction(operation.function, operation.axes, index, source);
+      if (operation.axes.length > 0) return reduction(operation, index, source);
       if (weights.left || weights.right) return constantArithmetic(operation, index, outputs, source, weights);
       if (!sameRank) return null;
       if (quantised.FUNCTIONS.includes(operation.function) && weights.scale)

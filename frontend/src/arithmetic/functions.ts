@@ -122,6 +122,7 @@ export const FUNCTIONS: Record<string, Function> = {
   abs: plain("|x|", Math.abs),
   neg: plain("-x", (x) => -x),
   sign: plain("1 if x > 0, -1 if x < 0, else 0", (x) => Number(x > 0) - Number(x < 0)),
+  signum: plain("1 if x > 0, -1 if x < 0, else 0", (x) => Number(x > 0) - Number(x < 0)),
   floor: plain("the largest whole number <= x", Math.floor),
   ceil: plain("the smallest whole number >= x", Math.ceil),
   trunc: plain("x without its fraction", Math.trunc),
@@ -177,7 +178,7 @@ const OF_CONSTANTS = ["clip", "threshold"];
 const EXPONENTIAL = ["exp", "exp2", "expm1"];
 
 /** In these nothing is rounded. */
-export const EXACT = "relu thresholded_relu hard_shrink abs neg sign floor ceil trunc round".split(" ");
+export const EXACT = "relu thresholded_relu hard_shrink abs neg sign signum floor ceil trunc round".split(" ");
 
 /** What the roundings of a function are relative to: the largest number that its evaluation handles. */
 export function magnitudeOf(operation: Activation, x: number, total: number): number {

@@ -2,7 +2,7 @@
 import { power } from "./functions";
 import type { Merge, Tensor } from "./operations";
 import { general } from "./printing";
-import { times } from "./summing";
+import { finiteSize, times } from "./summing";
 import { broadcastIndex, broadcastShapes, everywhere, NO_AXIS, PADDING, sameShape, spreadPlaces, valueAt } from "./tensor";
 import { type Working, working } from "./working";
 
@@ -42,6 +42,7 @@ export function merge(operation: Merge, index: number[], sources: Tensor[]): Wor
   const exact = EXACT.includes(name);
   const won = Array.from(values, (value) => value === total || (Number.isNaN(value) && Number.isNaN(total)));
   const rank = Math.max(0, ...places.map((place) => place.length));
+  const magnitude = exact ? 0 : magnitudeOf(name, values, scaled, total);
   return working({
     rule: name,
     formula: name in SIGNS ? formula : `${name}(${formula})`,
@@ -57,7 +58,8 @@ export function merge(operation: Merge, index: number[], sources: Tensor[]): Wor
     total,
     winners: exact ? won : null,
     roundings: exact ? 0 : ROUNDINGS * values.length,
-    magnitude: exact ? 0 : magnitudeOf(name, values, scaled, total),
+    magnitude,
+    peak: name === "mean" ? magnitude * values.length : magnitude, // a mean is a sum first
   });
 }
 
@@ -73,7 +75,7 @@ function weightsOf(name: string, count: number, factor: number): Float64Array | 
 /** What the roundings of a merge are relative to. */
 function magnitudeOf(name: string, values: Float64Array, scaled: Float64Array, total: number): number {
   if (name === "add" || name === "subtract" || name === "mean") {
-    const added = scaled.reduce((sum, value) => sum + Math.abs(value), 0);
+    const added = scaled.reduce((sum, value) => sum + finiteSize(value), 0);
     return name === "mean" ? added / values.length : added;
   }
   if (name !== "power") return Math.abs(total);

@@ -3,7 +3,7 @@ import { real } from "./functions";
 import type { Merge, Pad, Reshape, Slice, Tensor } from "./operations";
 import { short } from "./printing";
 import { everywhere, flatIndex, indexOf, PADDING, product, valueAt } from "./tensor";
-import { insidePadding } from "./windows";
+import { paddedPosition } from "./windows";
 import { single, type Working, working } from "./working";
 
 type Mover = Pad | Slice | Reshape;
@@ -55,9 +55,9 @@ function inputAt(place: number[]): string {
 function whence(operation: Mover, index: number[], outputs: number[], shape: number[]): number[] | null {
   if (operation.type === "Pad") {
     if (index.length !== shape.length || shape.length !== 1 + operation.padding.length) return null;
-    const pads = [operation.channels[0], ...operation.padding.map(([before]) => before)];
+    const pads = [operation.channels, ...operation.padding];
     return index.map((place, axis) =>
-      insidePadding(place - (pads[axis] as number), shape[axis] as number, operation.mode),
+      paddedPosition(place, pads[axis] as [number, number], shape[axis] as number, operation.mode),
     );
   }
   if (operation.type === "Slice") {

@@ -2,19 +2,21 @@
 import type { Normalisation, Tensor } from "./operations";
 import { general, grouped } from "./printing";
 import type { Weights } from "./reading";
-import { summed, summedSizes } from "./summing";
+import { LARGEST } from "./rounding";
+import { finiteSizes, summed } from "./summing";
 import { broadcastIndex, flatIndex, gather, meshOf, numbered, sameShape, valueAt } from "./tensor";
 import { single, type Step, type Working, working } from "./working";
 
 const FROM_THE_VALUE = ["layer", "group", "instance", "rms", "unit", "batch"];
 const UNCENTRED = ["rms", "unit"];
 
-/** Mean and variance of some values; `size`: the mean magnitude of what they were taken from. */
+/** Mean and variance of some values; `size`: the mean magnitude, `squares`: the sum of the squares of all of them. */
 interface Statistics {
   mean: number;
   variance: number;
   size: number;
   roundings: number;
+  squares: number;
 }
 
 /** One value of a normalisation; `null` for a mode whose formula isn't known here. */
@@ -30,7 +32,7 @@ export function normalisation(
   const formula = formulaOf(operation, scale, shift);
   if (operation.axes.length === 0) {
     if ((operation.mode !== "batch" && operation.mode !== "instance") || mean === null || variance === null) return null;
-    const found = { mean, variance, size: Math.abs(mean), roundings: 8 };
+    const found = { mean, variance, size: Math.abs(mean), roundings: 8, squares: 0 };
     return single("normalisation", formula, value, 0, index, said(value, found, operation, scale, shift));
   }
   if (!FROM_THE_VALUE.includes(operation.mode)) return null;
@@ -49,6 +51,7 @@ export function normalisation(
     ),
     ...worked,
     stored: worked.magnitude, // the statistics, which may be kept in the layer's own type
+    unsettled: found.squares * 2 >= LARGEST, // divided by an infinity they become 0, or NaN
   });
 }
 
@@ -78,7 +81,9 @@ function measured(operation: Normalisation, group: Float64Array): Statistics {
   const squares = group.map((value) => (value - mean) ** 2);
   let variance = summed(squares) / count;
   if (operation.mode === "unit") variance = Math.max(variance * count, operation.epsilon ** 2);
-  return { mean, variance, size: summedSizes(group) / count, roundings: 2 * count + 8 };
+  const sizes = finiteSizes(group);
+  const ofAll = summed(sizes.map((size) => size ** 2));
+  return { mean, variance, size: summed(group.map(Math.abs)) / count, roundings: 2 * count + 8, squares: ofAll };
 }
 
 /** What is added to the variance: a unit norm is held above epsilon instead. */

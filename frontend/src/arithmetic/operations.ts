@@ -35,6 +35,8 @@ export interface Pooling {
   padding_mode: string;
   least: Num;
   ignores_nan: boolean;
+  /** Whether there is a rule for NaN at all; in ONNX Runtime's maximum its place in the window decides. */
+  settles_nan: boolean;
 }
 
 export interface Normalisation {
@@ -112,12 +114,14 @@ export interface Pointwise {
   type: "Pointwise";
   function: string;
   axes: number[];
+  settles_nan: boolean;
 }
 
 export interface Whole {
   type: "Whole";
   function: string;
   axes: number[];
+  settles_nan: boolean;
 }
 
 export type Operation =

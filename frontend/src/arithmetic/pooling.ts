@@ -2,6 +2,7 @@
 import type { Pooling, Tensor } from "./operations";
 import { power, real } from "./functions";
 import { short } from "./printing";
+import { SMALLEST } from "./rounding";
 import { largestOf, smallestOf, summed, summedSizes, times } from "./summing";
 import { everywhere, type Grid, gather, meshOf, numbered, product, type Places } from "./tensor";
 import { adaptiveWindow, tapsAt } from "./windows";
@@ -38,6 +39,7 @@ export function pooling(operation: Pooling, outputs: number[], index: number[], 
     total: sum / divisor,
     roundings: data.length + 2,
     magnitude: summedSizes(products),
+    peak: summedSizes(data),
   });
 }
 
@@ -70,13 +72,15 @@ function largest(operation: Pooling, window: Grid, places: Places[]): Working {
   const found = { ...maximum({ shape: window.shape, data: compared }, places), window };
   const least = real(operation.least);
   const onlyNan = passed && window.data.some((value, n) => found.winners?.[n] === true && Number.isNaN(value));
-  if (!(found.total < least) && !onlyNan) return found;
+  if (!(found.total < least) && !onlyNan)
+    return { ...found, unsettled: !operation.settles_nan && Number.isNaN(found.total) };
   const steps = [{ words: "nothing larger than what it begins with", value: least }];
   return { ...found, total: least, winners: null, steps };
 }
 
 function norm(exponent: number, window: Grid, places: Places[]): Working {
-  const sum = summed(window.data.map((value) => power(Math.abs(value), exponent)));
+  const powers = window.data.map((value) => power(Math.abs(value), exponent));
+  const sum = summed(powers);
   const total = power(sum, 1 / exponent);
   const words = short(exponent);
   return working({
@@ -91,7 +95,15 @@ function norm(exponent: number, window: Grid, places: Places[]): Working {
     total,
     roundings: window.data.length + 16,
     magnitude: total,
+    astray: vanished(sum, window.data.length, exponent),
+    peak: summedSizes(powers),
   });
+}
+
+/** How much of a norm goes where powers are too small for their type, or lose digits to it. */
+function vanished(sum: number, count: number, exponent: number): number {
+  const least = count * SMALLEST;
+  return Number.isFinite(sum) ? power(sum + least, 1 / exponent) - power(Math.max(sum - least, 0), 1 / exponent) : 0;
 }
 
 function tapsOf(operation: Pooling, axis: number, size: number, outputs: number, place: number): Int32Array {

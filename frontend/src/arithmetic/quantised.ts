@@ -124,7 +124,7 @@ export function quantised(
 }
 
 /** The least and the largest number of a type of whole numbers; `null` for other types. */
-function limitsOf(dtype: string): [number, number] | null {
+export function limitsOf(dtype: string): [number, number] | null {
   const [, sign, bits] = /^(u?)int(\d+)$/.exec(dtype) ?? [];
   if (bits === undefined) return null;
   return sign ? [0, 2 ** Number(bits) - 1] : [-(2 ** (Number(bits) - 1)), 2 ** (Number(bits) - 1) - 1];
@@ -158,6 +158,7 @@ function inUnits(plain: Working, target: Target): Working {
     accumulated: plain.total,
     total,
     astray: held(real + reach) - held(real - reach),
+    unsettled: Number.isNaN(real), // as a whole number NaN is whatever the processor makes of it
   };
 }
 

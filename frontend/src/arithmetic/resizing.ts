@@ -39,6 +39,9 @@ export function resized(operation: Resize, index: number[], outputs: number[], s
   const products = times(window.data, kernel);
   const total = summed(products);
   const many = kernel.length > 1;
+  const roundings = many ? 16 + 4 * Math.max(...sizes) : 0;
+  // a weight that may be 0 or not, by a rounding, makes all the difference of an infinity or NaN
+  const slight = (n: number) => Math.abs(kernel[n] as number) <= roundings * 2 ** -24;
   const magnitude = many ? summedSizes(window.data) : 0;
   return working({
     rule: many ? "interpolation" : "copy",
@@ -50,9 +53,10 @@ export function resized(operation: Resize, index: number[], outputs: number[], s
     steps: [{ words: "sum of source pixels x weights", value: total }],
     total,
     // A weight comes of a coordinate in float32: near position n it is off by up to n roundings of 1.
-    roundings: many ? 16 + 4 * Math.max(...sizes) : 0,
+    roundings,
     magnitude,
     stored: magnitude,
+    unsettled: many && window.data.some((value, n) => !Number.isFinite(value) && slight(n)),
   });
 }
 
@@ -131,7 +135,7 @@ function divided(operation: Resize, place: Fraction, scale: Fraction): Fraction 
 function tapsAt(operation: Resize, place: number, size: number, outputs: number, axis: number): Mixture | null {
   let x = coordinate(operation, place, size, outputs, axis);
   if (!x) return null;
-  if (operation.mode === "nearest") return { positions: [nearest(x, operation.rounding)], weights: [1] };
+  if (operation.mode === "nearest") return { positions: [nearest(settled(operation, x), operation.rounding)], weights: [1] };
   if (operation.mode.endsWith("_antialias"))
     return widened(operation, x, Math.min(asNumber(scaleOf(operation, size, outputs, axis)), 1), size);
   if (operation.mode === "linear" && x.over < 0n) x = fraction(0); // in front of the first pixel the second doesn't count
@@ -174,6 +178,16 @@ function cubic(distance: number, a: number): number {
   if (distance >= 2) return 0;
   if (distance >= 1) return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a;
   return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
+}
+
+/** How near to a half ONNX Runtime takes a coordinate for one. */
+const TIE = 1e-6;
+
+/** A coordinate as it is compared: within a hair of a half it is one. */
+function settled(operation: Resize, x: Fraction): Fraction {
+  if (operation.coordinate_arithmetic !== "scale" || !operation.rounding.startsWith("round")) return x;
+  const half = plus(fraction(floorOf(x)), HALF);
+  return Math.abs(asNumber(minus(x, half))) < TIE ? half : x;
 }
 
 function nearest(x: Fraction, rounding: string): number {

@@ -2,7 +2,8 @@
 import { power, real } from "./functions";
 import type { Normalisation, Tensor } from "./operations";
 import { short } from "./printing";
-import { summed } from "./summing";
+import { LARGEST } from "./rounding";
+import { finiteSizes, summed } from "./summing";
 import { gather, meshOf, numbered } from "./tensor";
 import { type Working, working } from "./working";
 
@@ -26,6 +27,9 @@ export function localResponse(operation: Normalisation, index: number[], source:
   const before = gather(source, [numbered(last), ...at]).data;
   const added = Math.abs(bias) + before.reduce((made, value) => made + Math.abs((alpha / size) * (value * value)), 0);
   const often = 1 + Math.abs(beta) * (added / Math.abs(base) + Math.abs(Math.log(Math.abs(base))));
+  // what isn't finite stays in the running sum of the channels behind, and frameworks without one never have it
+  const leftOver = !before.subarray(0, first).every(Number.isFinite) && !Number.isNaN(total);
+  const squares = summed(finiteSizes(before).map((value) => value ** 2));
   const words = `${short(bias)} + ${short(alpha)} / ${short(size)}`;
   return working({
     rule: "normalisation",
@@ -41,5 +45,6 @@ export function localResponse(operation: Normalisation, index: number[], source:
     total,
     roundings: 2 * channels + 16,
     magnitude: Math.abs(total) * (Number.isFinite(often) ? often : 1),
+    unsettled: leftOver || squares * 2 >= LARGEST,
   });
 }

@@ -20,6 +20,11 @@ const PRECISIONS: Record<string, Precision> = {
 /** A layer in float64 adds no rounding that shows in float32; its inputs, weights and result were rounded on the way. */
 const AT_THE_BORDER = 8;
 
+/** Of float32, in which what is stored in a coarser type is mostly worked out too. */
+export const LARGEST = SINGLE.largest;
+/** The least number of float32 that has all its digits. */
+export const SMALLEST = SINGLE.tiny;
+
 export interface Rounded {
   roundings: number;
   magnitude: number;
@@ -44,14 +49,16 @@ export function bound({ roundings, magnitude, total, stored }: Rounded, dtype: s
 export function canOverflow(magnitude: number, total: number, dtype: string, sumsIn: string | null): boolean {
   const own = PRECISIONS[dtype] ?? SINGLE;
   const inner = PRECISIONS[sumsIn ?? dtype] ?? SINGLE;
-  return Math.abs(total) * (1 + 2 * own.unit) >= own.largest || magnitude * 2 >= inner.largest;
+  const finite = Number.isFinite(total);
+  if (finite && Math.abs(total) * (1 + 2 * own.unit) >= own.largest) return true;
+  return (finite || Number.isFinite(magnitude)) && magnitude * 2 >= inner.largest;
 }
 
 /** Whether a framework's value and ours are the same but for rounding; two NaN are, and the same infinity. */
 export function agreement(theirs: number, total: number, tolerance: number, overflows: boolean): boolean {
   if (theirs === total || (Number.isNaN(theirs) && Number.isNaN(total))) return true;
   if (Math.abs(theirs - total) <= tolerance) return true;
-  return !Number.isFinite(theirs) && Number.isFinite(total) && overflows;
+  return !Number.isFinite(theirs) && !Number.isNaN(total) && overflows;
 }
 
 /** The nearest whole number, halves to the even one. */

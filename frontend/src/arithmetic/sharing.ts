@@ -65,6 +65,7 @@ export function hardmax(operation: Activation, index: number[], source: Tensor):
     steps: [{ words: `the largest value, ${general(values[first] as number)}, stands at ${first}`, value: total }],
     total,
     activation: "hardmax",
+    unsettled: values.some(Number.isNaN),
   });
 }
 

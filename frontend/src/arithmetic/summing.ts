@@ -24,9 +24,18 @@ export function summed(values: Float64Array, first = 0, count = values.length - 
   return sum;
 }
 
-/** The sum of the magnitudes. */
+/** The magnitudes of what is added up, 0 for what isn't finite: it makes no rounding, and overflows nothing. */
+export function finiteSizes(values: Float64Array): Float64Array {
+  return values.map(finiteSize);
+}
+
+export function finiteSize(value: number): number {
+  return Number.isFinite(value) ? Math.abs(value) : 0;
+}
+
+/** The sum of the magnitudes of what is finite. */
 export function summedSizes(values: Float64Array): number {
-  return summed(values.map(Math.abs));
+  return summed(finiteSizes(values));
 }
 
 /** Entry by entry. */

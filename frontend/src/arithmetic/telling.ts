@@ -70,7 +70,7 @@ function residualOf(theirs: number, total: number): number {
 /** One sentence: does the explanation hold? */
 function verdictOf(layer: Described, theirs: number, working: Working | null, agrees: boolean): string {
   if (!working)
-    return `convlens doesn't know the arithmetic of ${layer.op}, so it shows the values and explains nothing.`;
+    return `convlens doesn't know the arithmetic of ${layer.op} for these values, so it shows them and explains nothing.`;
   if (!agrees)
     return (
       "DISAGREES: the difference is larger than rounding can explain; the weights have changed since the run, " +
@@ -78,7 +78,7 @@ function verdictOf(layer: Described, theirs: number, working: Working | null, ag
     );
   if (Number.isFinite(theirs))
     return `agrees: the difference is within what ${layer.dtype} rounding can make of it`;
-  if (!Number.isFinite(working.total)) return "agrees: both are the same, and no finite number";
+  if (Object.is(working.total, theirs)) return "agrees: both are the same, and no finite number";
   return `agrees: numbers on the way are too large for ${layer.sums_in ?? layer.dtype}`;
 }
 

@@ -30,6 +30,17 @@ export function insidePadding(position: number, size: number, mode: string): num
   return position < 0 || position >= size ? PADDING : position;
 }
 
+/**
+ * The position that a layer of padding reads along an axis of `size`. A negative pad crops first: what a mode takes from
+ * the other end, or mirrors, is then taken from what is left.
+ */
+export function paddedPosition(place: number, [before, after]: [number, number], size: number, mode: string): number {
+  const first = Math.max(-before, 0);
+  const left = size + Math.min(before, 0) + Math.min(after, 0);
+  const position = insidePadding(place - Math.max(before, 0), left, mode);
+  return position === PADDING ? PADDING : position + first;
+}
+
 /** The input positions that adaptive pooling joins into output `place` of `outputs`. */
 export function adaptiveWindow(place: number, size: number, outputs: number): Int32Array {
   const first = Math.floor((place * size) / outputs);

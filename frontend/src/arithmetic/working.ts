@@ -37,8 +37,12 @@ export interface Working {
   stored: number;
   /** What the terms add up to, where steps of another kind follow. */
   accumulated: number | null;
-  /** How far off a rounding to whole numbers can be. */
+  /** How far off a rounding to whole numbers can be, and whatever else an error can make. */
   astray: number;
+  /** The largest number on the way, where that is larger than `magnitude`. */
+  peak: number;
+  /** Whether the order of the work or the processor decides what comes out: such a value isn't explained. */
+  unsettled: boolean;
 }
 
 type Said = Pick<Working, "rule" | "formula" | "window" | "places" | "total"> & Partial<Working>;
@@ -59,6 +63,8 @@ export function working(said: Said): Working {
     stored: 0,
     accumulated: null,
     astray: 0,
+    peak: 0,
+    unsettled: false,
     ...said,
   };
 }
@@ -83,5 +89,6 @@ export function tolerance(worked: Working, dtype: string, sumsIn: string | null)
 
 /** Whether the layer's type may be too small for this value. */
 export function overflows(worked: Working, dtype: string, sumsIn: string | null): boolean {
-  return canOverflow(worked.magnitude, worked.total, dtype, sumsIn);
+  const largest = worked.magnitude > worked.peak || Number.isNaN(worked.peak) ? worked.magnitude : worked.peak;
+  return canOverflow(largest, worked.total, dtype, sumsIn);
 }

@@ -64,6 +64,7 @@ function operationOf(name: Name, { kernel, stride, dilation, padding, channels, 
     divisor: null,
     least: "-Infinity",
     ignores_nan: false,
+    settles_nan: true,
     ...window,
   };
 }

@@ -78,6 +78,7 @@ function pooling(block: Block, input: Shape): Pooling {
     padding_mode: "zeros",
     least: "-Infinity",
     ignores_nan: false,
+    settles_nan: true,
   };
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from convlens.arithmetic.rounding import finite_sizes
 from convlens.arithmetic.windows import gather, shifts, tap_table
 from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Convolution, Shape
@@ -20,7 +21,7 @@ def convolution(operation: Convolution, index: Shape, source: Array, weights: Ma
     with np.errstate(all="ignore"):
         products = window * kernel
         summed = float(products.sum())
-        magnitude = float(np.abs(products).sum())
+        magnitude = float(finite_sizes(products).sum())
     bias = float(weights["bias"][filter_number]) if "bias" in weights else None
     total = summed + (bias or 0.0)
     steps = [Step("sum of window x kernel", summed)]
@@ -38,7 +39,7 @@ def convolution(operation: Convolution, index: Shape, source: Array, weights: Ma
         steps=tuple(steps),
         total=total,
         roundings=window.size + 2,
-        magnitude=magnitude + abs(bias or 0.0),
+        magnitude=magnitude + float(finite_sizes(np.array(bias or 0.0))),
         stored=abs(summed) if bias is not None else 0.0,
     )
 
@@ -53,10 +54,10 @@ def convolved(
     kernel = weights["kernel"][channel].reshape(last - first, -1).astype(np.float64)
     bias = float(weights["bias"][channel]) if "bias" in weights else 0.0
     tables = [tap_table(operation, n, sizes[n], np.arange(count)) for n, count in enumerate(outputs)]
-    total, magnitude = np.zeros(outputs), np.full(outputs, abs(bias))
+    total, magnitude = np.zeros(outputs), np.full(outputs, float(finite_sizes(np.array(bias))))
     with np.errstate(all="ignore"):
         products = (kernel.T @ values).reshape(-1, *sizes)
-        sizes_of_products = (np.abs(kernel).T @ np.abs(values)).reshape(-1, *sizes)
+        sizes_of_products = (finite_sizes(kernel).T @ finite_sizes(values)).reshape(-1, *sizes)
         in_padding = (0.0 * kernel).sum(axis=0)  # 0, unless a weight is infinite or NaN
         for tap, (mesh, real) in enumerate(shifts(tables)):
             if real is None:
@@ -64,7 +65,7 @@ def convolved(
                 magnitude += sizes_of_products[tap][mesh]
             else:
                 total += np.where(real, products[tap][mesh], in_padding[tap])
-                magnitude += np.where(real, sizes_of_products[tap][mesh], in_padding[tap])
+                magnitude += np.where(real, sizes_of_products[tap][mesh], 0.0)
         stored = np.abs(total) if "bias" in weights else 0.0
         return Swept(total + bias, kernel.size + 2, magnitude, stored)
 

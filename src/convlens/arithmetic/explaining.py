@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from convlens.arithmetic import (
     activating,
     matrices,
@@ -20,7 +22,8 @@ from convlens.arithmetic import (
 from convlens.arithmetic.convolving import convolution
 from convlens.arithmetic.pooling import MODES, pooling
 from convlens.arithmetic.reading import complete, read
-from convlens.arithmetic.working import Array, Working
+from convlens.arithmetic.rounding import Floats, Truths
+from convlens.arithmetic.working import Array, Integers, Working
 from convlens.network import (
     Activation,
     Convolution,
@@ -51,8 +54,28 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
             order of their own: for each output value the number of its input value, both counted channels first.
 
     Returns:
-        The working, or ``None`` for a layer whose arithmetic isn't known: it is never guessed.
+        The working, or ``None`` for a layer whose arithmetic isn't known, or of whose values the framework may make one
+        thing or another: it is never guessed.
     """
+    working = _worked(layer, index, sources, weights)
+    if working is None or working.unsettled:
+        return None
+    return None if lost_at_the_border(layer, working.roundings, working.total, sources) else working
+
+
+def lost_at_the_border(
+    layer: Layer, roundings: Integers | int, total: Floats | float, sources: Sequence[Array]
+) -> Truths:
+    """Where float64 was computed and nothing finite comes out: what is infinite or 0 in float32, as which values cross
+    the engine border, may be a number in the framework."""
+    odd = ~np.isfinite(total)
+    if layer.dtype != "float64" or not odd.any():
+        return np.zeros(np.shape(total), np.bool_)
+    entered = any(not np.isfinite(source).all() for source in sources)
+    return np.asarray((np.asarray(roundings) > 0) & odd & (entered | np.isinf(total)))
+
+
+def _worked(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mapping[str, Array]) -> Working | None:
     operation = layer.operation
     if not complete(operation, weights):
         return None
@@ -89,7 +112,7 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
         case Activation() if operation.function in sharing.FUNCTIONS and same_rank:
             return sharing.softmax(operation, index, source)
         case Activation() if same_rank:
-            return activating.activation(operation, index, source, weights)
+            return activating.activation(operation, index, source, weights, layer.dtype)
         case _ if "origin" in weights:
             return moving.taken(index, source, weights["origin"])
         case Pad() | Slice() | Reshape():
@@ -97,7 +120,7 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
         case Resize() if same_rank:
             return resizing.resized(operation, index, layer.output_shape, source)
         case Pointwise() | Whole() if operation.axes:
-            return reducing.reduction(operation.function, operation.axes, index, source)
+            return reducing.reduction(operation, index, source)
         case Pointwise() if "left" in weights or "right" in weights:
             return activating.with_constant(operation, index, layer.output_shape, source, weights)
         case Pointwise() if operation.function in quantised.FUNCTIONS and same_rank and "scale" in weights:

@@ -108,6 +108,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "abs": Function("|x|", np.abs),
     "neg": Function("-x", np.negative),
     "sign": Function("1 if x > 0, -1 if x < 0, else 0", lambda x: (x > 0) * 1.0 - (x < 0)),
+    "signum": Function("1 if x > 0, -1 if x < 0, else 0", lambda x: (x > 0) * 1.0 - (x < 0)),
     "floor": Function("the largest whole number <= x", np.floor),
     "ceil": Function("the smallest whole number >= x", np.ceil),
     "trunc": Function("x without its fraction", np.trunc),
@@ -137,7 +138,7 @@ FUNCTIONS: Mapping[str, Function] = {
 }
 """Name (as in ``Activation.function`` or ``Pointwise.function``) to formula. Sources: the operators' own definitions in
 the ONNX operator specification and PyTorch's ``torch.nn.functional``; where the two have one name for two things, the
-engines use two names here."""
+engines use two names here. ``signum`` is ``sign`` where NaN has no rule."""
 
 DEFAULTS: Mapping[str, Mapping[str, float]] = {"swish": {"alpha": 1.0}, "softplus": {"beta": 1.0}}
 
@@ -168,7 +169,7 @@ def in_words(operation: Activation, slope: float | None = None) -> str:
 
 
 _OF_ONE = ("sigmoid", "tanh", "erf", "hard_sigmoid", "softsign", "log", "log2", "log10", "log1p", "cos")
-EXACT = ("relu", "thresholded_relu", "hard_shrink", "abs", "neg", "sign", "floor", "ceil", "trunc", "round")
+EXACT = ("relu", "thresholded_relu", "hard_shrink", "abs", "neg", "sign", "signum", "floor", "ceil", "trunc", "round")
 """Nothing is rounded in these."""
 _OF_CONSTANTS = ("clip", "threshold")  # nothing but their constants, to the layer's own type
 _EXPONENTIAL = ("exp", "exp2", "expm1")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from convlens.arithmetic.rounding import finite_sizes
 from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Shape
 
@@ -37,7 +38,7 @@ def product(
     added = float(np.broadcast_to(weights["added"], outputs)[index]) if "added" in weights else None
     with np.errstate(all="ignore"):
         products = first * second
-        summed, magnitude = float(products.sum()), float(np.abs(products).sum())
+        summed, magnitude = float(products.sum()), float(finite_sizes(products).sum())
     total = summed + (added or 0.0)
     steps = [Step("sum of row x column", summed)]
     if added is not None:
@@ -59,7 +60,7 @@ def product(
         steps=tuple(steps),
         total=total,
         roundings=first.size + 2 + 2 * (added is not None),
-        magnitude=magnitude + abs(added or 0.0),
+        magnitude=magnitude + float(finite_sizes(np.array(added or 0.0))),
         stored=abs(summed) if added is not None else 0.0,
     )
 
@@ -74,19 +75,20 @@ def all_products(
     left, right = (part.astype(np.float64) for part in operands)
     with np.errstate(all="ignore"):
         if left.ndim == 1 or right.ndim == 1:
-            total, size = ((a @ b).reshape(outputs)[channel] for a, b in ((left, right), (np.abs(left), np.abs(right))))
+            sizes = (finite_sizes(left), finite_sizes(right))
+            total, size = ((a @ b).reshape(outputs)[channel] for a, b in ((left, right), sizes))
         else:
             if len(outputs) == 2:
                 left = left[channel : channel + 1]
             else:
                 left, right = (_channel(part, channel, len(outputs)) for part in (left, right))
             total = (left @ right).reshape(outputs[1:])
-            size = (np.abs(left) @ np.abs(right)).reshape(outputs[1:])
+            size = (finite_sizes(left) @ finite_sizes(right)).reshape(outputs[1:])
         count = left.shape[-1] + 2
         if "added" not in weights:
             return Swept(total, count, size)
         added = np.broadcast_to(weights["added"], outputs)[channel].astype(np.float64)
-        return Swept(total + added, count + 2, size + np.abs(added), np.abs(total))
+        return Swept(total + added, count + 2, size + finite_sizes(added), np.abs(total))
 
 
 def _operands(function: str, sources: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Array] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.rounding import Floats, finite_sizes
 from convlens.arithmetic.working import NO_AXIS, PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Merge, Shape
 
@@ -63,6 +64,7 @@ def merge(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working |
         winners=winners,
         roundings=0 if function in EXACT else ROUNDINGS * count,
         magnitude=magnitude,
+        peak=_peak(operation, magnitude, count),
     )
 
 
@@ -78,7 +80,7 @@ def merged(operation: Merge, parts: Sequence[Floats]) -> tuple[Floats, Floats]:
         if function in EXACT:
             return total, np.zeros(np.shape(total))
         if function in ("add", "subtract", "mean"):
-            added = sum(np.abs(part if factor == 1 or n == 0 else part * factor) for n, part in enumerate(parts))
+            added = sum(finite_sizes(part if factor == 1 or n == 0 else part * factor) for n, part in enumerate(parts))
             return total, np.asarray(added / len(parts) if function == "mean" else added)
         if function == "power":  # a rounding of the exponent counts as often as the logarithm of the base is large
             logarithm = np.abs(np.log(np.abs(parts[0])))
@@ -91,7 +93,16 @@ def all_merged(operation: Merge, channel: int, shape: Shape, sources: Sequence[A
     """Every value of one channel."""
     parts = [np.broadcast_to(source, shape)[channel].astype(np.float64) for source in sources]
     total, magnitude = merged(operation, parts)
-    return Swept(total, 0 if operation.function in EXACT else ROUNDINGS * len(parts), magnitude)
+    roundings = 0 if operation.function in EXACT else ROUNDINGS * len(parts)
+    return Swept(total, roundings, magnitude, peak=_peak(operation, magnitude, len(parts)))
+
+
+Size = TypeVar("Size", float, Floats)
+
+
+def _peak(operation: Merge, magnitude: Size, count: int) -> Size:
+    """A mean is a sum first."""
+    return magnitude * count if operation.function == "mean" else magnitude
 
 
 def fits(sources: Sequence[Array], shape: Shape) -> bool:

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from convlens.arithmetic.windows import inside_padding
+from convlens.arithmetic.windows import padded_positions
 from convlens.arithmetic.working import PADDING, Array, Integers, Swept, Working, single
 from convlens.network import Merge, Pad, Reshape, Shape, Slice
 
@@ -85,10 +85,10 @@ def all_taken(channel: int, outputs: Shape, source: Array, origin: Array) -> Swe
 def _whence(operation: Mover, index: Index, outputs: Shape, shape: Shape) -> Index | None:
     match operation:
         case Pad() if len(index) == len(shape) == 1 + len(operation.padding):
-            pads = [operation.channels[0], *(before for before, _ in operation.padding)]
+            pads = (operation.channels, *operation.padding)
             return tuple(
-                inside_padding(place - before, size, operation.mode)
-                for place, before, size in zip(index, pads, shape, strict=True)
+                padded_positions(place, around, size, operation.mode)
+                for place, around, size in zip(index, pads, shape, strict=True)
             )
         case Slice() if len(operation.start) == len(shape) - 1 == len(index) - 1:
             starts, steps = (operation.first_channel, *operation.start), (operation.channel_step, *operation.step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.rounding import LARGEST, Floats, Truths, finite_sizes
 from convlens.arithmetic.working import Array, Integers, Step, Swept, Working, single
 from convlens.network import Normalisation, Shape
 
@@ -17,12 +17,14 @@ UNCENTRED = ("rms", "unit")
 
 @dataclass(frozen=True, slots=True)
 class _Statistics:
-    """Mean and variance of some values; ``size``: the mean magnitude of what they were taken from."""
+    """Mean and variance of some values; ``size``: the mean magnitude of what they were taken from; ``squares``: what
+    the squares of all of them together come to."""
 
     mean: Floats
     variance: Floats
     size: Floats
     roundings: int
+    squares: Floats
 
 
 def normalisation(
@@ -41,11 +43,12 @@ def normalisation(
         mesh = np.ix_(*_group_of(operation, index, source.shape))
         group = source[mesh].astype(np.float64)
         measured = _measured(operation, group)
-        mean, variance, size = (part.reshape(()) for part in (measured.mean, measured.variance, measured.size))
-        found = _Statistics(mean, variance, size, measured.roundings)
+        parts_of_one = (measured.mean, measured.variance, measured.size)
+        mean, variance, size = (part.reshape(()) for part in parts_of_one)
+        found = _Statistics(mean, variance, size, measured.roundings, measured.squares.reshape(()))
     elif _stored(operation, weights):
         mean = np.asarray(parts["mean"])
-        found = _Statistics(mean, np.asarray(parts["variance"]), np.abs(mean), 8)
+        found = _Statistics(mean, np.asarray(parts["variance"]), np.abs(mean), 8, np.zeros(()))
     else:
         return None
     steps = _steps(value, found, operation, scale, shift)
@@ -77,6 +80,7 @@ def normalisation(
         roundings=found.roundings,
         magnitude=magnitude,
         stored=magnitude,  # the statistics, which PyTorch's instance normalisation keeps in the layer's own type
+        unsettled=bool(_too_large(found)),
     )
 
 
@@ -87,20 +91,21 @@ def normalised(operation: Normalisation, channel: int, source: Array, weights: M
     if not operation.axes:
         if not _stored(operation, weights):
             return None
-        found = _Statistics(roles["mean"], roles["variance"], np.abs(roles["mean"]), 8)
+        found = _Statistics(roles["mean"], roles["variance"], np.abs(roles["mean"]), 8, np.zeros(()))
     elif operation.mode not in FROM_THE_VALUE:
         return None
     else:
         found = _measured(operation, source[_channels_of(operation, channel, len(source))].astype(np.float64))
-        own = channel if len(found.mean) > 1 else 0
-        found = _Statistics(found.mean[own], found.variance[own], found.size[own], found.roundings)
+        mean, variance, size, squares = (part[0] for part in (found.mean, found.variance, found.size, found.squares))
+        found = _Statistics(mean, variance, size, found.roundings, squares)
     values = source[channel].astype(np.float64)
     with np.errstate(all="ignore"):
         total = (values - found.mean) / np.sqrt(found.variance + _added(operation))
         total = total if scale is None else total * scale
         total = total if shift is None else total + shift
     magnitude = _magnitude(values, found, operation, scale, shift)
-    return Swept(total, found.roundings, magnitude, magnitude if operation.axes else 0.0)
+    unsettled = np.broadcast_to(_too_large(found), total.shape)
+    return Swept(total, found.roundings, magnitude, magnitude if operation.axes else 0.0, unsettled=unsettled)
 
 
 def _measured(operation: Normalisation, group: Floats) -> _Statistics:
@@ -114,7 +119,13 @@ def _measured(operation: Normalisation, group: Floats) -> _Statistics:
         variance = ((group - mean) ** 2).mean(axis=axes, keepdims=True)
         if operation.mode == "unit":
             variance = np.maximum(variance * count, operation.epsilon**2)
-    return _Statistics(mean, variance, size, 2 * count + 8)
+        squares = (finite_sizes(group) ** 2).sum(axis=axes, keepdims=True)
+    return _Statistics(mean, variance, size, 2 * count + 8, squares)
+
+
+def _too_large(found: _Statistics) -> Truths:
+    """Whether the squares may pass float32's range: what is divided by them then becomes 0, or NaN."""
+    return np.asarray(found.squares * 2 >= LARGEST)
 
 
 def _added(operation: Normalisation) -> float:

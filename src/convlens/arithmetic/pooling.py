@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import isnan, prod
 
 import numpy as np
 
 from convlens import geometry
-from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.rounding import Floats, finite_sizes
 from convlens.arithmetic.windows import gather, shifts, tap_table
 from convlens.arithmetic.working import PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Pooling, Shape
 
 MODES = ("max", "average", "lp")
+SMALLEST = 2.0**-126
+"""The least number of float32 that has all its digits."""
 
 
 def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> Working:
@@ -29,7 +31,8 @@ def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> 
         compared = _without_nan(window) if operation.ignores_nan else window
         found = replace(maximum(compared, inputs, places), window=window)
         nothing = found.total < operation.least or (operation.ignores_nan and np.isnan(window[found.winners]).any())
-        return _nothing_larger(found, operation.least) if nothing else found
+        found = _nothing_larger(found, operation.least) if nothing else found
+        return replace(found, unsettled=not operation.settles_nan and isnan(found.total))
     if operation.mode == "lp":
         return _norm(operation.power, window, places, inputs)
     counts = _divisors(operation, outputs, source.shape[1:], index[1:])
@@ -37,7 +40,7 @@ def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> 
     with np.errstate(all="ignore"):
         kernel = np.full(window.shape, 1.0 / divisor)
         products, summed = window * kernel, float(window.sum())
-        magnitude = float(np.abs(products).sum())
+        magnitude, peak = float(finite_sizes(products).sum()), float(finite_sizes(window).sum())
     return Working(
         rule="mean",
         formula=f"sum of window / {divisor}",
@@ -50,6 +53,7 @@ def pooling(operation: Pooling, outputs: Shape, index: Shape, source: Array) -> 
         total=summed / divisor,
         roundings=window.size + 2,
         magnitude=magnitude,
+        peak=peak,
     )
 
 
@@ -82,7 +86,8 @@ def _nothing_larger(found: Working, least: float) -> Working:
 
 def _norm(power: float, window: Floats, places: tuple[Integers, ...], inputs: Integers) -> Working:
     with np.errstate(all="ignore"):
-        summed = float((np.abs(window) ** power).sum())
+        powers = np.abs(window) ** power
+        summed = float(powers.sum())
         total = float(summed ** np.float64(1 / power))
     return Working(
         rule="norm",
@@ -94,7 +99,17 @@ def _norm(power: float, window: Floats, places: tuple[Integers, ...], inputs: In
         total=total,
         roundings=window.size + 16,
         magnitude=total,
+        astray=float(_vanished(np.array(summed), window.size, power)),
+        peak=float(finite_sizes(powers).sum()),
     )
+
+
+def _vanished(summed: Floats, count: int, power: float) -> Floats:
+    """How much of a norm goes where powers are too small for their type, or lose digits to it."""
+    least = count * SMALLEST
+    with np.errstate(all="ignore"):
+        found = (summed + least) ** (1 / power) - np.maximum(summed - least, 0.0) ** (1 / power)
+    return np.where(np.isfinite(summed), found, 0.0)
 
 
 def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> Swept:
@@ -112,18 +127,19 @@ def pooled(operation: Pooling, channel: int, outputs: Shape, source: Array) -> S
     with np.errstate(all="ignore"):
         if operation.mode == "max":
             windows = [_without_nan(part) for part in windows] if operation.ignores_nan else windows
-            return Swept(np.maximum(np.max([part.max(axis=0) for part in windows], axis=0), operation.least), 0)
+            total = np.maximum(np.max([part.max(axis=0) for part in windows], axis=0), operation.least)
+            return Swept(total, 0, unsettled=np.isnan(total) & (not operation.settles_nan))
         power = operation.power
         terms = [np.abs(part) ** power for part in windows] if operation.mode == "lp" else windows
         total = np.sum([part.sum(axis=0) for part in terms], axis=0)
-        size = np.sum([np.abs(part).sum(axis=0) for part in terms], axis=0)
+        size = np.sum([finite_sizes(part).sum(axis=0) for part in terms], axis=0)
         count = sum(len(part) for part in windows)
         if operation.mode == "lp":
-            total = total ** (1 / power)
-            return Swept(total, count + 16, total)
+            astray, total = _vanished(total, count, power), total ** (1 / power)
+            return Swept(total, count + 16, total, astray=astray, peak=size)
         divisors = _divisors(operation, outputs, sizes)
         roundings = divisors.astype(np.intp) if operation.adaptive else count  # adaptive windows differ in size
-        return Swept(total / divisors, roundings + 2, size / divisors)
+        return Swept(total / divisors, roundings + 2, size / divisors, peak=size)
 
 
 def _table(operation: Pooling, axis: int, size: int, count: int, places: Integers) -> Integers:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from convlens.arithmetic.rounding import finite_sizes
 from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Dense, Shape
 
@@ -25,7 +26,7 @@ def dense(operation: Dense, index: Shape, source: Array, weights: Mapping[str, A
     kernel = weights["weight"][unit].astype(np.float64)
     with np.errstate(all="ignore"):
         products = values * kernel
-        summed, magnitude = float(products.sum()), float(np.abs(products).sum())
+        summed, magnitude = float(products.sum()), float(finite_sizes(products).sum())
     bias = float(weights["bias"][unit]) if "bias" in weights else None
     total = summed + (bias or 0.0)
     steps = [Step("sum of input x weight", summed)]
@@ -43,7 +44,7 @@ def dense(operation: Dense, index: Shape, source: Array, weights: Mapping[str, A
         steps=tuple(steps),
         total=total,
         roundings=values.size + 2,
-        magnitude=magnitude + abs(bias or 0.0),
+        magnitude=magnitude + float(finite_sizes(np.array(bias or 0.0))),
         stored=abs(summed) if bias is not None else 0.0,
     )
 
@@ -60,10 +61,10 @@ def all_dense(operation: Dense, channel: int, outputs: Shape, source: Array, wei
     values = np.moveaxis(values.astype(np.float64), axis, -1)
     with np.errstate(all="ignore"):
         products = np.moveaxis(values @ matrix.T, -1, axis)
-        sizes = np.moveaxis(np.abs(values) @ np.abs(matrix).T, -1, axis)
+        sizes = np.moveaxis(finite_sizes(values) @ finite_sizes(matrix).T, -1, axis)
         along = bias.reshape(-1, *(1,) * (products.ndim - 1 - axis))
         shape = outputs[1:]
-        total, size = (products + along).reshape(shape), (sizes + np.abs(along)).reshape(shape)
+        total, size = (products + along).reshape(shape), (sizes + finite_sizes(along)).reshape(shape)
         stored = np.abs(products).reshape(shape) if "bias" in weights else 0.0
         return Swept(total, matrix.shape[1] + 2, size, stored)
 

@@ -214,6 +214,7 @@ def _in_units(plain: Working, target: _Target) -> Working:
         accumulated=plain.total,
         total=total,
         astray=float(np.asarray(found.astray)),
+        unsettled=bool(found.unsettled),
     )
 
 
@@ -233,7 +234,8 @@ def _rounding(real: Floats, zero_point: Floats | float, held: tuple[float, float
         found: Floats = np.clip(np.rint(numbers) + zero_point, *held)
         return found
 
-    return Swept(whole(real), astray=whole(real + reach) - whole(real - reach))
+    # as a whole number NaN is whatever the processor makes of it
+    return Swept(whole(real), astray=whole(real + reach) - whole(real - reach), unsettled=np.isnan(real))
 
 
 def _target(weights: Mapping[str, Array], unit: Array | int, dtype: str) -> _Target:

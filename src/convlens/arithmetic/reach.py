@@ -18,7 +18,7 @@ import numpy as np
 from convlens.arithmetic import moved
 from convlens.arithmetic.moved import NOTHING, Table
 from convlens.arithmetic.taps import taps
-from convlens.arithmetic.windows import inside_padding
+from convlens.arithmetic.windows import padded_positions
 from convlens.arithmetic.working import Array
 from convlens.network import (
     Activation,
@@ -222,7 +222,7 @@ def _passed(operation: Operation | None, seen: Seen, before: Shape, after: Shape
         case Pooling() if len(operation.kernel_size) == rank - 1 == len(after) - 1:
             return _windowed(operation, seen, before, after)
         case Pad() if len(operation.padding) == rank - 1 == len(after) - 1:
-            channels = inside_padding(np.arange(after[0])[:, None] - operation.channels[0], before[0], operation.mode)
+            channels = padded_positions(np.arange(after[0])[:, None], operation.channels, before[0], operation.mode)
             around = seen if after[0] == before[0] else replace(seen, tables=moved.read_along(seen.tables, 0, channels))
             return _windowed(operation, around, before, after)
         case Resize() if rank == len(after):

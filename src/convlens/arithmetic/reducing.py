@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from math import prod
+from dataclasses import replace
+from math import isnan, prod
 
 import numpy as np
 
-from convlens.arithmetic.pooling import maximum
+from convlens.arithmetic.pooling import SMALLEST, maximum
+from convlens.arithmetic.rounding import Floats, Truths, finite_sizes
 from convlens.arithmetic.working import Array, Integers, Step, Swept, Working
-from convlens.network import Shape
+from convlens.network import Pointwise, Shape, Whole
 
 FUNCTIONS = ("mean", "sum", "product", "max", "min")
+_SHOWS = 2.0
+"""Factors that together make less than this multiply what is lost below the normal range by no more than the bound has
+room for."""
 
 
-def reduction(function: str, over: Shape, index: Shape, source: Array) -> Working | None:
-    """One value of a reduction over the input axes ``over``; ``None`` for a function not known here."""
+def reduction(operation: Pointwise | Whole, index: Shape, source: Array) -> Working | None:
+    """One value of a reduction over input axes; ``None`` for a function not known here."""
+    function, over = operation.function, operation.axes
     if function not in FUNCTIONS or (not source.size and function in ("max", "min")):
         return None
     if len(index) not in (source.ndim, source.ndim - len(over)):
@@ -25,7 +31,8 @@ def reduction(function: str, over: Shape, index: Shape, source: Array) -> Workin
     window = source[mesh].astype(np.float64)
     inputs: Integers = np.zeros((1,) * window.ndim, np.intp)
     if function in ("max", "min"):
-        return maximum(window, inputs, tuple(mesh), smallest=function == "min")
+        found = maximum(window, inputs, tuple(mesh), smallest=function == "min")
+        return replace(found, unsettled=not operation.settles_nan and isnan(found.total))
     count = window.size
     with np.errstate(all="ignore"):
         if function == "product":
@@ -34,7 +41,8 @@ def reduction(function: str, over: Shape, index: Shape, source: Array) -> Workin
         else:
             total = float(window.sum()) / (count if function == "mean" else 1)
             words, kernel = f"{function} of all", np.full(window.shape, 1 / count if function == "mean" else 1.0)
-        magnitude = abs(total) if kernel is None else float(np.abs(window * kernel).sum())
+        magnitude = abs(total) if kernel is None else float(finite_sizes(window * kernel).sum())
+        lost, largest = _on_the_way(window, tuple(range(window.ndim)))
         return Working(
             rule=function,
             formula=f"{function} of {count:,} values",
@@ -45,13 +53,26 @@ def reduction(function: str, over: Shape, index: Shape, source: Array) -> Workin
             places=tuple(mesh),
             steps=(Step(words, total),),
             total=total,
-            roundings=count + 2,
+            roundings=2 * (count + 2) if kernel is None else count + 2,
             magnitude=magnitude,
+            peak=largest.item() if kernel is None else float(finite_sizes(window).sum()),
+            unsettled=kernel is None and lost.item(),
         )
 
 
-def all_reduced(function: str, over: Shape, channel: int, outputs: Shape, source: Array) -> Swept | None:
+def _on_the_way(values: Floats, over: Shape) -> tuple[Truths, Floats]:
+    """Of a product's factors in any order: whether some product on the way is too small for its digits, and another so
+    large that this shows in the end; and the largest product."""
+    with np.errstate(all="ignore"):
+        sizes = np.abs(values)
+        least = np.minimum(sizes, 1.0).prod(axis=over, keepdims=True)
+        largest = np.maximum(sizes, 1.0).prod(axis=over, keepdims=True)
+        return (least > 0) & (least < SMALLEST) & (largest > _SHOWS), largest
+
+
+def all_reduced(operation: Pointwise | Whole, channel: int, outputs: Shape, source: Array) -> Swept | None:
     """Every value of one channel."""
+    function, over = operation.function, operation.axes
     if function not in FUNCTIONS or (not source.size and function in ("max", "min")):
         return None
     values = source.astype(np.float64)
@@ -61,14 +82,16 @@ def all_reduced(function: str, over: Shape, channel: int, outputs: Shape, source
     with np.errstate(all="ignore"):
         if function in ("max", "min"):
             total = values.max(axis=over, keepdims=True) if function == "max" else values.min(axis=over, keepdims=True)
-            return Swept(_channel(total, over, channel, outputs), 0)
+            total = _channel(total, over, channel, outputs)
+            return Swept(total, 0, unsettled=np.isnan(total) & (not operation.settles_nan))
         if function == "product":
-            total = _channel(values.prod(axis=over, keepdims=True), over, channel, outputs)
-            return Swept(total, count + 2, np.abs(total))
-        parts = count if function == "mean" else 1
-        total = values.sum(axis=over, keepdims=True) / parts
-        size = np.abs(values).sum(axis=over, keepdims=True) / parts
-        return Swept(_channel(total, over, channel, outputs), count + 2, _channel(size, over, channel, outputs))
+            parts = (values.prod(axis=over, keepdims=True), *_on_the_way(values, over))
+            total, lost, largest = (_channel(part, over, channel, outputs) for part in parts)
+            return Swept(total, 2 * (count + 2), np.abs(total), peak=largest, unsettled=lost)
+        shares = count if function == "mean" else 1
+        total = _channel(values.sum(axis=over, keepdims=True) / shares, over, channel, outputs)
+        size = _channel(finite_sizes(values).sum(axis=over, keepdims=True), over, channel, outputs)
+        return Swept(total, count + 2, size / shares, peak=size)
 
 
 def _channel(reduced: Array, over: Shape, channel: int, outputs: Shape) -> Array:

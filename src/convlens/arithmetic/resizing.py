@@ -13,7 +13,7 @@ from math import ceil, floor, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic.rounding import Floats
+from convlens.arithmetic.rounding import Floats, Truths, finite_sizes
 from convlens.arithmetic.windows import shifts
 from convlens.arithmetic.working import PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Resize, Shape
@@ -49,7 +49,7 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
     window = source[mesh].astype(np.float64)
     with np.errstate(all="ignore"):
         products = window * kernel
-        total, magnitude = float(products.sum()), float(np.abs(window).sum())
+        total, magnitude = float(products.sum()), float(finite_sizes(window).sum())
     many = window.size > 1
     return Working(
         rule="interpolation" if many else "copy",
@@ -64,6 +64,7 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
         roundings=_roundings(source.shape[1:]) if many else 0,
         magnitude=magnitude if many else 0.0,
         stored=magnitude if many else 0.0,
+        unsettled=many and bool((_slight(kernel, source.shape[1:]) & ~np.isfinite(window)).any()),
     )
 
 
@@ -74,15 +75,17 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
     if len(tables) < len(mixtures):
         return None
     values = source[channel].astype(np.float64)
-    total, magnitude = np.zeros(outputs[1:]), np.zeros(outputs[1:])
+    total, magnitude, unsettled = np.zeros(outputs[1:]), np.zeros(outputs[1:]), np.zeros(outputs[1:], np.bool_)
     with np.errstate(all="ignore"):
         for tap, (mesh, _) in enumerate(shifts(tables)):
             taps = np.unravel_index(tap, [len(table) for table in tables])
             picked = values[mesh]
-            magnitude += np.abs(picked)
+            magnitude += finite_sizes(picked)
+            share = np.ones(())
             for axis in np.ix_(*(weight[number] for weight, number in zip(weights, taps, strict=True))):
-                picked = picked * axis
-            total += picked
+                share = share * axis
+            total += picked * share
+            unsettled |= _slight(share, source.shape[1:]) & ~np.isfinite(picked)
     outside = np.zeros(outputs[1:], np.bool_)
     for n, count in enumerate(outputs[1:]):
         out = beyond(operation, n, source.shape[1 + n], count)
@@ -91,7 +94,12 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
     total, magnitude = np.where(outside, operation.outside, total), np.where(outside, 0.0, magnitude)
     if prod(len(table) for table in tables) == 1:
         return Swept(total, outside.astype(np.intp))  # the constant is rounded, a copy isn't
-    return Swept(total, _roundings(source.shape[1:]), magnitude, magnitude)
+    return Swept(total, _roundings(source.shape[1:]), magnitude, magnitude, unsettled=unsettled & ~outside)
+
+
+def _slight(weights: Floats, sizes: Shape) -> Truths:
+    """Weights that may be 0 or not, by a rounding: of an infinity, or NaN, that makes all the difference."""
+    return np.abs(weights) <= _roundings(sizes) * 2.0**-24
 
 
 @lru_cache(maxsize=256)
@@ -125,6 +133,8 @@ def mixture(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Inte
     known = [each for each in found if each is not None]
     if len(known) < len(found):
         return None
+    if not known or size == 0:
+        return np.zeros((1, outputs), np.intp), np.zeros((1, outputs))
     positions, weights = np.array([taps for taps, _ in known]).T, np.array([shares for _, shares in known]).T
     return np.clip(positions, 0, size - 1), weights
 
@@ -189,7 +199,7 @@ def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> 
     if x is None:
         return None
     if operation.mode == "nearest":
-        return [_nearest(x, operation.rounding)], [1.0]
+        return [_nearest(_settled(operation, x), operation.rounding)], [1.0]
     if operation.mode.endswith("_antialias"):
         scale = operation.scale[axis] if operation.scale else Fraction(outputs, size)
         return _widened(operation, x, min(float(scale), 1.0), size)
@@ -235,6 +245,21 @@ def _key(distance: float, a: float) -> float:
     if distance >= 1:
         return ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
     return ((a + 2) * distance - (a + 3)) * distance * distance + 1
+
+
+_TIE = 1e-6
+"""How near to a half ONNX Runtime takes a coordinate for one, so that a rounding of it decides nothing."""
+
+
+def _settled(operation: Resize, x: Fraction) -> Fraction:
+    """A coordinate as it is compared: within a hair of a half it is one.
+
+    >>> float(_settled(Resize("nearest", (), coordinate_arithmetic="scale"), Fraction(14.500001)))
+    14.5
+    """
+    half = floor(x) + Fraction(1, 2)
+    near = operation.coordinate_arithmetic == "scale" and operation.rounding.startswith("round")
+    return half if near and abs(x - half) < _TIE else x
 
 
 def _nearest(x: Fraction, rounding: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from convlens.arithmetic.rounding import LARGEST, finite_sizes
 from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Normalisation, Shape
 
@@ -40,6 +41,7 @@ def local_response(operation: Normalisation, index: Shape, source: Array) -> Wor
         total=total,
         roundings=_roundings(source),
         magnitude=float(np.asarray(swept.magnitude)[0]),
+        unsettled=bool(np.asarray(swept.unsettled)[0]),
     )
 
 
@@ -66,7 +68,10 @@ def _divided(operation: Normalisation, own: Array, line: Array, window: tuple[in
         added = abs(bias) + np.abs(squares[:last]).sum(axis=0)
         often = 1 + abs(beta) * (added / np.abs(base) + np.abs(np.log(np.abs(base))))
         size = np.abs(total) * np.where(np.isfinite(often), often, 1.0)
-    return Swept(total, _roundings(line), size)
+        # what isn't finite stays in the running sum of the channels behind, and frameworks without one never have it
+        left_over = ~np.isfinite(line[:first]).all(axis=0) & ~np.isnan(total)
+        too_large = (finite_sizes(line[:last]) ** 2).sum(axis=0) * 2 >= LARGEST
+    return Swept(total, _roundings(line), size, unsettled=left_over | too_large)
 
 
 def _neighbours(operation: Normalisation, channel: int, channels: int) -> tuple[int, int]:

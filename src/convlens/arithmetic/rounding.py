@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ PRECISIONS: Mapping[str, Precision] = {
     "bfloat16": Precision(2.0**-8, 2.0**-126, 2.0**128 * (1 - 2.0**-8)),
     "tf32": Precision(2.0**-11, 2.0**-126, _SINGLE.largest),  # products of NVIDIA's tensor cores, added up in float32
 }
+
+LARGEST = _SINGLE.largest
+"""Of float32, in which what is stored in a coarser type is mostly worked out too."""
 
 _AT_THE_BORDER = 8
 """A layer in float64 adds no rounding of its own that shows in float32; but its inputs, its weights and its result were
@@ -78,6 +82,8 @@ def bound(
 def can_overflow(magnitude: Floats | float, total: Floats | float, dtype: str, *, sums_in: str | None = None) -> Truths:
     """Whether the layer's type may be too small for the value, or for a sum on the way: then it makes an infinity.
 
+    An infinity that entered overflows nothing, but beside it sums of what is finite still can.
+
     >>> bool(can_overflow(70000.0, 60000.0, "float16")), bool(can_overflow(70000.0, 60000.0, "float32"))
     (True, False)
     """
@@ -85,9 +91,9 @@ def can_overflow(magnitude: Floats | float, total: Floats | float, dtype: str, *
     inner = PRECISIONS.get(sums_in or dtype, _SINGLE)
     with np.errstate(all="ignore"):
         # the largest number itself may be passed by a rounding, and a sum of magnitudes by no more than all roundings
-        return np.asarray(
-            (np.abs(total) * (1 + 2 * own.unit) >= own.largest) | (np.asarray(magnitude) * 2 >= inner.largest)
-        )
+        finite, size = np.isfinite(total), np.asarray(magnitude)
+        result = finite & (np.abs(total) * (1 + 2 * own.unit) >= own.largest)
+        return np.asarray(result | ((finite | np.isfinite(size)) & (size * 2 >= inner.largest)))
 
 
 def agreement(
@@ -95,7 +101,8 @@ def agreement(
 ) -> Truths:
     """Where a framework's value and ours are the same but for rounding.
 
-    The same infinity and two NaN agree; so does a value that isn't finite where the layer's type can overflow.
+    The same infinity and two NaN agree; so does a value that isn't finite where the layer's type can overflow, unless
+    ours is NaN, which no overflow undoes.
 
     >>> agreement(np.array([1.0, np.nan, np.inf, 2.0]), np.array([1.0, np.nan, 5.0, np.nan]), 1e-9, False).tolist()
     [True, True, False, False]
@@ -104,7 +111,17 @@ def agreement(
     with np.errstate(all="ignore"):
         close = np.abs(theirs - total) <= tolerance
     same = (theirs == total) | (np.isnan(theirs) & np.isnan(total))
-    return np.asarray(same | close | (~np.isfinite(theirs) & np.isfinite(total) & overflows))
+    return np.asarray(same | close | (~np.isfinite(theirs) & ~np.isnan(total) & overflows))
+
+
+def finite_sizes(terms: NDArray[Any]) -> Floats:
+    """The magnitudes of what is added up, 0 for what isn't finite: it makes no rounding, and overflows nothing.
+
+    >>> finite_sizes(np.array([-2.0, np.inf, 0.5, np.nan])).tolist()
+    [2.0, 0.0, 0.5, 0.0]
+    """
+    sizes: Floats = np.abs(np.asarray(terms, np.float64))
+    return np.where(np.isfinite(sizes), sizes, 0.0)
 
 
 def rounded(array: NDArray[np.float32], dtype: str) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convlens.arithmetic import functions
+from convlens.arithmetic.rounding import Truths
 from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Activation, Shape
 
@@ -102,6 +103,7 @@ def hardmax(operation: Activation, index: Shape, source: Array) -> Working:
         steps=(Step(f"the largest value, {line[first]:.9g}, stands at {first}", total),),
         total=total,
         activation="hardmax",
+        unsettled=bool(np.isnan(line).any()),
     )
 
 
@@ -109,12 +111,15 @@ def all_hardmax(operation: Activation, channel: int, source: Array) -> Swept:
     """Every value of one channel."""
     axis = operation.axis or 0
     if axis == 0:
-        return Swept((source.argmax(axis=0) == channel).astype(np.float64))
+        total = (source.argmax(axis=0) == channel).astype(np.float64)
+        return Swept(total, unsettled=np.asarray(np.isnan(source).any(axis=0)))
     values = source[channel]
     firsts = np.expand_dims(values.argmax(axis=axis - 1), axis - 1)
     along = [1] * values.ndim
     along[axis - 1] = -1
-    return Swept((np.arange(values.shape[axis - 1]).reshape(along) == firsts).astype(np.float64))
+    total = (np.arange(values.shape[axis - 1]).reshape(along) == firsts).astype(np.float64)
+    unsettled: Truths = np.asarray(np.isnan(values).any(axis=axis - 1, keepdims=True))
+    return Swept(total, unsettled=np.broadcast_to(unsettled, total.shape))
 
 
 def gated(operation: Activation, index: Shape, source: Array) -> Working:

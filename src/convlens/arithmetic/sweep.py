@@ -21,7 +21,7 @@ from convlens.arithmetic import (
     sharing,
 )
 from convlens.arithmetic.convolving import convolved
-from convlens.arithmetic.explaining import explain
+from convlens.arithmetic.explaining import explain, lost_at_the_border
 from convlens.arithmetic.pooling import MODES, pooled
 from convlens.arithmetic.reading import complete, read
 from convlens.arithmetic.rounding import Floats, Truths, agreement, bound, can_overflow
@@ -47,20 +47,24 @@ from convlens.network import (
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What the terms of each value of a channel add up to, what rounding can do to it, and whether its type may be too
-    small for it. All three have the shape of one channel."""
+    """What the terms of each value of a channel add up to, what rounding can do to it, whether its type may be too
+    small for it, and whether it is explained. All four have the shape of one channel."""
 
     total: Floats
     tolerance: Floats
     overflows: Truths
+    explained: Truths
 
     def agrees(self, theirs: Array) -> Truths:
-        """Where the framework's values are these, but for rounding."""
-        return agreement(theirs, self.total, self.tolerance, self.overflows)
+        """Where the framework's values are these, but for rounding; nothing agrees that isn't explained."""
+        return agreement(theirs, self.total, self.tolerance, self.overflows) & self.explained
 
 
 def explain_all(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Sweep | None:
-    """Work out every value of one output channel; arguments and ``None`` as for :func:`convlens.arithmetic.explain`."""
+    """Work out every value of one output channel; arguments and ``None`` as for :func:`convlens.arithmetic.explain`.
+
+    The values that it leaves out are those that :attr:`Sweep.explained` says no to.
+    """
     if not layer.output_shape:
         return _of_one(explain(layer, (), sources, weights), layer)
     swept = _swept(layer, channel, sources, weights)
@@ -69,10 +73,13 @@ def explain_all(layer: Layer, channel: int, sources: Sequence[Array], weights: M
     rounding = bound(
         swept.roundings, swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in, stored=swept.stored
     )
+    largest = np.fmax(swept.magnitude, swept.peak)
+    unsettled = lost_at_the_border(layer, swept.roundings, swept.total, sources) | swept.unsettled
     return Sweep(
         swept.total,
         rounding + swept.astray,
-        can_overflow(swept.magnitude, swept.total, layer.dtype, sums_in=layer.sums_in),
+        can_overflow(largest, swept.total, layer.dtype, sums_in=layer.sums_in),
+        np.broadcast_to(~unsettled, swept.total.shape),
     )
 
 
@@ -81,7 +88,7 @@ def _of_one(working: Working | None, layer: Layer) -> Sweep | None:
     if working is None:
         return None
     tolerance, overflows = (part(layer.dtype, layer.sums_in) for part in (working.tolerance, working.overflows))
-    return Sweep(np.asarray(working.total), np.asarray(tolerance), np.asarray(overflows))
+    return Sweep(np.asarray(working.total), np.asarray(tolerance), np.asarray(overflows), np.asarray(True))
 
 
 def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mapping[str, Array]) -> Swept | None:
@@ -118,7 +125,7 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
         case Activation() if operation.function in sharing.FUNCTIONS and same_rank:
             return sharing.swept_softmax(operation, channel, source)
         case Activation() if same_rank:
-            return activating.activated(operation, channel, source, weights)
+            return activating.activated(operation, channel, source, weights, layer.dtype)
         case _ if "origin" in weights:
             return moving.all_taken(channel, outputs, source, weights["origin"])
         case Pad() | Slice() | Reshape():
@@ -126,7 +133,7 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
         case Resize() if same_rank:
             return resizing.all_resized(operation, channel, outputs, source)
         case Pointwise() | Whole() if operation.axes:
-            return reducing.all_reduced(operation.function, operation.axes, channel, outputs, source)
+            return reducing.all_reduced(operation, channel, outputs, source)
         case Pointwise() if "left" in weights or "right" in weights:
             return activating.all_with_constant(operation, channel, outputs, source, weights)
         case Pointwise() if operation.function in quantised.FUNCTIONS and same_rank and "scale" in weights:

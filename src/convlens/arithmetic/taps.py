@@ -9,7 +9,7 @@ import numpy as np
 
 from convlens import geometry
 from convlens.arithmetic import resizing
-from convlens.arithmetic.windows import inside_padding, tap_table
+from convlens.arithmetic.windows import padded_positions, tap_table
 from convlens.arithmetic.working import PADDING, Integers
 from convlens.network import Convolution, Pad, Pooling, Resize, Slice
 
@@ -41,7 +41,7 @@ def taps(operation: Spatial, axis: int, size: int, outputs: int) -> Integers | N
         case Pooling(adaptive=True):
             return _adaptive(size, outputs)
         case Pad():
-            return inside_padding(places[:, None] - operation.padding[axis][0], size, operation.mode)
+            return padded_positions(places[:, None], operation.padding[axis], size, operation.mode)
         case Slice():
             positions = operation.start[axis] + operation.step[axis] * places[:, None]
             return positions if bool(((positions >= 0) & (positions < size)).all()) else None

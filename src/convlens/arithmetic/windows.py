@@ -49,6 +49,19 @@ def inside_padding(positions: Integers, size: int, mode: str) -> Integers:
     return np.where((positions < 0) | (positions >= size), PADDING, positions)
 
 
+def padded_positions(places: Integers, pads: tuple[int, int], size: int, mode: str) -> Integers:
+    """The positions that a layer of padding reads along an axis of ``size``. A negative pad crops first: what a mode
+    takes from the other end, or mirrors, is then taken from what is left.
+
+    >>> padded_positions(np.arange(5), (-1, 2), 4, "circular").tolist()
+    [1, 2, 3, 1, 2]
+    """
+    before, after = pads
+    first, left = max(-before, 0), size + min(before, 0) + min(after, 0)
+    positions = inside_padding(places - max(before, 0), left, mode)
+    return np.where(positions == PADDING, PADDING, positions + first)
+
+
 def gather(source: Array, axes: Sequence[Integers], fill: float = 0.0) -> tuple[Floats, tuple[Integers, ...]]:
     """The values of ``source`` at the open mesh of ``axes``, ``fill`` in the padding, and the mesh itself."""
     mesh = np.ix_(*axes)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convlens.arithmetic.rounding import Floats, bound, can_overflow
+from convlens.arithmetic.rounding import Floats, Truths, bound, can_overflow
 from convlens.network import Shape
 
 Integers = NDArray[np.intp]
@@ -55,7 +55,11 @@ class Working:
         stored: the magnitude of the intermediate values that the framework may store in the layer's own type, where
             that is coarser than the type it adds up in.
         accumulated: what the terms add up to, where steps of another kind follow (scaling and rounding to integers).
-        astray: how far off a rounding to whole numbers can be, because the number before it lies so near to a half.
+        astray: how far off a rounding to whole numbers can be, because the number before it lies so near to a half;
+            and whatever else an error can make that isn't one of the roundings.
+        peak: the largest number on the way, where that is larger than ``magnitude``: a mean's sum, a norm's squares.
+        unsettled: whether the order of the work or the processor decides what comes out, because NaN is compared or a
+            number on the way leaves the range of its type: such a value isn't explained.
     """
 
     rule: str
@@ -76,6 +80,8 @@ class Working:
     stored: float = 0.0
     accumulated: float | None = None
     astray: float = 0.0
+    peak: float = 0.0
+    unsettled: bool = False
 
     @property
     def channel_sums(self) -> Floats | None:
@@ -111,7 +117,7 @@ class Working:
 
     def overflows(self, dtype: str = "float32", sums_in: str | None = None) -> bool:
         """Whether the layer's type may be too small for this value."""
-        return bool(can_overflow(self.magnitude, self.total, dtype, sums_in=sums_in))
+        return bool(can_overflow(np.fmax(self.magnitude, self.peak), self.total, dtype, sums_in=sums_in))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ class Swept:
     magnitude: Floats | float = 0.0
     stored: Floats | float = 0.0
     astray: Floats | float = 0.0
+    peak: Floats | float = 0.0
+    unsettled: Truths | bool = False
 
 
 def single(

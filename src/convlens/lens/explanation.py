@@ -61,7 +61,8 @@ class Explanation:
     ``kernel`` and ``products`` have one shape: (channels, rows, columns) for a convolution; ``None`` where there are
     none.
 
-    Where a layer's arithmetic isn't known, ``explained`` is false, ``total`` is NaN and ``agrees`` false: nothing is
+    Where a layer's arithmetic isn't known, or not for the values that it reads (NaN in a maximum, say, of which the
+    framework makes one thing or another), ``explained`` is false, ``total`` is NaN and ``agrees`` false: nothing is
     guessed.
     """
 
@@ -190,10 +191,11 @@ class Explanation:
             return f"{self.layer.op} draws its values at random: no arithmetic explains them, another run draws others."
         if not self.explained:
             return (
-                f"convlens doesn't know the arithmetic of {self.layer.op}, so it shows the values and explains nothing."
+                f"convlens doesn't know the arithmetic of {self.layer.op} for these values, so it shows them and "
+                "explains nothing."
             )
         if self.agrees and not isfinite(self.framework_value):
-            if isfinite(self.total):
+            if self.residual != 0:
                 return f"agrees: numbers on the way are too large for {self.layer.sums_in or self.layer.dtype}"
             return "agrees: both are the same, and no finite number"
         if self.agrees:

@@ -92,14 +92,17 @@ class Box:
 class SweptMap:
     """Every value of one channel, worked out in float64 and compared with the framework's.
 
-    ``total``, ``residual`` (framework - total), ``tolerance`` and ``agreeing`` (does the value differ by no more than
-    rounding can explain?) have the map's shape; ``agrees`` says whether all do.
+    ``total``, ``residual`` (framework - total), ``tolerance``, ``agreeing`` (does the value differ by no more than
+    rounding can explain?) and ``explained`` have the map's shape; ``agrees`` says whether all do. A value isn't
+    explained, and doesn't agree, where the framework may make one thing or another of what it reads, such as of NaN in
+    a maximum.
     """
 
     total: Array
     residual: Array
     tolerance: Array
     agreeing: Array
+    explained: Array
 
     @property
     def agrees(self) -> bool:

@@ -122,6 +122,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         """
         if layer in self.network:
             found = self.network[layer]
+            index = index if found.output_shape else ()
             value = float(self.value(layer)[index])
             return Explanation(self, found, index, value, explain(found, index, *self._reads(layer)))
         if anywhere and any(given.name == layer for given in self.network.inputs):
@@ -138,11 +139,12 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         swept = explain_all(found, channel, *self._reads(layer))
         if swept is None:
             raise ConvlensError(f"convlens doesn't know the arithmetic of {found.op}, so {layer} can't be worked out")
-        theirs = self.value(layer)[channel].astype(np.float64)
+        value = self.value(layer)
+        theirs = np.asarray(value[channel] if found.output_shape else value, np.float64)
         same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
         with np.errstate(invalid="ignore"):
             residual = np.where(same, 0.0, theirs - swept.total)
-        return SweptMap(swept.total, residual, swept.tolerance, swept.agrees(theirs))
+        return SweptMap(swept.total, residual, swept.tolerance, swept.agrees(theirs), swept.explained)
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The weights that a layer of this run computes with, float32, by role; see ``engines.base.Trace.weights``.

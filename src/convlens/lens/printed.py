@@ -25,6 +25,8 @@ MOST_CELLS = 7
 MOST_CHANNELS = 4
 MOST_TERMS = 10
 _DIGITS = 6
+_TOO_LARGE = 10**15
+"""From here on a number is printed with its exponent; what such prints lack of their total isn't told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,9 @@ def ledger(explanation: Explanation, working: Working, decimals: int) -> Iterato
         printed = [rounded(number, decimals) for _, number in added]
         for (name, _), number in zip(added, printed, strict=True):
             yield Row("term", name, f"{number}")
-        if all(number.is_finite() for number in printed):
-            sum_of_terms = working.total if working.accumulated is None else working.accumulated
-            rest = rounded(sum_of_terms, decimals) - sum(printed, Decimal(0))
+        sum_of_terms = rounded(working.total if working.accumulated is None else working.accumulated, decimals)
+        if all(number.is_finite() and abs(number) < _TOO_LARGE for number in (*printed, sum_of_terms)):
+            rest = sum_of_terms - sum(printed, Decimal(0))
             if rest:
                 yield Row("rounding", "rounding of the lines above", f"{rest}")
         for step in working.steps if working.accumulated is not None else ():
@@ -207,13 +209,15 @@ def plane_words(working: Working, number: int) -> str:
 
 
 def rounded(value: float, decimals: int) -> Decimal:
-    """A number as it is printed.
+    """A number as it is printed: with so many decimals, or where it is huge, with as many digits as are read.
 
-    >>> print(rounded(2.0005, 2), rounded(-0.0001, 2))
-    2.00 0.00
+    >>> print(rounded(2.0005, 2), rounded(-0.0001, 2), rounded(3.4028235e38, 0))
+    2.00 0.00 3.40282E+38
     """
     if not isfinite(value):
         return Decimal(value)
+    if abs(value) >= _TOO_LARGE:
+        return Decimal(f"{value:.{_DIGITS}g}")
     number = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
     return number if number else abs(number)  # no negative zero
 

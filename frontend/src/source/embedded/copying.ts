@@ -1,6 +1,6 @@
 /** Layers that only move values: pad, slice, reshape, transpose, concatenate, and what copies in an order of its own. */
 import type { Merge, Pad, Reshape, Slice, Tensor } from "../../arithmetic/operations";
-import { insidePadding } from "../../arithmetic/windows";
+import { paddedPosition } from "../../arithmetic/windows";
 import { sizeOf } from "./arrays";
 import { copiedBy, eachRow, stridesOf } from "./strides";
 
@@ -35,10 +35,11 @@ function picked(source: Tensor, tables: Int32Array[], fill: number): Float32Arra
 
 export function padded(operation: Pad, outputs: number[], source: Tensor): Float32Array | null {
   if (source.shape.length !== outputs.length || outputs.length !== 1 + operation.padding.length) return null;
-  const before = [operation.channels[0], ...operation.padding.map(([first]) => first)];
-  const tables = outputs.map((count, axis) =>
-    Int32Array.from({ length: count }, (_, n) => insidePadding(n - (before[axis] as number), source.shape[axis] as number, operation.mode)),
-  );
+  const pads = [operation.channels, ...operation.padding];
+  const tables = outputs.map((count, axis) => {
+    const [around, size] = [pads[axis] as [number, number], source.shape[axis] as number];
+    return Int32Array.from({ length: count }, (_, n) => paddedPosition(n, around, size, operation.mode));
+  });
   return picked(source, tables, Number(operation.value));
 }
 

@@ -38,7 +38,7 @@ def reduction(function: str) -> Reader:
             size = shown.shape(shape)[1:]
             return Kind.POOLING, over_the_map("average" if function == "mean" else "max", size)
         pointwise = over == (0,) and len(shown.axes) > 1 and shown.batch is not None
-        return Kind.ARITHMETIC, Pointwise(function, over) if pointwise else Whole(function, over)
+        return Kind.ARITHMETIC, (Pointwise if pointwise else Whole)(function, over, settles_nan=False)
 
     return read
 

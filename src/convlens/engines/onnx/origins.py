@@ -42,6 +42,24 @@ def origin(node: onnx.NodeProto, call: Call) -> Array | None:
     items = shape[read.batch] if read.batch is not None else 1
     count = prod(read.shape(shape))
     numbers = read.as_stored(np.arange(items * count).reshape([shape[axis] for axis in read.order]))
+    found = _moved(node, call, numbers, known)
+    if found is None:
+        return None
+    found = call.made.with_batch(found)
+    if not call.batched:
+        return None if items > 1 and count else found
+    offsets = np.arange(len(found)).reshape(-1, *(1,) * (found.ndim - 1)) * (count if items > 1 else 0)
+    return found[0] if np.array_equal(found - offsets, np.broadcast_to(found[:1], found.shape)) else None
+
+
+def _moved(node: onnx.NodeProto, call: Call, numbers: Array, known: dict[str, Array]) -> Array | None:
+    """What the operator makes of the numbers; ``None`` where nothing here can say it."""
+    if node.op_type == "GatherElements":  # the evaluator's way takes no more than 64 indices along an axis
+        indices = known[node.input[1]]
+        places: list[Array] = [*np.ogrid[tuple(slice(size) for size in indices.shape)]]
+        places[int(call.attributes.get("axis", 0))] = indices
+        picked: Array = numbers[tuple(places)]
+        return picked
     feed = {node.input[0]: numbers, **known}
     given = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
@@ -50,9 +68,7 @@ def origin(node: onnx.NodeProto, call: Call) -> Array | None:
     made = onnx.ValueInfoProto(name=node.output[call.output_index])
     graph = helper.make_graph([node], "moving", given, [made])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", call.opset)])
-    found: Array = np.asarray(next(iter(ReferenceEvaluator(model).run(None, feed))))
-    found = call.made.with_batch(found)
-    if not call.batched:
-        return None if items > 1 and count else found
-    offsets = np.arange(len(found)).reshape(-1, *(1,) * (found.ndim - 1)) * (count if items > 1 else 0)
-    return found[0] if np.array_equal(found - offsets, np.broadcast_to(found[:1], found.shape)) else None
+    try:
+        return np.asarray(next(iter(ReferenceEvaluator(model).run(None, feed))))
+    except Exception:  # operators of the evaluator raise whatever NumPy does; without an origin nothing is explained
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,8 +24,8 @@ def explicit_pads(
     """Padding (before, after) per axis of a convolution or pooling, with ``auto_pad`` resolved for the input size.
 
     Source: the ONNX operator specification of Conv and MaxPool. ``cropping``: where a stride is larger than the window,
-    the padding that makes the size come out is negative, and ONNX Runtime's average and Lp poolings begin behind the
-    first pixel; its convolutions don't, and its maximum poolings refuse.
+    the padding that makes the size come out is negative, and ONNX Runtime's poolings begin behind the first pixel, or
+    refuse; its convolutions don't.
 
     >>> explicit_pads("SAME_UPPER", (), (5, 5), (2, 3), (1, 2), (1, 1))
     ((0, 1), (1, 1))
@@ -179,12 +180,13 @@ def pooling(mode: str) -> Callable[[Call], Described]:
             stride=stride,
             dilation=dilation,
             padding=explicit_pads(
-                _auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation, cropping=mode != "max"
+                _auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation, cropping=True
             ),
             ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
             count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
             power=float(call.attributes.get("p", 2)),
             least=_least(call.dtype) if mode == "max" else -np.inf,
+            settles_nan=False,
         )
 
     return read
@@ -201,7 +203,8 @@ def whole_pooling(mode: str) -> Callable[[Call], Described]:
     """The reader of a pooling of each map to one value."""
 
     def read(call: Call) -> Described:
-        return Kind.POOLING, over_the_map(mode, call.shape(0)[2:], float(call.attributes.get("p", 2)))
+        found = over_the_map(mode, call.shape(0)[2:], float(call.attributes.get("p", 2)))
+        return Kind.POOLING, replace(found, least=_least(call.dtype)) if mode == "max" else found
 
     return read
 
@@ -209,4 +212,4 @@ def whole_pooling(mode: str) -> Callable[[Call], Described]:
 def over_the_map(mode: str, size: Shape, power: float = 2.0) -> Pooling:
     """Pooling of each map of this size to one value."""
     ones = (1,) * len(size)
-    return Pooling(mode, size, ones, ones, ((0, 0),) * len(size), whole=True, power=power)
+    return Pooling(mode, size, ones, ones, ((0, 0),) * len(size), whole=True, power=power, settles_nan=False)
