@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 
 from convlens.errors import ConvlensError, MemoryBudgetError
@@ -11,6 +15,51 @@ from convlens.errors import ConvlensError, MemoryBudgetError
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _FLOOR = 2**20
 """Bytes that are never refused where nobody has set a budget, however little memory is free."""
+
+
+_PRESENT: ContextVar[int | None] = ContextVar("budget", default=None)
+
+
+@contextmanager
+def within(budget: int | None) -> Iterator[None]:
+    """Let an engine know the budget of the run inside, so that it makes no more at a time than that allows."""
+    before = _PRESENT.set(budget)
+    try:
+        yield
+    finally:
+        _PRESENT.reset(before)
+
+
+def present() -> int | None:
+    """The budget of the run that this thread is in, in bytes; ``None`` where nobody has set one.
+
+    >>> with within(1000):
+    ...     present()
+    1000
+    """
+    return _PRESENT.get()
+
+
+def release() -> None:
+    """Give freed memory back to the system, where the C library keeps it for itself.
+
+    glibc keeps freed blocks of up to 32 MB, the maps of large layers, in its own heaps: a walk in pieces then holds
+    twice and more of what its maps take. Elsewhere there is nothing to do.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    try:
+        import ctypes
+
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (ImportError, OSError, AttributeError, TypeError):
+        return None
+    return found
 
 
 def check(size: int, what: str, budget: int | None = None, *, hint: str = "") -> None:

@@ -53,7 +53,7 @@ def sliding(
     """
     made = maps.value(maps.network[layer].name)
     addressing.check_channel(layer, made.shape, channel)
-    sources, weights = maps._reads(layer)
+    sources, weights, _ = maps._reads(layer)
     spatial = made.shape[1:]
     if at is not None:
         at = _place(at, spatial)

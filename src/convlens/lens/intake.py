@@ -20,6 +20,9 @@ from convlens.pictures import Picture, Recipe
 RecipeSource = Literal["given", "stated by the model", "default"]
 """Who chose the recipe: the user, the model file, or nobody, so that it is a guess."""
 
+_PICTURE = 2**26
+"""Bytes that reading one picture may take under any budget: that of a run is meant for its maps."""
+
 Prepared = tuple[Picture | None, Recipe | None, Feed]
 """The picture as read and the recipe, both only for a picture; and what the engine is fed."""
 
@@ -84,6 +87,7 @@ class Intake:
                 hint="Pass a dict: {" + ", ".join(f"{name!r}: array" for name in names) + "}, "
                 "or an .npz file with arrays of these names.",
             )
+        budget = None if budget is None else max(budget, _PICTURE)
         read = picture if isinstance(picture, Picture) else pictures.read(picture, budget=budget)
         chosen = Recipe.preset(recipe) if isinstance(recipe, str) else recipe
         array, used = pictures.prepare(read, chosen or self.recipe, self.inputs[0], budget)

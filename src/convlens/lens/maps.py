@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from convlens import draw
+from convlens import draw, memory
 from convlens.arithmetic import explain, explain_all
 from convlens.arithmetic.reach import Reach
 from convlens.derivation import Worked
@@ -23,6 +23,7 @@ from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.intake import RecipeSource
 from convlens.lens.kernels import Kernels, kernels_of
+from convlens.lens.memory import Estimate
 from convlens.lens.prediction import Prediction
 from convlens.lens.summary import Summary
 from convlens.lens.traced import TracedNetwork
@@ -60,6 +61,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         feed: Feed,
         prediction: Prediction | None,
         recipe_source: RecipeSource | None = None,
+        budget: int | None = None,
     ) -> None:
         self.lens = lens
         self.traced = traced
@@ -70,7 +72,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         self.prediction = prediction
         self._feed = feed
         self._arrays = arrays
-        self._sources: dict[str, Array] = {}
+        self._sources: dict[str, Array] = {}  # what explanations needed and nobody kept, the oldest first
+        self._budget = budget
         self._reach: Reach | None = None
 
     def __getitem__(self, name: str) -> FeatureMap:
@@ -123,8 +126,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         if layer in self.network:
             found = self.network[layer]
             index = index if found.output_shape else ()
-            value = float(self.value(layer)[index])
-            return Explanation(self, found, index, value, explain(found, index, *self._reads(layer)))
+            reads, weights, made = self._reads(layer)
+            return Explanation(self, found, index, float(made[index]), explain(found, index, reads, weights))
         if anywhere and any(given.name == layer for given in self.network.inputs):
             return PictureValue(layer, index, float(self.value(layer)[index]))
         raise LayerNotFoundError.among(layer, [found.name for found in self.network])
@@ -136,11 +139,11 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
             ConvlensError: the layer's arithmetic isn't known.
         """
         found = self.network[layer]
-        swept = explain_all(found, channel, *self._reads(layer))
+        reads, weights, made = self._reads(layer)
+        swept = explain_all(found, channel, reads, weights)
         if swept is None:
             raise ConvlensError(f"convlens doesn't know the arithmetic of {found.op}, so {layer} can't be worked out")
-        value = self.value(layer)
-        theirs = np.asarray(value[channel] if found.output_shape else value, np.float64)
+        theirs = np.asarray(made[channel] if found.output_shape else made, np.float64)
         same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
         with np.errstate(invalid="ignore"):
             residual = np.where(same, 0.0, theirs - swept.total)
@@ -197,40 +200,57 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
             self._reach = Reach(self.network, self.weights)
         return self._reach
 
-    def _reads(self, layer: str) -> tuple[list[Array], Mapping[str, Array]]:
+    def _reads(self, layer: str) -> tuple[list[Array], Mapping[str, Array], Array]:
+        """What a layer read, its weights, and what it made."""
         found = self.network[layer]
-        missing = [name for name in (*found.inputs, layer) if name in self.network and name not in self._arrays]
-        self._fetch([name for name in missing if name not in self._sources], layer)
-        return [self.value(name) for name in found.inputs], self.weights(layer)
+        values = self._values([*found.inputs, layer], layer)
+        return [values[name] for name in found.inputs], self.weights(layer), values[layer]
 
     def value(self, name: str) -> Array:
         """A layer's array, or a network input's, channels first and batchless."""
-        if name in self._arrays:
-            return self._arrays[name]
-        if name not in self._sources:
-            if name in self.network:
-                self._fetch([name])
-            else:
-                if name not in self._feed:
-                    raise LayerNotFoundError.among(name, [*self._arrays, *self._feed], "layer or input")
-                self._sources[name] = self.lens.as_input(name, self._feed[name])
-        return self._sources[name]
+        return self._values([name])[name]
 
-    def _fetch(self, names: Sequence[str], beside: str | None = None) -> None:
-        """Run once more for layers that weren't kept, yet explain one that was: ``beside`` is held against that run."""
-        if not names:
-            return
+    def _values(self, names: Sequence[str], explained: str | None = None) -> dict[str, Array]:
+        """Arrays of layers and inputs; layers that weren't kept are made by one more run."""
+        found = {name: self._arrays[name] for name in names if name in self._arrays}
+        found |= {name: self._sources[name] for name in names if name in self._sources}
+        fed = [name for name in names if name not in found and name not in self.network]
+        for name in fed:
+            if name not in self._feed:
+                raise LayerNotFoundError.among(name, [*self._arrays, *self._feed], "layer or input")
+            found[name] = self._sources[name] = self.lens.as_input(name, self._feed[name])
+        missing = list(dict.fromkeys(name for name in names if name not in found))
+        return found | self._fetch(missing, found, explained) if missing else found
+
+    def _fetch(self, names: Sequence[str], beside: Collection[str], explained: str | None) -> dict[str, Array]:
+        """Run once more for layers that weren't kept; ``explained``, if it was kept, is held against that run. What was
+        fetched earlier is let go as far as the budget asks for it, but for what stands in ``beside``."""
         again.check_repeatable(self.network, names)
-        held = beside is not None and beside in self._arrays
-        trace, found = self.lens.capture(self._feed, [*names, beside] if beside is not None and held else names)
+        held = explained if explained is not None and explained in self._arrays else None
+        room = self._make_room(names, beside)
+        trace, found = self.lens.capture(self._feed, names if held is None else [*names, held], room)
         for name in names:
             if name not in found or trace.network.get(name) != self.traced.trace.network.get(name):
                 raise _changed(name)
-        if beside is not None and held:
-            if beside not in found:
-                raise _changed(beside)
-            again.check_same(beside, self._arrays[beside], found.pop(beside))
+        if held is not None:
+            if held not in found:
+                raise _changed(held)
+            again.check_same(held, self._arrays[held], found.pop(held))
         self._sources |= found
+        return found
+
+    def _make_room(self, names: Sequence[str], beside: Collection[str]) -> int:
+        kept = sum(array.nbytes for array in self._arrays.values()) if isinstance(self._arrays, dict) else 0
+        room = (memory.parse(None) if self._budget is None else self._budget) - kept
+        layers = [self.network[name] for name in (*names, *beside) if name in self.network and name not in self._arrays]
+        needed = Estimate.of(layers)
+        needed.check(room, "Keep fewer layers, or all that the explanation takes")
+        others = [name for name in self._sources if name not in beside]
+        taken = needed.total + Estimate.walking(self.network, 2).total  # the run has what it reads and makes itself
+        while others and taken + sum(self._sources[name].nbytes for name in others) > room:
+            self._sources.pop(others.pop(0), None)
+        memory.release()
+        return room
 
     def verify(self) -> dict[str, float]:
         """Run the untouched model once more, without looking inside; output name -> largest difference to what is
@@ -289,7 +309,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     def _beside(self, lens: Lens, traced: TracedNetwork) -> FeatureMaps:
         """These maps beside another lens of the same model, whose network of the same input is given."""
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}
-        return FeatureMaps(lens, traced, self._arrays, feed=self._feed, prediction=self.prediction, **told)
+        told |= {"feed": self._feed, "prediction": self.prediction, "budget": self._budget}
+        return FeatureMaps(lens, traced, self._arrays, **told)
 
     def _saved(self) -> exporting.Run:
         told: dict[str, Any] = {"picture": self.picture, "recipe": self.recipe, "recipe_source": self.recipe_source}

@@ -10,6 +10,7 @@ from convlens.errors import MemoryBudgetError
 from convlens.memory import available as available
 from convlens.memory import in_words as in_words
 from convlens.memory import parse as parse
+from convlens.memory import within as within
 from convlens.network import Layer
 
 
@@ -26,15 +27,15 @@ class Estimate:
     layers: tuple[tuple[str, int], ...]
 
     @classmethod
-    def of(cls, layers: Iterable[Layer]) -> Estimate:
-        """Add up float32 maps of these layers."""
-        sizes = sorted(((layer.name, geometry.map_bytes(layer)) for layer in layers), key=lambda row: -row[1])
+    def of(cls, layers: Iterable[Layer], items: int = 1) -> Estimate:
+        """Add up float32 maps of these layers; ``items``: of how many pictures the run makes them at a time."""
+        sizes = sorted(((layer.name, items * geometry.map_bytes(layer)) for layer in layers), key=lambda row: -row[1])
         return cls(sum(size for _, size in sizes), tuple(sizes))
 
     @classmethod
-    def walking(cls, layers: Iterable[Layer], at_once: int) -> Estimate:
+    def walking(cls, layers: Iterable[Layer], at_once: int, items: int = 1) -> Estimate:
         """The most that ``at_once`` layers in a row take, when the maps come one after the other."""
-        rows = [(layer.name, geometry.map_bytes(layer)) for layer in layers]
+        rows = [(layer.name, items * geometry.map_bytes(layer)) for layer in layers]
         stretches = [rows[i : i + at_once] for i in range(max(1, len(rows) - at_once + 1))]
         most = max(stretches, key=lambda stretch: sum(size for _, size in stretch))
         return cls(sum(size for _, size in most), tuple(sorted(most, key=lambda row: -row[1])))

@@ -149,11 +149,12 @@ class Lens(Shows):
         Raises:
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError
         """
-        prepared = self._intake.prepared(picture, recipe)
+        budget = memory_budget.parse(memory)
+        prepared = self._intake.prepared(picture, recipe, _asked(memory))
         many.check_single(prepared[2])
         chosen = None if layers is None else _listed(layers)
-        ran, arrays = self._captured(prepared[2], chosen, memory, each=each)
-        return self._told(ran, arrays, chosen, prepared, self._source(recipe))
+        ran, arrays = self._captured(prepared[2], chosen, budget, each=each)
+        return self._told(ran, arrays, chosen, prepared, self._source(recipe), _asked(memory))
 
     def feature_maps_of(
         self,
@@ -178,15 +179,16 @@ class Lens(Shows):
         [(2, 6, 6), (2, 6, 6), (2, 6, 6)]
         """
         fixed = any(given.batch is not None for given in self.inputs)
-        prepared = (self._intake.prepared(one, recipe) for one in many.items(pictures))
+        chosen = None if layers is None else _listed(layers)
+        budget = memory_budget.parse(memory)
+        prepared = (self._intake.prepared(one, recipe, _asked(memory)) for one in many.items(pictures))
         for together in many.in_batches(prepared, 1 if fixed else batch):
-            chosen = None if layers is None else _listed(layers)
-            ran, arrays = self._captured(many.joined(together), chosen, memory)
+            ran, arrays = self._captured(many.joined(together), chosen, budget)
             for number, one in enumerate(together):
                 own = {
                     name: many.item(ran.network[name], array, number, len(together)) for name, array in arrays.items()
                 }
-                yield self._told(ran, own, chosen, one, self._source(recipe))
+                yield self._told(ran, own, chosen, one, self._source(recipe), _asked(memory))
 
     def explain(
         self,
@@ -216,15 +218,16 @@ class Lens(Shows):
         >>> lens.explain(np.full((8, 8, 3), 100, np.uint8), "conv", 0, (2, 3)).agrees
         True
         """
-        prepared = self._intake.prepared(picture, recipe)
+        budget = memory_budget.parse(memory)
+        prepared = self._intake.prepared(picture, recipe, _asked(memory))
         many.check_single(prepared[2])
         network = self._traces.at(_shapes(prepared[2])).network
         found = network[layer]
         named = addressing.in_order(layer, found.output_shape, place)
         index = addressing.address(layer, found.output_shape, channel, named)
         keep = list(network.upstream(layer)) if trace else [layer, *(name for name in found.inputs if name in network)]
-        ran, arrays = self._captured(prepared[2], keep, memory, with_scores=False)
-        return self._told(ran, arrays, keep, prepared, self._source(recipe)).explain(layer, index)
+        ran, arrays = self._captured(prepared[2], keep, budget, with_scores=False)
+        return self._told(ran, arrays, keep, prepared, self._source(recipe), _asked(memory)).explain(layer, index)
 
     def walk(
         self,
@@ -242,16 +245,16 @@ class Lens(Shows):
         Raises:
             PictureError, InputError, LayerNotFoundError, MemoryBudgetError: before the run.
         """
-        shown, used, feed = self._intake.prepared(picture, recipe)
+        budget = memory_budget.parse(memory)
+        shown, used, feed = self._intake.prepared(picture, recipe, _asked(memory))
         network = self._traces.at(_shapes(feed)).network
         prediction.check_labels(network, self.labels)
         wanted = None if layers is None else self._chosen(network, list(layers), with_scores=False)
         keep = self._chosen(network, wanted)
-        budget = memory_budget.parse(memory)
-        estimate = memory_budget.Estimate.walking(_kept(network, keep), AT_ONCE)
+        estimate = memory_budget.Estimate.walking(_kept(network, keep), AT_ONCE, self._items(feed))
         estimate.check(budget, "Choose layers, or take a smaller picture")
         ran: list[TracedNetwork] = []
-        made = stream.one_by_one(lambda sink: ran.append(self._run(feed, keep, sink)))
+        made = stream.one_by_one(lambda sink: ran.append(self._run(feed, keep, sink, budget - estimate.total)))
         told: dict[str, Any] = {"picture": shown, "recipe": used, "recipe_source": self._source(recipe)}
         return Walk(network, wanted, made, ran=ran, feed=feed, labels=self.labels, budget=budget, **told)
 
@@ -265,8 +268,10 @@ class Lens(Shows):
         self, picture: object, *, layers: Iterable[str] | None = None, recipe: Recipe | str | None = None
     ) -> memory_budget.Estimate:
         """How much memory the maps will take, before any of them is made."""
-        network = self.traced(picture, recipe=recipe).network
-        return memory_budget.Estimate.of(_kept(network, self._chosen(network, layers, with_scores=False)))
+        _, _, feed = self._intake.prepared(picture, recipe)
+        network = self._traces.at(_shapes(feed)).network
+        kept = _kept(network, self._chosen(network, layers, with_scores=False))
+        return memory_budget.Estimate.of(kept, self._items(feed))
 
     def __repr__(self) -> str:
         if self._stated is None and not self._intake.sizes_are_free and self._traces:
@@ -295,10 +300,12 @@ class Lens(Shows):
         ``engines.base.Trace.weights``. Those of a run's network are ``maps.weights(layer)``."""
         return self.stated.weights(layer)
 
-    def capture(self, feed: Feed, layers: Iterable[str]) -> tuple[Trace, dict[str, Array]]:
-        """Run once more and keep the arrays of these layers; with the trace of that run."""
+    def capture(self, feed: Feed, layers: Iterable[str], budget: int | None = None) -> tuple[Trace, dict[str, Array]]:
+        """Run once more and keep the arrays of these layers; with the trace of that run. ``budget``: bytes that the
+        run may make at a time."""
         arrays: dict[str, Array] = {}
-        trace = self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
+        with memory_budget.within(budget):
+            trace = self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
         return trace, arrays
 
     def gradient(self, feed: Feed, layer: str, index: Shape) -> dict[str, Array] | None:
@@ -322,7 +329,7 @@ class Lens(Shows):
         self,
         feed: Feed,
         layers: list[str] | None,
-        memory: str | int | None,
+        budget: int,
         *,
         with_scores: bool = True,
         each: Sink | None = None,
@@ -331,20 +338,25 @@ class Lens(Shows):
         network = self._traces.at(_shapes(feed)).network
         prediction.check_labels(network, self.labels)
         keep = self._chosen(network, layers, with_scores=with_scores)
-        budget = memory_budget.parse(memory) // max(1, *(len(value) for value in feed.values()))
-        memory_budget.Estimate.of(_kept(network, keep)).check(budget)
+        items = self._items(feed)
+        memory_budget.Estimate.of(_kept(network, keep), items).check(budget)
         arrays: dict[str, Array] = {}
         kept: list[Layer] = []
 
         def sink(layer: Layer, array: Array) -> None:
             kept.append(layer)
             if layer.name not in network:  # control flow took another path than the blank picture's: count as it goes
-                memory_budget.Estimate.of(kept).check(budget)
+                memory_budget.Estimate.of(kept, items).check(budget)
             arrays[layer.name] = array
             if each is not None:
                 each(layer, array)
 
-        return self._run(feed, keep, sink), arrays
+        return self._run(feed, keep, sink, budget), arrays
+
+    def _items(self, feed: Feed) -> int:
+        """Of how many pictures the model makes maps at a time: of those that are fed, or as many as it insists on."""
+        fed = max((shape[0] for shape in _shapes(feed).values() if shape), default=1)
+        return max(1, fed, *(given.batch or 1 for given in self._engine.inputs))
 
     def _told(
         self,
@@ -353,6 +365,7 @@ class Lens(Shows):
         layers: list[str] | None,
         prepared: Prepared,
         source: RecipeSource,
+        budget: int | None = None,
     ) -> FeatureMaps:
         """What a run made of one picture, with the network's answer; scores that weren't asked for are let go."""
         scores = prediction.class_scores(ran.network)
@@ -371,13 +384,16 @@ class Lens(Shows):
             feed=feed,
             prediction=answer,
             recipe_source=source,
+            budget=budget,
         )
 
     def _source(self, recipe: Recipe | str | None) -> RecipeSource:
         return "given" if recipe is not None else self.recipe_source
 
-    def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink) -> TracedNetwork:
-        ran = self._traces.of_run(self._engine.run(feed, keep, sink), _shapes(feed))
+    def _run(self, feed: Feed, keep: frozenset[str] | None, sink: Sink, budget: int) -> TracedNetwork:
+        with memory_budget.within(budget):
+            trace = self._engine.run(feed, keep, sink)
+        ran = self._traces.of_run(trace, _shapes(feed))
         if self._stated is None and not self._intake.shape_is_stated:
             self._stated = ran.noted("the model states no input shape; these are the sizes of its first picture")
         return ran
@@ -407,6 +423,11 @@ def _in_words(given: Input) -> str:
     if not given.rank_known:
         return f"{given.name} of unknown shape"
     return f"{given.name} {' x '.join('?' if n is None else str(n) for n in given.shape)}"
+
+
+def _asked(memory: str | int | None) -> int | None:
+    """The budget that the user set; ``None`` where it is ours to choose."""
+    return None if memory is None else memory_budget.parse(memory)
 
 
 def _shapes(feed: Feed) -> dict[str, Shape]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any, Self, TypeVar
 from zlib import crc32
 
@@ -11,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from convlens import memory
 from convlens.engines.base import Array, Feed, Sink
 from convlens.engines.onnx import feeding
 from convlens.engines.onnx.constants import Constants
@@ -185,8 +187,9 @@ class OnnxEngine:
         What is no tensor stays absent. ``sizes`` receives what the plumbing gave.
         """
         if feed is None:
+            memory.check(4 * sum(prod(v.shape) for v in bound.values()), "The network's input")
             feed = {n: np.zeros(v.shape, helper.tensor_dtype_to_np_dtype(v.element)) for n, v in bound.items()}
-        walker = self._loaded(unknown, bound)
+        walker = self._loaded(unknown, bound, self.piece_bytes)
         found = {}
         for value, made in _told(walker.raw(feed), feed):
             seen = _value_of(made)
@@ -205,25 +208,27 @@ class OnnxEngine:
             traced = self._trace(shapes, arrays)
             layers = self._graph.layers
             wanted = [v for v in traced.presentations if keep is None or layers[v] in keep]
-            key = (wanted, shapes, self.piece_bytes)
+            budget = memory.present()
+            limit = self.piece_bytes if budget is None else min(self.piece_bytes, max(budget, 1))
+            key = (wanted, shapes, limit)
             if self._walker is None or self._walker[0] != key:
                 self._walker = None  # the old pieces' memory goes before the new ones' comes
-                walker = self._loaded(wanted, traced.values)
+                walker = self._loaded(wanted, traced.values, limit)
                 if self._refusal != refusal:
                     continue  # the network's notes say from now on who runs it
                 self._walker = (key, walker)
             return traced, self._walker[1]
 
-    def _loaded(self, wanted: list[str], values: dict[str, Value]) -> Walker:
+    def _loaded(self, wanted: list[str], values: dict[str, Value], limit: int) -> Walker:
         def load() -> Walker:
             reference = bool(self._refusal)
-            return Walker(self._source, self._graph, wanted, values, reference=reference, limit=self.piece_bytes)
+            return Walker(self._source, self._graph, wanted, values, reference=reference, limit=limit)
 
         try:
             return load()
         except RefusedError as refused:
             self._refuse(str(refused))
-            return self._loaded(wanted, values)  # a second refusal is the last word: see _refuse
+            return self._loaded(wanted, values, limit)  # a second refusal is the last word: see _refuse
 
     def _plain_runner(self) -> Runner:
         if self._plain is None:

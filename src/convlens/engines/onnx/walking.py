@@ -14,6 +14,7 @@ from typing import Any
 
 import onnx
 
+from convlens import memory
 from convlens.engines.base import Array
 from convlens.engines.onnx.graph import Graph
 from convlens.engines.onnx.reading import Source
@@ -136,6 +137,8 @@ class Walker:
         """As :meth:`walk`, with what the runtime gave: a tensor of its own or an array."""
         alive: dict[str, Any] = dict(feed)
         for number, (piece, runner) in enumerate(zip(self._pieces, self._runners, strict=True)):
+            if number and memory.present() is not None:
+                memory.release()
             outputs = self._outputs(piece)
             made = dict(
                 zip(outputs, runner.run({n: alive[n] for n in piece.given}, outputs, self._values), strict=True)
