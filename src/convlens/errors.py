@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 120
+"""Letters of a layer's name in an error."""
+
 
 class ConvlensError(Exception):
     """Base of every error that convlens raises for bad input.
@@ -107,7 +110,8 @@ class LayerNotFoundError(ConvlensError, KeyError):
         >>> print(LayerNotFoundError.among("cnv1", ["conv1", "relu"]))
         No layer 'cnv1': expected one of 2 layer names, received 'cnv1'. Did you mean 'conv1'?
         """
-        known = list(names)
+        known = [_shortened(one) for one in names]
+        name = _shortened(name)
         close = get_close_matches(name, known, n=3, cutoff=0.5)
         if not close:
             close = [k for k in known if name.lower() in k.lower()][:3]
@@ -123,6 +127,15 @@ class LayerNotFoundError(ConvlensError, KeyError):
             received=repr(name),
             hint=hint,
         )
+
+
+def _shortened(name: str) -> str:
+    """A name that a line can hold: a model may give its layers names of a megabyte.
+
+    >>> len(_shortened("n" * 1_000_000))
+    120
+    """
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 20]}...{name[-17:]}"
 
 
 class ChannelError(ConvlensError, IndexError):

@@ -296,7 +296,10 @@ export class View {
     } else if (kind === "sendable" && this.takesModels) {
       await this.#send(
         () => this.source.addModel(file, name),
-        (model) => (this.session = this.session && { ...this.session, models: [...this.session.models, model] }),
+        (model) => {
+          const others = this.session?.models.filter(({ id }) => id !== model.id) ?? []; // the same one has one id
+          this.session = this.session && { ...this.session, models: [...others, model] };
+        },
         ({ id }) => this.chooseModel(id),
       );
     } else this.problem = refusal(name, kind, this.source.can);

@@ -28,6 +28,8 @@ _OWN = 64
 """Open files that the process needs for itself: libraries, models, pictures."""
 REFUSED = 32
 """Connections beyond the most that are told so before they are closed."""
+_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n"
     b"Content-Length: 48\r\nConnection: close\r\n\r\nToo many connections at this moment: ask later.\n"
@@ -86,6 +88,17 @@ class Connection(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete and isinstance(task, asyncio.Task):
             task.cancel()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; where its body alone is none, what was begun for it is left."""
+        if self.cycle is None or self.cycle.response_complete:
+            super().send_400_response(msg)
+            return
+        if not self.cycle.response_started:
+            self.transport.write(_BAD)
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        self.transport.close()
+
     @property
     def _counts(self) -> bool:
         return not (self._refused or self.transport.is_closing())
@@ -124,5 +137,5 @@ class Connection(H11Protocol):
     def _end_late(self) -> None:
         begun = bool(self.conn.trailing_data[0])
         if begun and self.cycle is None:
-            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.transport.write(_LATE)
         self.transport.close()

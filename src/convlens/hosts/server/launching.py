@@ -109,14 +109,16 @@ def warm(desk: Desk) -> None:
 
 @contextmanager
 def _logged(complaints: Complaints) -> Iterator[None]:
-    """Have uvicorn's log go to the complaints alone."""
-    log = logging.getLogger("uvicorn.error")
-    before = log.propagate, log.handlers[:]
-    log.propagate, log.handlers[:] = False, [complaints]
+    """Have the logs of uvicorn and asyncio go to the complaints alone; else they wait for stderr, and serving waits."""
+    logs = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
+    before = [(log, log.propagate, log.handlers[:]) for log in logs]
+    for log in logs:
+        log.propagate, log.handlers[:] = False, [complaints]
     try:
         yield
     finally:
-        log.propagate, log.handlers[:] = before
+        for log, propagate, handlers in before:
+            log.propagate, log.handlers[:] = propagate, handlers
 
 
 def bound(host: str, port: int | None) -> socket.socket:

@@ -14,6 +14,7 @@ from contextlib import aclosing, contextmanager, suppress
 from threading import Lock
 from typing import ParamSpec, TypeVar
 
+from convlens.errors import ConvlensError, ModelError
 from convlens.hosts.desk import BusyError, Desk
 from convlens.hosts.executor import Executor
 from convlens.hosts.running import Run
@@ -50,9 +51,18 @@ class Schedule:
             return await _result(self._figures, work, *given, **options)
 
     async def of_model(self, model: str, work: Callable[P, T], *given: P.args, **options: P.kwargs) -> T:
-        """Asked of a model, in its turn."""
+        """Asked of a model, in its turn; what a framework says of one that it can't take is no error of the server."""
         with self._counted("requests that wait for a model", model):
-            return await _result(self._desk.model(model).queue, work, *given, **options)
+            try:
+                return await _result(self._desk.model(model).queue, work, *given, **options)
+            except (ConvlensError, asyncio.CancelledError):
+                raise
+            except Exception as error:
+                raise ModelError(
+                    "This model can't be shown",
+                    expected="a valid model",
+                    received=f"{type(error).__name__}: {error}"[:300],
+                ) from error
 
     async def of_running(self, run: Run, work: Callable[P, T], *given: P.args, **options: P.kwargs) -> T:
         """Looked up as soon as a run's network is known, while it goes on."""
