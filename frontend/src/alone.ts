@@ -19,6 +19,7 @@ function show(source: Source, hash: string): View {
   rooms.follow(hash);
   const view = new View(source);
   const target = document.getElementById("page");
+  target?.replaceChildren(); // what stands there for a viewer that doesn't start
   if (target) mount(Pages, { target, props: { view } });
   void view.start(rooms.room === "see" ? hash : "");
   return view;

@@ -12,7 +12,7 @@ const files = (process.env["CONVLENS_REPORTS"] ?? "").split(":").filter((path) =
 function opened(path: string): { contents: Contents; desk: Desk } {
   const html = readFileSync(path, "utf8");
   const blobs = new Map([...html.matchAll(/id="convlens-blob-(\d+)">([^<]*)</g)].map((found) => [Number(found[1]), found[2] as string]));
-  const contents = JSON.parse((/id="convlens-contents">([^<]*)</.exec(html) as RegExpExecArray)[1] as string) as Contents;
+  const contents = JSON.parse((/id="convlens-contents"[^>]*>([^<]*)</.exec(html) as RegExpExecArray)[1] as string) as Contents;
   return { contents, desk: new Desk(contents, (blob) => blobs.get(blob) as string) };
 }
 

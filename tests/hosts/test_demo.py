@@ -88,7 +88,7 @@ def test_the_picture_in_the_folder_gives_the_maps_in_the_folder(made: demo.Demo)
 
 
 def contents_of(html: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="convlens-contents">(.*?)</script>', html)
+    found = re.search(r'<script type="application/json" id="convlens-contents"[^>]*>(.*?)</script>', html)
     assert found
     contents: dict[str, Any] = json.loads(found[1])
     return contents

@@ -74,6 +74,8 @@ export type FileKind = "npy" | "png" | "svg";
 export interface Source {
   readonly can: Abilities;
   session(): Promise<SessionFact>;
+  /** What of the data isn't as it was written; null where all of it is. For sources that lie in a file. */
+  damage?(): Promise<Problem | null>;
   network(of: Of): Promise<NetworkFact>;
   derivation(of: Of, layer: string): Promise<DerivationFact>;
   kernels(of: Of, layer: string): Promise<KernelsFact>;

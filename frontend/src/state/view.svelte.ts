@@ -162,7 +162,10 @@ export class View {
       this.session = session;
       this.pictures = session.pictures;
     });
-    if (this.session) await this.goTo(hash);
+    if (!this.session) return;
+    await this.goTo(hash);
+    const damage = await this.source.damage?.();
+    if (damage) this.#say(damage);
   }
 
   /** Goes where an address says: called on back, forward and a typed link. */

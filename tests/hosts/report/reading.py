@@ -19,7 +19,7 @@ from convlens.hosts.report.orders import Order
 from convlens.network import Convolution, Layer, Network
 
 _BLOB = re.compile(r'<script type="text/plain" id="convlens-blob-(\d+)">([^<]*)</script>')
-_CONTENTS = re.compile(r'<script type="application/json" id="convlens-contents">([^<]*)</script>')
+_CONTENTS = re.compile(r'<script type="application/json" id="convlens-contents"[^>]*>([^<]*)</script>')
 
 
 def decoded(coded: Coded) -> Array:

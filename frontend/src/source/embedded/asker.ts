@@ -1,7 +1,7 @@
 /** The page's end of the desk: a worker where one starts, this thread where none does. */
 import { answered, type Found, type Given, type Received, type Sent, type What } from "./asking";
 import { Desk, type Held } from "./desk";
-import { NotHeld } from "./keeper";
+import { NotHeld } from "./reason";
 import { start } from "../../workers/starting";
 
 interface Waiting {

@@ -1,6 +1,6 @@
 /** The questions that the page asks its desk, across the border of a worker: by the name of the desk's own method. */
 import type { Desk, Held } from "./desk";
-import type { Reason } from "./keeper";
+import type { Reason } from "./reason";
 
 /** What can be asked: the desk's methods. */
 export type What = Exclude<{ [K in keyof Desk]: Desk[K] extends (...given: never[]) => Promise<unknown> ? K : never }[keyof Desk], never>;

@@ -1,4 +1,6 @@
-/** The blobs of a report's file: base64 text in the document, decoded and inflated when they are asked for. */
+/** The blobs of a report's file: base64 text in the document, decoded, checked and inflated when they are asked for. */
+import { crcOfBytes } from "./crc";
+import { NotHeld } from "./reason";
 
 /** The text of a blob, wherever it lies: in the document, or one message away from it. */
 export type Texts = (blob: number) => string | Promise<string>;
@@ -23,12 +25,27 @@ export async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Arr
   return new Uint8Array(await new Response(stream.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer());
 }
 
-export class Blobs {
-  constructor(private readonly texts: Texts) {}
+/** The bytes of a blob; null where they aren't those that were written. A file of an older version has no checksums. */
+export function checked(text: string, checksum: number | undefined): Uint8Array<ArrayBuffer> | null {
+  try {
+    const bytes = bytesOf(text);
+    return checksum === undefined || crcOfBytes(bytes) === checksum ? bytes : null;
+  } catch {
+    return null; // no base64
+  }
+}
 
-  /** A blob as it stands. */
+export class Blobs {
+  constructor(
+    private readonly texts: Texts,
+    private readonly checksums: readonly number[] = [],
+  ) {}
+
+  /** A blob as it stands. Raises {@link NotHeld} where it isn't what was written. */
   async plain(blob: number): Promise<Uint8Array<ArrayBuffer>> {
-    return bytesOf(await this.texts(blob));
+    const bytes = checked(await this.texts(blob), this.checksums[blob]);
+    if (!bytes) throw new NotHeld({ damaged: blob });
+    return bytes;
   }
 
   async inflated(blob: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -114,6 +114,8 @@ export interface Contents {
   runs: { id: string; model: string; picture: string; blob: Blob }[];
   /** The pictures as they were given, small, as WebP (not deflated). */
   originals: Record<string, Blob>;
+  /** The CRC-32 of each blob's bytes; missing in earlier files. */
+  checksums?: number[];
   /** What had to be reduced to keep to the budget, in words. */
   reductions: string[];
 }

@@ -21,6 +21,14 @@ function tables(): Uint32Array[] {
 const NAN = 0x7fc00000;
 const INFINITE = 0x7f800000;
 
+/** Of bytes as they are. */
+export function crcOfBytes(bytes: Uint8Array): number {
+  const [a] = TABLES as [Uint32Array];
+  let crc = 0xffffffff;
+  for (let n = 0; n < bytes.length; n++) crc = (crc >>> 8) ^ (a[(crc ^ (bytes[n] as number)) & 0xff] as number);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
 /** Of float32 values, little-endian; -0 counts as 0, and every NaN as the same one: which bits it has, a browser may change. */
 export function crcOf(values: Float32Array): number {
   const [a, b, c, d] = TABLES as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];

@@ -7,9 +7,10 @@ import type { TilePlace, Values } from "../source";
 import { integersOf, sizeOf } from "./arrays";
 import { Blobs, type Texts } from "./blobs";
 import type { ArrayFact, Contents, ModelContents, RunContents } from "./contents";
-import { Keeper, NotHeld, type HeldRun, type Known } from "./keeper";
+import { Keeper, type HeldRun, type Known } from "./keeper";
 import { pause } from "./pausing";
 import { fromMeans, meansInto, partOf, planesOf, reduced, type Planes, type Wanted } from "./planes";
+import { NotHeld } from "./reason";
 import { boxFact } from "./seeing";
 import { surveyed } from "./surveying";
 import { explained, type Explained } from "./why";
@@ -17,7 +18,7 @@ import { explained, type Explained } from "./why";
 const TILE = 256;
 const LONG_WORK = 50_000_000; // multiply-accumulates after which a tile is worked out before its layer
 
-export type Held = Pick<Contents, "models" | "runs">;
+export type Held = Pick<Contents, "models" | "runs" | "checksums">;
 
 export interface OpenedRun {
   run: Facts.RunFact;
@@ -35,7 +36,7 @@ export class Desk {
     private readonly held: Held,
     texts: Texts,
   ) {
-    this.#blobs = new Blobs(texts);
+    this.#blobs = new Blobs(texts, held.checksums);
     this.#keeper = new Keeper(this.#blobs);
   }
 

@@ -11,6 +11,7 @@ import { byFormula } from "./formulas";
 import { Kept } from "./kept";
 import { pause } from "./pausing";
 import { planesOf } from "./planes";
+import { NotHeld, type Reason } from "./reason";
 import { corrected } from "./steps";
 
 const MOST = 256_000_000; // bytes of values that are kept, and of weights
@@ -27,16 +28,6 @@ export interface Known {
   reason: Reason | null;
 }
 
-/** Why something isn't exact, or isn't there: in the file's own words, or to be put in the page's. */
-export type Reason =
-  | { says: string }
-  | { unlike: string }
-  | { missing: string }
-  | { left: string }
-  | { weights: string; coding: ArrayFact["coding"] }
-  /** What is told of a layer that is read. */
-  | { read: string; says: string };
-
 /** A run with its model, as the file has them. */
 export interface HeldRun {
   id: string;
@@ -49,13 +40,6 @@ export interface Weighed {
   roles: Record<string, Tensor>;
   /** The coding of the weights that had to be reduced. */
   reduced: ArrayFact["coding"] | null;
-}
-
-/** Something isn't in the file. */
-export class NotHeld extends Error {
-  constructor(readonly reason: Reason) {
-    super(JSON.stringify(reason));
-  }
 }
 
 export class Keeper {

@@ -1,7 +1,7 @@
 /** Why something in a file isn't exact, or isn't there, in the person's language. */
 import { t } from "../../words";
 import { translated, type Patterns } from "../../words/patterns";
-import type { Reason } from "./keeper";
+import type { Reason } from "./reason";
 
 /** What `convlens.hosts.report.telling` says of a layer's values. */
 const SAID: Patterns = [
@@ -16,6 +16,7 @@ export function inWords(reason: Reason): string {
   if ("says" in reason) return told(reason.says);
   if ("unlike" in reason) return t("file.unlike", { layer: reason.unlike });
   if ("missing" in reason) return t("file.missing", { layer: reason.missing });
+  if ("damaged" in reason) return t("file.damagedPart", { part: reason.damaged });
   if ("left" in reason) return t("file.leftOut", { layer: reason.left });
   return t(reason.coding === "q8" ? "file.weights8" : "file.weights16", { layer: reason.weights });
 }

@@ -1,7 +1,7 @@
 /** The desk in a worker: layers are worked out away from the page, which answers meanwhile. */
 import { answered, type Failure, type Received, type Sent } from "./asking";
 import { Desk } from "./desk";
-import { NotHeld } from "./keeper";
+import { NotHeld } from "./reason";
 
 let desk: Desk | null = null;
 /** Blobs that were asked for and haven't come yet. */

@@ -3,14 +3,17 @@ import { t } from "../../words";
 import type * as Facts from "../facts";
 import { Problem, type Abilities, type Of, type RunListener, type RunRequest, type Source, type TilePlace, type Values } from "../source";
 import { Asker } from "./asker";
+import { checked } from "./blobs";
+import { crcOfBytes } from "./crc";
+import { damagedBlobs, named } from "./damage";
 import type { Found, Given, What } from "./asking";
 import { FORMAT, VERSION, type Contents } from "./contents";
-import { NotHeld } from "./keeper";
+import { NotHeld } from "./reason";
 import { allInWords, inWords } from "./reasons";
 
 export class EmbeddedSource implements Source {
   readonly can: Abilities = { run: false, effective: false, files: false };
-  readonly #contents: Contents;
+  readonly #contents: Contents | null;
   readonly #asker: Asker;
   readonly #texts: (blob: number) => string;
   /** The blob of the picture as the network reads it, by run. */
@@ -20,19 +23,34 @@ export class EmbeddedSource implements Source {
     return document.getElementById("convlens-contents") !== null;
   }
 
-  constructor(contents: Contents = contentsOf(document), texts = (blob: number): string => textIn(document, blob), asker?: Asker) {
+  /** Whether a blob is what was written, by its number. */
+  readonly #whole = new Map<number, boolean>();
+
+  /** `contents`: null where they aren't what was written. */
+  constructor(contents: Contents | null = contentsOf(document), texts = (blob: number): string => textIn(document, blob), asker?: Asker) {
     this.#contents = contents;
     this.#texts = texts;
-    this.#asker = asker ?? new Asker({ models: contents.models, runs: contents.runs }, texts);
+    const { models = {}, runs = [], checksums = [] } = contents ?? {};
+    this.#asker = asker ?? new Asker({ models, runs, checksums }, texts);
   }
 
   async session(): Promise<Facts.SessionFact> {
+    if (!this.#contents) throw new Problem({ problem: t("file.damagedFacts"), expected: "", received: "", hint: t("file.damagedHint") });
     const { format, version, session } = this.#contents;
     if (format !== FORMAT || version > VERSION) {
       const expected = `${FORMAT}, ${VERSION}`;
       throw new Problem({ problem: t("file.newer"), expected, received: `${format}, ${version}`, hint: t("file.newerHint") });
     }
     return session;
+  }
+
+  /** What of the file isn't what was written; null where all of it is. */
+  async damage(): Promise<Problem | null> {
+    if (!this.#contents) return null; // which the session says
+    const damaged = await damagedBlobs(this.#contents, this.#texts);
+    if (damaged.length === 0) return null;
+    const parts = await named(damaged, this.#contents, this.#texts);
+    return new Problem({ problem: t("file.damaged", { parts }), expected: "", received: "", hint: t("file.damagedHint") });
   }
 
   network(of: Of): Promise<Facts.NetworkFact> {
@@ -52,12 +70,12 @@ export class EmbeddedSource implements Source {
   }
 
   holds(model: string, picture: string): boolean {
-    return this.#contents.runs.some((run) => run.model === model && run.picture === picture);
+    return this.#runs.some((run) => run.model === model && run.picture === picture);
   }
 
   /** The run that the file holds of this model on this picture. */
   async run(request: RunRequest, listener: RunListener, signal: AbortSignal): Promise<Facts.RunFact> {
-    const listed = this.#contents.runs.find((run) => run.model === request.model && run.picture === request.picture);
+    const listed = this.#runs.find((run) => run.model === request.model && run.picture === request.picture);
     if (!listed || request.recipe) throw new Problem({ problem: t("file.noRun"), expected: "", received: "", hint: t("file.noRunHint") });
     const { run, picture } = await this.#ask("open", [listed.id]);
     signal.throwIfAborted();
@@ -94,12 +112,12 @@ export class EmbeddedSource implements Source {
 
   pictureAddress(run: string): string {
     const blob = this.#pictures.get(run);
-    return blob === null || blob === undefined ? "" : address(this.#texts(blob));
+    return blob === null || blob === undefined ? "" : this.#address(blob);
   }
 
   originalAddress(picture: string): string {
-    const blob = this.#contents.originals[picture];
-    return blob === undefined ? "" : address(this.#texts(blob));
+    const blob = this.#contents?.originals[picture];
+    return blob === undefined ? "" : this.#address(blob);
   }
 
   fileAddress(): string {
@@ -120,7 +138,19 @@ export class EmbeddedSource implements Source {
 
   /** A file holds one model for each network: a run's facts are those of its model. */
   #modelOf(of: Of): string {
-    return "model" in of ? of.model : (this.#contents.runs.find(({ id }) => id === of.run)?.model ?? of.run);
+    return "model" in of ? of.model : (this.#runs.find(({ id }) => id === of.run)?.model ?? of.run);
+  }
+
+  get #runs(): Contents["runs"] {
+    return this.#contents?.runs ?? [];
+  }
+
+  /** None of a picture that isn't what was written. */
+  #address(blob: number): string {
+    const text = this.#texts(blob);
+    const whole = this.#whole.get(blob) ?? checked(text, this.#contents?.checksums?.[blob]) !== null;
+    this.#whole.set(blob, whole);
+    return whole ? address(text) : "";
   }
 
   async #ask<W extends What>(what: W, given: Given<W>, signal?: AbortSignal): Promise<Found<W>> {
@@ -128,13 +158,27 @@ export class EmbeddedSource implements Source {
       return await this.#asker.ask(what, given, signal);
     } catch (error) {
       if (!(error instanceof NotHeld)) throw error;
-      throw new Problem({ problem: inWords(error.reason), expected: "", received: "", hint: t("file.missingHint") });
+      const hint = t("damaged" in error.reason ? "file.damagedHint" : "file.missingHint");
+      throw new Problem({ problem: inWords(error.reason), expected: "", received: "", hint });
     }
   }
 }
 
-function contentsOf(page: Document): Contents {
-  return JSON.parse(page.getElementById("convlens-contents")?.textContent ?? "{}") as Contents;
+/** What the file says of itself; null where that isn't what was written. */
+function contentsOf(page: Document): Contents | null {
+  const element = page.getElementById("convlens-contents");
+  const checksum = element?.getAttribute("data-crc32") ?? null;
+  return readContents(element?.textContent ?? "", checksum === null ? null : Number.parseInt(checksum, 16));
+}
+
+/** Contents as their text says; `checksum` is the CRC-32 of its UTF-8, null in earlier files. */
+export function readContents(text: string, checksum: number | null): Contents | null {
+  if (checksum !== null && crcOfBytes(new TextEncoder().encode(text)) !== checksum) return null;
+  try {
+    return JSON.parse(text) as Contents;
+  } catch {
+    return null;
+  }
 }
 
 function textIn(page: Document, blob: number): string {

@@ -4,7 +4,8 @@ import { explanationFact, num } from "../../arithmetic/telling";
 import type { Tensor } from "../../arithmetic/operations";
 import type { ExplanationFact, LayerFact, PictureValueFact } from "../facts";
 import { sizeOf } from "./arrays";
-import { NotHeld, type HeldRun, type Keeper, type Known, type Reason } from "./keeper";
+import type { HeldRun, Keeper, Known } from "./keeper";
+import { NotHeld, type Reason } from "./reason";
 import { fromMeans, partOf, planesOf, reduced, type Wanted } from "./planes";
 import { stridesOf } from "./strides";
 

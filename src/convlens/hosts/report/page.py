@@ -17,6 +17,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from convlens import __version__
 from convlens.errors import ConvlensError
@@ -26,6 +27,12 @@ _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; img-src data: blob:; "
     "worker-src blob:; base-uri 'none'; form-action 'none'"
 )
+_UNSTARTED = (
+    "The viewer in this file hasn't started. Where this stays, the file is damaged: get it again, or write it anew "
+    "with convlens report. · ตัวแสดงผลในไฟล์นี้ยังไม่เริ่มทำงาน หากข้อความนี้ไม่หายไป แสดงว่าไฟล์เสียหาย"
+)
+"""The page removes it when it starts; it shows after some seconds, so that nobody sees it but who needs it."""
+
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -35,10 +42,12 @@ _PAGE = """<!doctype html>
 <meta name="generator" content="convlens {version}">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
-<style>{style}</style>
+<style>{style}
+.unstarted {{ animation: unstarted 4s step-end; margin: 2rem; }}
+@keyframes unstarted {{ from {{ visibility: hidden }} }}</style>
 </head>
 <body>
-<div id="page"></div>
+<div id="page"><p class="unstarted">{unstarted}</p></div>
 <noscript>convlens shows this file with JavaScript, which is in it; it loads nothing else.</noscript>
 {data}
 <script>{script}</script>
@@ -102,16 +111,23 @@ def _blob(number: int, piece: bytes) -> str:
     return f'<script type="text/plain" id="convlens-blob-{number}">{b64encode(piece).decode()}</script>'
 
 
+def _checked(text: str) -> str:
+    """A checksum by which the page sees whether a text is still what was written."""
+    return f'data-crc32="{crc32(text.encode()):08x}"'
+
+
 def page(title: str, contents: Any, pieces: Sequence[bytes]) -> str:
     """The whole file, signed. ``contents`` is what ``frontend/src/source/embedded/contents.ts`` describes."""
     found = viewer()
-    data = [f'<script type="application/json" id="convlens-contents">{in_html(contents)}</script>']
+    told = in_html({**contents, "checksums": [crc32(piece) for piece in pieces]})
+    data = [f'<script type="application/json" id="convlens-contents" {_checked(told)}>{told}</script>']
     data += [_blob(number, piece) for number, piece in enumerate(pieces)]
     digest = b64encode(sha256(found.script.encode()).digest()).decode()
     text = _PAGE.format(
         version=__version__,
         policy=_POLICY.format(script=digest),
         title=escape(title),
+        unstarted=_UNSTARTED,
         style=found.style,
         data="\n".join(data),
         script=found.script,
