@@ -124,6 +124,16 @@ def test_what_never_ends_is_not_waited_for(running: Running) -> None:
     assert running.ask("GET", "/api/session").status_code == 200
 
 
+def test_who_sends_too_much_can_read_that_it_is(running: Running) -> None:
+    """The connection isn't cut while the rest is on its way: the system would take the answer back."""
+    for more in ({}, {"Transfer-Encoding": "chunked"}):
+        for path in ("runs", "pictures"):
+            pieces = (bytes(100_000) for _ in range(600)) if more else bytes(60_000_000)
+            answer = running.ask("POST", f"/api/{path}", content=pieces, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 413
+            assert "too large" in answer.json()["problem"]
+
+
 def test_a_body_that_trickles_is_not_read_to_its_end(running: Running) -> None:
     line = running.open(POST + b"Content-Length: 1000000\r\n\r\n")
 

@@ -60,13 +60,15 @@ def serve(
         complaints = Complaints()
         warm(desk)
         with suppress(KeyboardInterrupt), _logged(complaints):  # the person's way to end it, at any moment from here on
-            server = _server(desk, host, number, token, complaints)
-            Thread(target=told, args=(url,), name="convlens-address", daemon=True).start()
-            if (warning := warning_of(listening)) is not None:
-                complaints.say(warning)
-            if open_browser:
-                Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-            server.run([listening])
+
+            def ready() -> None:
+                Thread(target=told, args=(url,), name="convlens-address", daemon=True).start()
+                if (warning := warning_of(listening)) is not None:
+                    complaints.say(warning)
+                if open_browser:
+                    Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+            _server(desk, host, number, token, complaints, ready).run([listening])
 
 
 def check_token(token: str) -> None:
@@ -161,7 +163,9 @@ def hosts_of(host: str) -> frozenset[str]:
     return frozenset({f"[{host}]" if ":" in host else host})
 
 
-def _server(desk: Desk, host: str, port: int, token: str, complaints: Complaints) -> uvicorn.Server:
+def _server(
+    desk: Desk, host: str, port: int, token: str, complaints: Complaints, ready: Callable[[], None] = lambda: None
+) -> uvicorn.Server:
     import uvicorn
 
     from convlens.hosts.server.app import create
@@ -194,6 +198,7 @@ def _server(desk: Desk, host: str, port: int, token: str, complaints: Complaints
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             asyncio.get_running_loop().set_exception_handler(complaints.of_loop)
             await super().startup(sockets)
+            ready()
 
         async def on_tick(self, counter: int) -> bool:
             if counter % _LOOK == 0:

@@ -59,7 +59,7 @@ class Bodies:
             if most is not None and length > most:
                 if answering:
                     return {"type": "http.disconnect"}
-                raise HTTPException(413, f"The body is too large: at most {in_words(most)}", {"Connection": "close"})
+                raise HTTPException(413, f"The body is too large: at most {in_words(most)}")
             spent = monotonic() - began
             return late() if not whole and spent > PAUSE and length < spent * RATE else message
 
@@ -82,7 +82,7 @@ class Bodies:
 
 def _too_long(most: int) -> JSONResponse:
     problem = ProblemFact(problem="The body is too large", expected=f"at most {in_words(most)}", received="", hint="")
-    return JSONResponse(problem, 413, {"Connection": "close"})
+    return JSONResponse(problem, 413)  # the connection stays a while, so that whoever still sends can read this
 
 
 async def received(request: Request, most: int) -> bytes:
