@@ -16,7 +16,7 @@ import pytest
 from tests.hosts.server.asking import TOKEN, desk_with, noise, png
 
 from convlens.hosts.desk import Desk
-from convlens.hosts.server import connection, launching, receiving
+from convlens.hosts.server import connection, launching, receiving, scheduling
 from convlens.hosts.server.complaints import Complaints
 from convlens.lens import Lens
 
@@ -159,6 +159,25 @@ def test_a_listener_who_takes_nothing_is_left(running: Running) -> None:
     for line in lines:
         line.close()
     assert len(running.ask("GET", f"/api/runs/{run}/values.npy?layer=conv").content) > 1500 * 1500 * 16
+
+
+def test_numbers_that_nobody_takes_are_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED", 1e9)
+    run = running.run(noise(1500, 1500))
+    assert b"end" in running.ask("GET", f"/api/runs/{run}/events").content
+    asked = f"/api/runs/{run}/maps.npy?layer=conv&channels=0,1"
+    size = len(running.ask("GET", asked).content)
+    monkeypatch.setattr(scheduling, "HELD", 3 * size)
+    lines = [running.open(f"GET {asked} HTTP/1.1\r\n{HEAD}\r\n".encode()) for _ in range(3)]
+    for line in lines:
+        assert line.recv(12) == b"HTTP/1.1 200"
+    refused = running.ask("GET", asked)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    lines.pop().close()
+    until(lambda: running.ask("GET", asked).status_code == 200)
+    for line in lines:
+        line.close()
+    until(lambda: running.connections == 0)
 
 
 @pytest.fixture

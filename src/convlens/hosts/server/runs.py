@@ -138,7 +138,7 @@ def routes(desk: Desk, schedule: Schedule) -> APIRouter:
         if (same := answers.unchanged(request, found.tag)) is not None:
             return same
         chosen = [int(one) for one in channels.split(",")]
-        array = await schedule.numbers(answering.maps, found, layer, level, chosen, slice)
+        array = await schedule.cut(answering.maps, found, layer, level, chosen, slice)
         return await schedule.numbers(answers.npy, array, answers.etag(found.tag))
 
     @router.get("/{run}/tile.npy", response_class=Response)
@@ -157,7 +157,7 @@ def routes(desk: Desk, schedule: Schedule) -> APIRouter:
         found.array(layer)
         if (same := answers.unchanged(request, found.tag)) is not None:
             return same
-        array = await schedule.numbers(answering.tile, found, layer, level, channel, slice, row, column)
+        array = await schedule.cut(answering.tile, found, layer, level, channel, slice, row, column)
         return answers.npy(array, answers.etag(found.tag))
 
     @router.get("/{run}/explanation", response_model=schema.ExplanationFact | schema.PictureValueFact)

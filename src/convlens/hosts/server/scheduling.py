@@ -11,19 +11,26 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
-from threading import Lock
-from typing import ParamSpec, TypeVar
+from threading import RLock
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from weakref import finalize
 
 from convlens.errors import ConvlensError, ModelError
 from convlens.hosts.desk import BusyError, Desk
 from convlens.hosts.executor import Executor
 from convlens.hosts.running import Run
+from convlens.lens.memory import in_words
+
+if TYPE_CHECKING:
+    from convlens.engines.base import Array
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 WAITING = 128
 """Requests of one kind, and for one model, that are worked on or wait at the same time; a browser asks six."""
+HELD = 1 << 30
+"""Bytes of numbers that were cut for answers and are on their way; a listener may be slow."""
 UPLOADS = 8
 """Files that are received or read at the same time: each is held in memory."""
 
@@ -36,13 +43,34 @@ class Schedule:
         self._numbers = Executor(4, "numbers")
         self._figures = Executor(1, "figures")
         self._files = Executor(2, "files")
-        self._lock = Lock()
+        self._lock = RLock()  # what is let go is counted wherever Python happens to notice it
+        self._held = 0
         self._counts: Counter[tuple[str, str]] = Counter()
 
     async def numbers(self, work: Callable[P, T], *given: P.args, **options: P.kwargs) -> T:
         """Made of arrays that are there."""
         with self._counted("requests for numbers"):
             return await _result(self._numbers, work, *given, **options)
+
+    async def cut(self, work: Callable[P, Array], *given: P.args, **options: P.kwargs) -> Array:
+        """An array of its own, made for one answer; it counts until it is let go."""
+        array = await self.numbers(work, *given, **options)
+        size = array.nbytes
+        with self._lock:
+            if self._held and self._held + size > HELD:
+                raise BusyError(
+                    "Too many numbers are on their way at this moment",
+                    expected=f"up to {in_words(HELD)} together",
+                    received=f"{in_words(size)} more",
+                    hint="Ask again in a second, or for fewer channels.",
+                )
+            self._held += size
+        finalize(array, self._let_go, size)
+        return array
+
+    def _let_go(self, size: int) -> None:
+        with self._lock:
+            self._held -= size
 
     async def figure(self, run: Run, work: Callable[P, T], *given: P.args, **options: P.kwargs) -> T:
         """Drawn when the run has ended."""
