@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
-_LONGEST = 120
-"""Letters of a layer's name in an error."""
+_TYPED = 200
+_COMPARED = 5000
+_LONGEST = 600
+"""Letters of one part of an error; a name of a megabyte tells no more than its ends."""
+
+
+def inert(text: str, most: int = _LONGEST) -> str:
+    r"""A text that can be shown anywhere: its middle left out where it is long, and what controls a terminal or turns
+    the direction of letters written as an escape.
+
+    >>> inert("conv\x1b[31m"), inert("x" * 50, 9)
+    ('conv\\x1b[31m', 'xxx...xxx')
+    """
+    if len(text) > most:
+        half = (most - 3) // 2
+        text = f"{text[:half]}...{text[-half:]}"
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 class ConvlensError(Exception):
@@ -19,10 +41,10 @@ class ConvlensError(Exception):
     """
 
     def __init__(self, problem: str, *, expected: str = "", received: str = "", hint: str = "") -> None:
-        self.problem = problem
-        self.expected = expected
-        self.received = received
-        self.hint = hint
+        self.problem = inert(problem)
+        self.expected = inert(expected)
+        self.received = inert(received)
+        self.hint = inert(hint)
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -90,6 +112,18 @@ class InputError(ConvlensError):
     """
 
 
+def closest(name: str, known: Iterable[str], n: int = 1, cutoff: float = 0.6) -> list[str]:
+    """The names that are most like ``name``. Comparing takes the square of a name's length, so that only what a person
+    could have typed is compared, and only some thousands.
+
+    >>> closest("cnv1", ["conv1", "relu", "x" * 10**6])
+    ['conv1']
+    """
+    if len(name) > _TYPED:
+        return []
+    return get_close_matches(name, [one for one in islice(known, _COMPARED) if len(one) <= _TYPED], n=n, cutoff=cutoff)
+
+
 class LayerNotFoundError(ConvlensError, KeyError):
     """A layer name that the network doesn't have. Also a ``KeyError``, since maps are a mapping.
 
@@ -110,11 +144,15 @@ class LayerNotFoundError(ConvlensError, KeyError):
         >>> print(LayerNotFoundError.among("cnv1", ["conv1", "relu"]))
         No layer 'cnv1': expected one of 2 layer names, received 'cnv1'. Did you mean 'conv1'?
         """
-        known = [_shortened(one) for one in names]
-        name = _shortened(name)
-        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        known = list(names)
+        if not isinstance(name, str):
+            name = repr(name)
+        close = closest(name, known, n=3, cutoff=0.5)
         if not close:
             close = [k for k in known if name.lower() in k.lower()][:3]
+        name = inert(name, 100)
+        known = [inert(one, 100) for one in known[:5]] + known[5:]
+        close = [inert(one, 100) for one in close]
         if close:
             hint = "Did you mean " + " or ".join(repr(c) for c in close) + "?"
         elif known:
@@ -127,15 +165,6 @@ class LayerNotFoundError(ConvlensError, KeyError):
             received=repr(name),
             hint=hint,
         )
-
-
-def _shortened(name: str) -> str:
-    """A name that a line can hold: a model may give its layers names of a megabyte.
-
-    >>> len(_shortened("n" * 1_000_000))
-    120
-    """
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 20]}...{name[-17:]}"
 
 
 class ChannelError(ConvlensError, IndexError):

@@ -96,10 +96,10 @@ def parse(budget: str | int | None, option: str = "memory") -> int:
         raise ConvlensError(
             "This is not an amount of memory",
             expected="for example 4GB or 512MiB",
-            received=repr(budget),
+            received=repr(budget)[:80],
             hint=f"Type --{option} 4GB ({option}='4GB'), for example.",
         )
-    return int(float(match[1]) * _UNITS[match[2]])
+    return int(min(float(match[1]) * _UNITS[match[2]], 2.0**80))
 
 
 def in_words(size: int, *, round_up: bool = False) -> str:

@@ -173,13 +173,13 @@ def _inside(folder: Path) -> str:
 
 
 def _neighbour(path: Path) -> str:
-    from difflib import get_close_matches
+    from convlens.errors import closest
 
     try:
         names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         names = []
-    close = get_close_matches(path.name, names, n=1)
+    close = closest(path.name, names, n=1)
     if close:
         return f"Did you mean {path.parent / close[0]}?"
     return "Check the spelling and the folder."

@@ -48,6 +48,33 @@ def address(layer: str, shape: Shape, channel: int, place: Mapping[str, int]) ->
     return (channel, *(place[name] for name in names)) if shape else ()
 
 
+def check_index(layer: str, shape: Shape, index: Sequence[int]) -> Shape:
+    """The index of a value, channels first; places are counted from the beginning, never from the end.
+
+    >>> check_index("conv", (3, 38, 38), [0, 10, 20])
+    (0, 10, 20)
+
+    Raises:
+        ChannelError, InputError: no such value.
+    """
+    if len(index) != len(shape):
+        raise InputError(
+            f"A value of {layer} has another address",
+            expected=f"{len(shape)} whole numbers, one an axis of {' x '.join(map(str, shape)) or 'a single number'}",
+            received=str(tuple(index))[:80],
+        )
+    for axis, (number, size) in enumerate(zip(index, shape, strict=True)):
+        if axis == 0:
+            check_channel(layer, shape, number)
+        elif not 0 <= number < size:
+            raise InputError(
+                f"{layer} has no value at {number} along axis {axis}",
+                expected=f"a number from 0 to {size - 1}",
+                received=str(number),
+            )
+    return tuple(int(number) for number in index)
+
+
 def in_order(layer: str, shape: Shape, place: Sequence[int]) -> Mapping[str, int]:
     """Numbers in the order of the axes, by name: (row, column), or (depth, row, column), or (column,).
 

@@ -22,6 +22,7 @@ from convlens.draw.strips import draw_vector
 from convlens.engines.base import Array
 from convlens.errors import ChannelError, ConvlensError
 from convlens.lens import addressing, animating, effective
+from convlens.lens.arguments import checked_methods
 from convlens.lens.showing import Shows
 from convlens.network import Layer, Shape
 
@@ -110,6 +111,7 @@ class SweptMap:
         return bool(self.agreeing.all())
 
 
+@checked_methods
 class FeatureMap(Shows):
     """The maps of one layer.
 
@@ -240,7 +242,7 @@ class FeatureMap(Shows):
         Raises:
             ChannelError, MissingDependencyError
         """
-        for number in channels or ():
+        for number in channels if channels is not None else ():
             self.channel(number)
         options: dict[str, Any] = {"ax": ax, "scale": scale, "mode": mode, "title": self.title}
         return draw.plot_maps(self.array, channels=channels, caption=self.caption, **options)

@@ -12,7 +12,7 @@ import numpy as np
 from convlens import pictures
 from convlens.arithmetic.rounding import rounded
 from convlens.engines.base import Array, Engine, Feed
-from convlens.errors import InputError
+from convlens.errors import InputError, LayerNotFoundError
 from convlens.lens import feeding
 from convlens.network import FreeShape, Input, Shape
 from convlens.pictures import Picture, Recipe
@@ -116,20 +116,40 @@ class Intake:
 
         A network in 16 bits reads it rounded to those.
         """
-        given = next(found for found in self.inputs if found.name == name)
-        array = rounded(feeding.to_numpy(value)[0].astype(np.float32), given.dtype)
+        given = next((found for found in self.inputs if found.name == name), None)
+        if given is None:
+            raise LayerNotFoundError.among(name, [found.name for found in self.inputs], "input")
+        fed = feeding.to_numpy(value)
+        array = rounded((fed[0] if fed.ndim else fed).astype(np.float32), given.dtype)
         return np.moveaxis(array, -1, 0) if given.layout == "channels_last" and array.ndim > 1 else array
 
     def _fed(self, value: Any) -> Feed:
         if isinstance(value, Mapping):
-            return {name: self._batched(name, array) for name, array in value.items()}
+            return {name: self._batched(name, _as_numbers(name, array)) for name, array in value.items()}
         first = self.inputs[0].name  # the engine names the inputs that are missing
         return {first: self._batched(first, value)}
 
     def _batched(self, name: str, value: Any) -> Any:
         given = next((found for found in self.inputs if found.name == name), None)
         alone = given is not None and given.rank_known and value.ndim == len(given.shape)
-        return value[None] if alone else value
+        return value[None] if alone and value.ndim else value
+
+
+def _as_numbers(name: object, value: Any) -> Any:
+    """An array or a tensor as it is; a number, or lists of numbers, as an array."""
+    if isinstance(name, str) and hasattr(value, "ndim") and hasattr(value, "shape") and hasattr(value, "dtype"):
+        return value
+    try:
+        array = np.asarray(value)
+    except Exception:  # whatever an object of anybody's raises that is no array
+        array = np.empty(0, object)
+    if not isinstance(name, str) or array.dtype.kind not in "fiub":
+        raise InputError(
+            f"The input {str(name)[:80]!r} isn't made of numbers",
+            expected="an array or a tensor, under the name of an input",
+            received=f"a {type(value).__name__}",
+        )
+    return array
 
 
 def checked_shape(given: Sequence[SupportsIndex | None]) -> FreeShape:

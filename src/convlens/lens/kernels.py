@@ -15,6 +15,7 @@ from convlens.draw.kernels import draw_kernels, draw_kernels_pages
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
 from convlens.errors import ChannelError, ConvlensError
+from convlens.lens.arguments import checked_methods
 from convlens.lens.feature_map import Statistics
 from convlens.lens.showing import Shows
 from convlens.network import Convolution, Layer, Network
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from convlens.lens.traced import TracedNetwork
 
 
+@checked_methods
 class Kernels(Shows):
     """The kernels of one convolution.
 

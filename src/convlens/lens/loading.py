@@ -13,6 +13,7 @@ from convlens.engines.base import Array
 from convlens.errors import ConvlensError, InputError, MemoryBudgetError, ModelError
 from convlens.lens import exporting, opening, recording, shelves
 from convlens.lens.absent import UNKNOWN, Absent
+from convlens.lens.arguments import checked
 from convlens.lens.exporting import Entry, Record
 from convlens.lens.intake import RecipeSource
 from convlens.lens.maps import FeatureMaps
@@ -29,6 +30,7 @@ _NEAR = 1e-3
 """Of the largest value of a layer: as far may the same model be from itself on another machine."""
 
 
+@checked
 def load(path: str | Path, *, model: object = None, trust: bool = False) -> FeatureMaps:
     """The maps that ``maps.save`` or ``convlens export`` wrote, as they were, without the model or with it.
 

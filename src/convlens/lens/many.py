@@ -25,6 +25,17 @@ def check_single(feed: Feed) -> None:
             )
 
 
+def check_batch(batch: int) -> None:
+    """Raise :class:`InputError` where a batch would hold nothing, or where it isn't known how much."""
+    if batch < 1:
+        raise InputError(
+            "A batch holds at least one picture",
+            expected="a whole number from 1",
+            received=str(batch)[:40],
+            hint="Type batch=16, for example.",
+        )
+
+
 def in_batches(prepared: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
     """Consecutive pictures whose inputs have one shape, ``most`` at a time at most."""
     waiting: list[Prepared] = []

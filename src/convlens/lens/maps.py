@@ -18,7 +18,8 @@ from convlens.draw import Mode, ScaleChoice
 from convlens.draw.plate_formats import Figure
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError, ModelError
-from convlens.lens import again, exporting, figuring, prediction, showing
+from convlens.lens import addressing, again, exporting, figuring, prediction, showing
+from convlens.lens.arguments import checked_methods
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
 from convlens.lens.intake import RecipeSource
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from convlens.lens.opened import Lens
 
 
+@checked_methods
 class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
     """Every kept layer of one run, in execution order: a mapping from layer name to :class:`FeatureMap`.
 
@@ -78,6 +80,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
 
     def __getitem__(self, name: str) -> FeatureMap:
         # A FeatureMap holds on to its maps; it is made when asked for, so that nothing holds itself alive in a circle.
+        if not isinstance(name, str):
+            raise LayerNotFoundError.among(name, self._arrays)
         if name in self._arrays:
             array = np.asarray(self._arrays[name], order="C")  # a number that stands alone keeps its no axes
             if isinstance(self._arrays, dict):  # else it is read from a file when it is asked for
@@ -125,11 +129,13 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         """
         if layer in self.network:
             found = self.network[layer]
-            index = index if found.output_shape else ()
+            index = addressing.check_index(layer, found.output_shape, index) if found.output_shape else ()
             reads, weights, made = self._reads(layer)
             return Explanation(self, found, index, float(made[index]), explain(found, index, reads, weights))
         if anywhere and any(given.name == layer for given in self.network.inputs):
-            return PictureValue(layer, index, float(self.value(layer)[index]))
+            value = self.value(layer)
+            index = addressing.check_index(layer, value.shape, index)
+            return PictureValue(layer, index, float(value[index]))
         raise LayerNotFoundError.among(layer, [found.name for found in self.network])
 
     def explain_all(self, layer: str, channel: int) -> SweptMap:
@@ -139,6 +145,8 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
             ConvlensError: the layer's arithmetic isn't known.
         """
         found = self.network[layer]
+        if found.output_shape:
+            addressing.check_channel(layer, found.output_shape, channel)
         reads, weights, made = self._reads(layer)
         swept = explain_all(found, channel, reads, weights)
         if swept is None:

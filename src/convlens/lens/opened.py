@@ -13,6 +13,7 @@ from convlens.engines.base import Array, Engine, Feed, Sink, Trace
 from convlens.errors import InputError
 from convlens.lens import addressing, guessing, many, prediction, stream
 from convlens.lens import memory as memory_budget
+from convlens.lens.arguments import checked_methods
 from convlens.lens.explanation import Explanation
 from convlens.lens.intake import Intake, Prepared, RecipeSource
 from convlens.lens.kernels import Kernels, kernels_of
@@ -25,6 +26,7 @@ from convlens.network import FreeShape, Input, Layer, Network, Shape
 from convlens.pictures import Recipe
 
 
+@checked_methods
 class Lens(Shows):
     """An opened model.
 
@@ -178,6 +180,7 @@ class Lens(Shows):
         >>> [maps["relu"].shape for maps in lens.feature_maps_of(pictures, layers=["relu"])]
         [(2, 6, 6), (2, 6, 6), (2, 6, 6)]
         """
+        many.check_batch(batch)
         fixed = any(given.batch is not None for given in self.inputs)
         chosen = None if layers is None else _listed(layers)
         budget = memory_budget.parse(memory)

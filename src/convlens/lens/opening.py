@@ -7,10 +7,12 @@ from pathlib import Path
 
 from convlens.engines import registry
 from convlens.lens import intake, shelves
+from convlens.lens.arguments import checked
 from convlens.lens.opened import Lens
 from convlens.pictures import Recipe
 
 
+@checked
 def open(  # the name that the contract gives it
     model: object,
     *,
@@ -49,6 +51,7 @@ def open(  # the name that the contract gives it
     return Lens(engine, model, input_shape=shape, recipe=recipe, labels=labels)
 
 
+@checked
 def sketch(text: str, *, input_shape: Sequence[int | None] = (3, None, None), seed: int = 0) -> Lens:
     """Open a small model written in one line, with random weights from ``seed`` or named kernels.
 
@@ -62,4 +65,4 @@ def sketch(text: str, *, input_shape: Sequence[int | None] = (3, None, None), se
     """
     from convlens import sketches
 
-    return open(sketches.build(text, input_shape=tuple(input_shape), seed=seed))
+    return open(sketches.build(text, input_shape=intake.checked_shape(input_shape), seed=seed))

@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import numpy as np
 from convlens import memory
 from convlens.engines import registry
 from convlens.engines.base import Array
-from convlens.errors import ConvlensError, InputError, ModelError, StepNotFoundError
+from convlens.errors import ConvlensError, InputError, ModelError, StepNotFoundError, closest
 from convlens.lens import files, intake, opening, showing
 from convlens.lens.numpy_files import archive_in
 from convlens.lens.shelves import TIMELINE as _FACTS
@@ -253,7 +252,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
     known = [name for name in inspect.signature(opening.open).parameters if name not in ("model", "trust")]
     strange = [name for name in options if name not in known]
     if strange:
-        close = get_close_matches(strange[0], known, n=1)
+        close = closest(strange[0], known, n=1)
         raise InputError(
             "There is no such option",
             expected=" or ".join(known),

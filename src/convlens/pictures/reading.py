@@ -6,13 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convlens.errors import PictureError
+from convlens.errors import PictureError, closest
 from convlens.pictures.decoding import KNOWN, Pixels, decode, pillow, without_alpha
 from convlens.reading import regular
 
@@ -264,7 +263,7 @@ def _check_is_file(path: Path) -> None:
         if "://" in str(path) or ":/" in str(path)[1:]:
             hint = "convlens reads files: download it first."
         else:
-            close = get_close_matches(path.name, neighbours, n=1)
+            close = closest(path.name, neighbours, n=1)
             hint = f"Did you mean {path.parent / close[0]}?" if close else "Check the spelling and the folder."
         raise PictureError("No such picture", expected="an existing file", received=str(path), hint=hint)
     if kind == "other":

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from convlens.errors import PictureError
+from convlens.errors import PictureError, closest
 
 RESIZES = ("none", "stretch", "crop", "pad")
 INTERPOLATIONS = ("bicubic", "bilinear", "nearest", "lanczos")
@@ -19,9 +18,9 @@ LARGEST_SIZE = 200_000_000
 
 
 def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
-    if value in choices:
+    if isinstance(value, str) and value in choices:
         return
-    close = get_close_matches(str(value), choices, n=1)
+    close = closest(str(value), choices, n=1)
     raise PictureError(
         f"There is no {what} {value!r}",
         expected=" or ".join(repr(c) for c in choices),

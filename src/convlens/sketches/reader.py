@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
-from convlens.errors import SketchError
+from convlens.errors import SketchError, closest
 from convlens.sketches.blocks import Pair, Word
 
 MOST = 65_536
@@ -103,7 +102,7 @@ def suggestion(text: str, known: Sequence[str], elsewhere: Mapping[str, str]) ->
     >>> suggestion("cnov", ["conv", "relu"], {})
     "Did you mean 'conv'?"
     """
-    close = [elsewhere[text]] if text in elsewhere else get_close_matches(text, known, n=1, cutoff=0.6)
+    close = [elsewhere[text]] if text in elsewhere else closest(text, known, n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else ""
 
 

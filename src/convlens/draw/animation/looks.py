@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 from convlens.draw import theme
 from convlens.draw.theme import Rgb
-from convlens.errors import DrawingError
+from convlens.errors import DrawingError, closest
 
 SMALLEST_CELL, _LARGEST_CELL = 12, 160
 _FASTEST = 25.0
@@ -109,7 +108,7 @@ def _replaced(colours: Colours, text: str) -> Colours:
         name, _, value = (word.strip() for word in part.partition("="))
         found = _HEX.fullmatch(value)
         if name not in _NAMES or found is None:
-            close = get_close_matches(name, _NAMES, n=1)
+            close = closest(name, _NAMES, n=1)
             raise DrawingError(
                 "No such colour",
                 expected=" or ".join(", ".join(_NAMES).rsplit(", ", 1)) + ", each = #rrggbb",

@@ -8,11 +8,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
-from convlens.errors import MissingDependencyError
+from convlens.errors import MissingDependencyError, closest
 
 
 def choose_backend() -> None:
@@ -38,7 +37,7 @@ def _remedy(chosen: str | None) -> str:
     packages = {"tensorflow": "tensorflow-cpu", "jax": "jax", "torch": "torch"}
     if chosen is None or chosen in packages:
         return f"Type: pip install {packages[chosen or 'tensorflow']}"
-    close = get_close_matches(chosen, packages, n=1)
+    close = closest(chosen, packages, n=1)
     return f"Did you mean KERAS_BACKEND={close[0]}?" if close else "Type KERAS_BACKEND=tensorflow, jax or torch."
 
 

@@ -118,11 +118,11 @@ def read_labels(path: Path) -> list[str]:
 
 
 def _labels_hint(path: Path) -> str:
-    from difflib import get_close_matches
+    from convlens.errors import closest
 
     try:
         names = [place.name for place in path.parent.iterdir()]
     except OSError:
         names = []
-    close = get_close_matches(path.name, names, n=1)
+    close = closest(path.name, names, n=1)
     return f"Did you mean {path.parent / close[0]}?" if close else "Type --labels FILE with an existing text file."
