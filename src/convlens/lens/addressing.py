@@ -42,7 +42,7 @@ def address(layer: str, shape: Shape, channel: int, place: Mapping[str, int]) ->
         if not 0 <= place[name] < size:
             raise InputError(
                 f"{layer} has no {name} {place[name]}",
-                expected=f"a {name} from 0 to {size - 1}",
+                expected=f"a {name} from 0 to {size - 1}" if size else f"a layer with a {name}; this one is empty",
                 received=str(place[name]),
             )
     return (channel, *(place[name] for name in names)) if shape else ()
@@ -93,7 +93,7 @@ def check_channel(layer: str, shape: Shape, number: int) -> None:
     if not 0 <= number < count:
         raise ChannelError(
             f"{layer} has no channel {number}",
-            expected=f"a channel from 0 to {count - 1}",
+            expected=f"a channel from 0 to {count - 1}" if count else "a layer with a channel; this one is empty",
             received=str(number),
             hint=f"Type --channel {count - 1}, for example." if count else "",
         )

@@ -88,7 +88,7 @@ def check_same(name: str, before: Array, now: Array) -> None:
     """
     if before.shape == now.shape:
         scale = float(np.abs(before[np.isfinite(before)]).max(initial=0))
-        if np.isclose(before, now, rtol=0, atol=_COARSE * scale, equal_nan=True).mean() >= 0.9 or not before.size:
+        if not before.size or np.isclose(before, now, rtol=0, atol=_COARSE * scale, equal_nan=True).mean() >= 0.9:
             return
     raise ConvlensError(
         f"Another run of the model gave other values of {name}, so those that weren't kept can't be had any more",

@@ -55,6 +55,12 @@ def sliding(
     addressing.check_channel(layer, made.shape, channel)
     sources, weights, _ = maps._reads(layer)
     spatial = made.shape[1:]
+    if 0 in spatial:
+        raise InputError(
+            f"{layer} has no values",
+            expected="a layer with rows and columns",
+            received=" x ".join(map(str, made.shape)),
+        )
     if at is not None:
         at = _place(at, spatial)
     else:

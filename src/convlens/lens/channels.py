@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,7 @@ def histogram(array: Array, found: Channels, bins: int = BINS) -> tuple[Floats, 
 
 
 def _flat(array: Array) -> Array:
-    return array.reshape(array.shape[0], -1) if array.ndim else array.reshape(1, 1)
+    return array.reshape(array.shape[0], prod(array.shape[1:])) if array.ndim else array.reshape(1, 1)
 
 
 def _rows(values: Array) -> tuple[Array, ...]:

@@ -279,7 +279,7 @@ class _Zarr:
         return key
 
     def put(self, key: str, array: Array, name: str) -> None:
-        chunks = (1, *array.shape[1:]) if array.ndim > 1 and array[0].nbytes > 2**16 else array.shape
+        chunks = (1, *array.shape[1:]) if array.ndim > 1 and array.nbytes > 2**16 * array.shape[0] else array.shape
         stored = self._group.create_array(
             key, shape=array.shape, dtype=array.dtype, chunks=tuple(max(n, 1) for n in chunks)
         )

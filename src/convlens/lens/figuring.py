@@ -41,7 +41,9 @@ def figure(
     names = list(maps)[:MOST_LAYERS] if layers is None else [layers] if isinstance(layers, str) else list(layers)
     if not names:
         raise LayerNotFoundError(
-            "No layer is chosen", expected="layers such as " + ", ".join(list(maps)[:3]), received="none"
+            "No layer is chosen",
+            expected="layers such as " + ", ".join(list(maps)[:3]) if maps else "a run of which layers were kept",
+            received="none",
         )
     shown = [maps[name] for name in dict.fromkeys(names)]
     if isinstance(channels, Mapping):

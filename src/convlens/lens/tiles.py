@@ -8,6 +8,7 @@ value of level n is the mean of the (up to) 2^n x 2^n values that it stands for,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def as_planes(array: Array) -> Array:
         case 2:
             return array[:, None, None, :]
         case _:
-            return array.reshape(array.shape[0], -1, *array.shape[-2:])
+            return array.reshape(array.shape[0], prod(array.shape[1:-2]), *array.shape[-2:])  # -1 isn't known of none
 
 
 def levels_of(rows: int, columns: int) -> int:
