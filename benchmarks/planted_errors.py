@@ -29,7 +29,6 @@ from tests.arithmetic import cases
 
 from convlens.arithmetic import explain_all
 from convlens.engines.base import Array
-from convlens.errors import ConvlensError
 from convlens.network import Layer
 
 CHANNELS = 3  # of each layer, the first ones
@@ -118,7 +117,7 @@ def verdict(error: Planted, right: Sequence[Any], made: Array) -> str:
     """What becomes of a planted error."""
     try:
         wrong = worked_out(error.layer, error.sources, error.weights)
-    except (ConvlensError, ValueError, IndexError, TypeError, ZeroDivisionError, KeyError, OverflowError):
+    except Exception:  # a description that contradicts its shapes: whatever it raises, nothing wrong was said
         return "refused"
     if wrong is None or not any(one.explained.any() for one in wrong):
         return "refused"

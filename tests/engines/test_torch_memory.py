@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import convlens
 from convlens.errors import ConvlensError
+from convlens.lens import again
 
 Step = Callable[[Tensor], Tensor]
 
@@ -127,6 +128,8 @@ def test_an_input_that_is_handed_back_is_an_output_like_any() -> None:
 
 def test_nothing_is_never_compared_in_silence() -> None:
     maps = convlens.open(Written(torch.relu, last=True)).feature_maps(torch.randn(1, 3, 6, 6), layers=["conv"])
-    with pytest.raises(ConvlensError, match="nothing to compare") as raised:
-        maps.verify()
-    assert "last" in str(raised.value)
+    assert list(maps) == ["conv"]
+    assert maps.verify() == dict.fromkeys(maps.network.outputs, 0.0), "the outputs are looked up where none was kept"
+    assert maps.network.outputs
+    with pytest.raises(ConvlensError, match="nothing to compare"):
+        again.compared(maps.network, {"conv": maps["conv"].array}, lambda: {"last": maps["conv"].array})

@@ -264,13 +264,17 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         """Run the untouched model once more, without looking inside; output name -> largest difference to what is
         shown.
 
-        Outputs that were not kept are left out. NaN in the same places count as equal.
+        Outputs that were not kept are left out; where none was, the model is looked into once more for all of them. NaN
+        in the same places count as equal.
 
         Raises:
-            ConvlensError: no output was kept, so that there is nothing to compare; or the model draws at random, so
+            ConvlensError: no layer is an output, so that there is nothing to compare; or the model draws at random, so
                 that two runs differ.
         """
-        return again.compared(self.network, self._arrays, lambda: self.lens.predict(self._feed))
+        arrays = self._arrays
+        if not any(name in arrays for name in self.network.outputs):
+            arrays = self.lens.capture(self._feed, [name for name in self.network.outputs if name in self.network])[1]
+        return again.compared(self.network, arrays, lambda: self.lens.predict(self._feed))
 
     def to_dict(self) -> dict[str, Any]:
         """What was run and what came out, as plain data, for ``--json``; the arrays themselves are for :meth:`save`."""
