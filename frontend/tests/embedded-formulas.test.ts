@@ -66,8 +66,22 @@ const CASES: Record<string, Case> = {
   "copies in an order of their own": { operation: reshape({ axes: [] }), outputs: [2, 2], sources: [tensor([4])], weights: { origin: { shape: [2, 2], data: Int32Array.of(3, 0, 0, 2) } } },
   dropout: { operation: { type: "Pointwise", function: "dropout", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()] },
   affine: { operation: { type: "Pointwise", function: "affine", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { scale: tensor([3]), shift: tensor([1]) } },
-  "a constant minus x": { operation: { type: "Pointwise", function: "subtract", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { left: tensor([3, 1, 1]) } },
-  "x divided by a constant": { operation: { type: "Pointwise", function: "divide", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { right: tensor([]) } },
+  "a constant minus x": { operation: { type: "Pointwise", function: "subtract", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { operand0: tensor([3, 1, 1]) } },
+  "x divided by a constant": { operation: { type: "Pointwise", function: "divide", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { operand1: tensor([]) } },
+  "a constant minus x, of an earlier report": { operation: { type: "Pointwise", function: "subtract", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { left: tensor([3, 1, 1]) } },
+  "x divided by a constant, of an earlier report": { operation: { type: "Pointwise", function: "divide", axes: [], settles_nan: true }, outputs: [3, 5, 7], sources: [some()], weights: { right: tensor([]) } },
+  "a constant in front of x and behind": {
+    operation: { type: "Merge", function: "concat", axis: 1, factor: 1, constants: [[0, [3, 1, 7]], [2, [3, 2, 7]]] },
+    outputs: [3, 8, 7],
+    sources: [some()],
+    weights: { operand0: tensor([3, 1, 7]), operand2: tensor([3, 2, 7]) },
+  },
+  "a constant minus a multiple of x": {
+    operation: { type: "Merge", function: "subtract", axis: null, factor: 0.3, constants: [[0, [3, 1, 1]]] },
+    outputs: [3, 5, 7],
+    sources: [some()],
+    weights: { operand0: tensor([3, 1, 1]) },
+  },
 };
 
 describe("a whole layer by its formula", () => {

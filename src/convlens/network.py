@@ -7,7 +7,7 @@ Shapes never carry the batch axis and are channels first: ``(channels, rows, col
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -20,6 +20,8 @@ RANDOM = "random"
 Shape = tuple[int, ...]
 FreeShape = tuple[int | None, ...]
 Pads = tuple[tuple[int, int], ...]
+CONSTANT = -1
+"""Stands for the number of an input where an operand is a constant."""
 
 
 class Kind(StrEnum):
@@ -129,15 +131,28 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Several values made one: add, subtract, multiply, divide, maximum, minimum, mean, concat and stack (along
+    """Several values made one: add, subtract, multiply, divide, maximum, minimum, mean, where, concat and stack (along
     ``axis``).
 
     ``factor``: what the second value is multiplied by before it is added or subtracted (PyTorch's ``alpha``).
+    ``constants``: which of the operands no layer makes, as (place, shape), channels first and batchless; the layer's
+    inputs stand in the other places, in order.
     """
 
     function: str
     axis: int | None = None
     factor: float = 1.0
+    constants: tuple[tuple[int, Shape], ...] = ()
+
+    def operands(self, reads: Sequence[FreeShape | None]) -> list[tuple[int, FreeShape | None]]:
+        """Every operand in its place: which input it is, or ``CONSTANT``, and its shape; ``reads`` are the inputs'.
+
+        >>> Merge("concat", 0, constants=((0, (1, 8)),)).operands([(16, 8)])
+        [(-1, (1, 8)), (0, (16, 8))]
+        """
+        constants, inputs = dict(self.constants), iter(enumerate(reads))
+        count = len(reads) + len(constants)
+        return [(CONSTANT, constants[place]) if place in constants else next(inputs) for place in range(count)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def _longest(axis: _Axis) -> int:
 def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
     operation, after = layer.operation, layer.output_shape
     if isinstance(operation, Merge):
-        return _merged(operation, read)
+        return _merged(operation, read, blind=len(read) < len(layer.inputs) + len(operation.constants))
     if len(read) > 1:
         return _hull([field.bound() for field in read])
     field = read[0]
@@ -369,14 +369,14 @@ def _resized(operation: Resize, axis: int, size: int, outputs: int) -> tuple[Ste
     return (stride, centre - reach * shrink, centre + reach * shrink), False
 
 
-def _merged(operation: Merge, read: list[_Field]) -> _Field:
-    """The union over all branches, as far as they move alike."""
+def _merged(operation: Merge, read: list[_Field], *, blind: bool) -> _Field:
+    """The union over all branches, as far as they move alike; ``blind``: whether some operand sees no picture."""
     if operation.function == "stack":
         return _hull([field.bound() for field in read])
     if operation.function == "concat":
         if any(operation.axis in field.places for field in read):
             return replace(_union([field.joined() for field in read]), unit_exact=False)
-        return replace(_union(read), alike=all(field == read[0] and field.alike for field in read))
+        return replace(_union(read), alike=not blind and all(field == read[0] and field.alike for field in read))
     return _union(read)
 
 

@@ -124,6 +124,7 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
     for name in ("add", "subtract", "mean", "maximum", "power", "divide_whole", "multiply", "divide", "minimum"):
         merge = Merge(name, factor=0.1 if name in ("add", "subtract") else 1.0)
         yield _layer(name, merge, small.shape, inputs=2), [small, numbers(7, 4)], {}
+    yield from _of_constants()
     for mode in ("constant", "reflect", "replicate", "circular"):
         pad = Pad(((2, 1), (1, 2)), mode, 0.1 if mode == "constant" else 0.0, (1, 1) if mode != "constant" else (0, 2))
         yield _layer(f"pad {mode}", pad, (4, 7, 7)), [small], {}
@@ -167,6 +168,39 @@ def of_odd_numbers() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]
         yield _layer(f"{name} in float64", Activation(name), VALUES.shape, "float64"), [VALUES], {}
     for name in ("log", "sigmoid"):
         yield _layer(f"{name} of what is finite", Activation(name), (6,), "float64"), [VALUES[3:9]], {}
+
+
+def _of_constants() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
+    """Constants among the operands, in every place."""
+    image, token = numbers(20, 2, 3), numbers(21, 1, 3)
+    token[0, 1] = np.nan
+    for place in range(3):
+        merge = Merge("concat", 0, constants=((place, token.shape),))
+        yield _layer(f"token at {place}", merge, (5, 3), inputs=2), [image, image], {f"operand{place}": token}
+    two = {"operand0": token, "operand2": numbers(22, 2, 3)}
+    merge = Merge("concat", 0, constants=((0, (1, 3)), (2, (2, 3))))
+    yield _layer("two tokens", merge, (5, 3)), [image], two
+    yield _layer("a token is missing", merge, (5, 3)), [image], {"operand0": token}
+    yield _layer("a place stays empty", merge, (5, 3)), [image], {"operand0": token, "operand9": token}
+    for axis, shape in ((0, (2, 2, 3)), (1, (2, 2, 3)), (2, (2, 3, 2))):
+        stack = Merge("stack", axis, constants=((1, (2, 3)),))
+        yield _layer(f"stack along {axis}", stack, shape), [image], {"operand1": numbers(23, 2, 3)}
+    condition = (numbers(24, 2, 3) > 0).astype(np.float32)
+    where = Merge("where", constants=((2, ()),))
+    yield _layer("where", where, (2, 3), inputs=2), [condition, image], {"operand2": np.array(0.1)}
+    where = Merge("where", constants=((0, (2, 3)), (1, (3,))))
+    yield _layer("where it is fixed", where, (2, 3)), [image], {"operand0": condition, "operand1": numbers(25, 3)}
+    yield _layer("where all is computed", Merge("where"), (2, 3), inputs=3), [condition, image, 2 * image], {}
+    for name in ("add", "mean", "maximum", "multiply"):
+        merge = Merge(name, constants=((1, (3,)), (3, ())))
+        fixed = {"operand1": numbers(26, 3), "operand3": np.array(0.1)}
+        yield _layer(f"{name} of four", merge, (2, 3), "float16", inputs=2), [image, 2 * image], fixed
+    scaled = Merge("subtract", factor=0.3, constants=((0, (3,)),))
+    yield _layer("alpha times the input", scaled, (2, 3)), [image], {"operand0": numbers(27, 3)}
+    for place in range(2):
+        fixed = {f"operand{place}": numbers(28, 3, 3)}
+        product = Whole("matrix_product")
+        yield _layer(f"matrix at {place}", product, (3, 3)), [numbers(29, 3, 3)], fixed
 
 
 def single_numbers() -> dict[str, list[list[Any]]]:

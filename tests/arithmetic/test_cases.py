@@ -123,8 +123,9 @@ def test_every_kind_of_arithmetic_occurs() -> None:
     roles = {role for case in kept() for role in case["weights"]}
     assert roles >= {
         "origin",
-        "left",
-        "right",
+        "operand0",
+        "operand1",
+        "operand2",
         "added",
         "slope",
         "kernel_integers",

@@ -499,7 +499,7 @@ def test_merging_broadcasts_as_numpy_does(function: str, other: Shape, swapped: 
     sources = sources[::-1] if swapped else sources
     expected = MERGES[function](*(source.astype(np.float64) for source in sources))
     np.testing.assert_allclose(worked_out(Merge(function), expected.shape, sources), expected, rtol=1e-12)
-    constant = {"left" if swapped else "right": sources[0 if swapped else 1]}
+    constant = {"operand0" if swapped else "operand1": sources[0 if swapped else 1]}
     moving = sources[1 if swapped else 0]
     np.testing.assert_allclose(
         worked_out(Pointwise(function), expected.shape, [moving], constant), expected, rtol=1e-12
@@ -646,7 +646,7 @@ UNKNOWN: list[tuple[Operation | None, int]] = [
     (Pointwise("embedding"), 1),
     (Pointwise("add"), 1),  # with what?
     (Activation("made_up"), 1),
-    (Merge("where"), 3),
+    (Merge("mod"), 3),
     (Merge("add"), 1),
     (Normalisation("local_response"), 1),
     (Normalisation("made_up", axes=(0,)), 1),

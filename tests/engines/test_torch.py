@@ -869,7 +869,7 @@ def test_views_of_parameters_are_constants() -> None:
     assert [(layer.name, layer.parameters) for layer in network.layers] == [("add", 24), ("mean", 0), ("matmul", 20)]
     assert network["matmul"].operation == Dense(4, 5, bias=False)
     np.testing.assert_array_equal(trace.weights("matmul")["weight"], model.matrix.detach().numpy())
-    np.testing.assert_array_equal(trace.weights("add")["right"], model.table[1].detach().numpy())
+    np.testing.assert_array_equal(trace.weights("add")["operand1"], model.table[1].detach().numpy())
     with torch.inference_mode():
         np.testing.assert_array_equal(maps["matmul"], model(x)[0].numpy())
 

@@ -1,6 +1,5 @@
-/** Activations: a function of each value alone; and arithmetic with a constant, which is one as well. */
+/** Activations: a function of each value alone. */
 import { computed, EXACT, FUNCTIONS, inWords, magnitudeOf } from "./functions";
-import { fits, merge, withConstant } from "./merging";
 import { copied } from "./moving";
 import { spreadAt } from "./normalising";
 import type { Activation, Pointwise, Tensor } from "./operations";
@@ -67,21 +66,6 @@ export function pointwise(
     return affine(index, source, weights.scale, weights.shift);
   if (!(operation.function in FUNCTIONS)) return null;
   return activation({ type: "Activation", function: operation.function, constants: [], axis: null }, index, source, {}, dtype);
-}
-
-/** One value of arithmetic with a constant, against which the input may be broadcast. */
-export function constantArithmetic(
-  operation: Pointwise,
-  index: number[],
-  outputs: number[],
-  source: Tensor,
-  weights: Weights,
-): Working | null {
-  const { left, right } = weights;
-  const both = left ? [left, source] : [source, right as Tensor];
-  if (!fits(both, outputs)) return null;
-  const worked = merge({ type: "Merge", function: operation.function, axis: null, factor: 1 }, index, both);
-  return worked && withConstant(worked, left !== undefined);
 }
 
 /** One value times a constant plus a constant. */

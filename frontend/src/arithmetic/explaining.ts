@@ -1,15 +1,15 @@
 /** Which arithmetic a layer does: from its operation to the room that works it out, for one value. */
-import { activation, constantArithmetic, pointwise } from "./activating";
+import { activation, pointwise } from "./activating";
 import { convolution } from "./convolving";
 import * as matrices from "./matrices";
-import { fits, merge } from "./merging";
-import { joined, moved, taken } from "./moving";
+import { known, merge } from "./merging";
+import { joined, linesUp, moved, taken } from "./moving";
 import { normalisation } from "./normalising";
 import type { Operation, Tensor } from "./operations";
 import { MODES, pooling } from "./pooling";
 import { dense } from "./products";
 import * as quantised from "./quantised";
-import { complete, read, type Weights } from "./reading";
+import { asMerge, complete, type Operands, operandsOf, read, type Weights } from "./reading";
 import { reduction } from "./reducing";
 import { resized } from "./resizing";
 import { localResponse } from "./responding";
@@ -55,8 +55,10 @@ function worked(layer: Described, index: number[], sources: Tensor[], weights: W
   if (operation?.type === "Whole" && matrices.FUNCTIONS.includes(operation.function))
     return matrices.product(operation.function, index, outputs, sources, weights);
   const entering = read(operation, sources, weights);
-  if (operation && (entering.length > 1 || (operation.type === "Merge" && entering.length > 0)))
-    return ofSeveral(operation, outputs, index, entering);
+  const operands = operandsOf(entering, weights);
+  if (!operands) return null;
+  if (operation && (operands.values.length > 1 || operation.type === "Merge"))
+    return ofSeveral(operation, outputs, index, operands);
   const [source] = entering;
   if (!source || entering.length !== 1) return null;
   const windowed = ofWindow(layer, index, source, weights);
@@ -111,7 +113,6 @@ function ofOne(layer: Described, index: number[], source: Tensor, weights: Weigh
       return operation.axes.length > 0 ? reduction(operation, index, source) : null;
     case "Pointwise":
       if (operation.axes.length > 0) return reduction(operation, index, source);
-      if (weights.left || weights.right) return constantArithmetic(operation, index, outputs, source, weights);
       if (!sameRank) return null;
       if (quantised.FUNCTIONS.includes(operation.function) && weights.scale)
         return quantised.quantised(operation.function, index, dtype, source, weights);
@@ -121,8 +122,10 @@ function ofOne(layer: Described, index: number[], source: Tensor, weights: Weigh
   }
 }
 
-function ofSeveral(operation: Operation, outputs: number[], index: number[], sources: Tensor[]): Working | null {
-  if (operation.type !== "Merge") return null;
-  if (operation.function === "concat" || operation.function === "stack") return joined(operation, index, sources);
-  return sources.length > 1 && fits(sources, outputs) ? merge(operation, index, sources) : null;
+function ofSeveral(operation: Operation, outputs: number[], index: number[], operands: Operands): Working | null {
+  const merging = asMerge(operation, operands);
+  if (merging.type !== "Merge") return null;
+  if (merging.function === "concat" || merging.function === "stack")
+    return linesUp(merging, outputs, operands) ? joined(merging, index, operands) : null;
+  return known(merging, operands, outputs) ? merge(merging, index, operands) : null;
 }

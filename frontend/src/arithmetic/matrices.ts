@@ -1,7 +1,7 @@
 /** Products of matrices: a row of the first x a column of the second, as NumPy's `@` pairs them up. */
 import { productsOf } from "./convolving";
 import type { Tensor } from "./operations";
-import type { Weights } from "./reading";
+import { CONSTANT, operandsOf, type Weights } from "./reading";
 import { broadcastIndex, broadcastShapes, everywhere, numbered, sameShape, stridesOf, valueAt } from "./tensor";
 import { type Working, working } from "./working";
 
@@ -21,8 +21,9 @@ export function product(
 ): Working | null {
   const across = name === "matrix_product_across";
   const operands = operandsOf(sources, weights);
-  if (!operands) return null;
-  const [left, right] = operands;
+  const [left, right] = operands?.values ?? [];
+  if (!left || !right || operands?.values.length !== 2 || operands.numbers.every((number) => number === CONSTANT))
+    return null;
   if (across && left.shape.length !== 2) return null;
   const leftShape = across ? [...left.shape].reverse() : left.shape;
   if (!fit(leftShape, right.shape, outputs)) return null;
@@ -37,7 +38,7 @@ export function product(
   const first = line(left, ofFirst);
   const second = line(right, ofSecond);
   const added = weights.added ? valueAt(weights.added, broadcastIndex(index, weights.added.shape)) : null;
-  const secondMoves = "left" in weights;
+  const secondMoves = operands.numbers[0] === CONSTANT;
   const [values, kernel] = secondMoves ? [second, first] : [first, second];
   const made = productsOf(values, kernel, added, "sum of row x column");
   const all = numbered(values.length);
@@ -51,14 +52,6 @@ export function product(
     ...made,
     roundings: made.roundings + (added === null ? 0 : 2),
   });
-}
-
-function operandsOf(sources: Tensor[], weights: Weights): [Tensor, Tensor] | null {
-  const [first, second] = sources;
-  const { left, right } = weights;
-  if (sources.length === 2 && first && second && !left && !right) return [first, second];
-  if (first && right) return [first, right];
-  return sources.length === 1 && first && left ? [left, first] : null;
 }
 
 function fit(left: number[], right: number[], outputs: number[]): boolean {

@@ -2,8 +2,9 @@
 import { power } from "./functions";
 import type { Merge, Tensor } from "./operations";
 import { general } from "./printing";
+import { CONSTANT, hasConstant, type Operands } from "./reading";
 import { finiteSize, times } from "./summing";
-import { broadcastIndex, broadcastShapes, everywhere, NO_AXIS, PADDING, sameShape, spreadPlaces, valueAt } from "./tensor";
+import { broadcastIndex, broadcastShapes, NO_AXIS, PADDING, sameShape, valueAt } from "./tensor";
 import { type Working, working } from "./working";
 
 const SIGNS: Record<string, string> = { add: "+", subtract: "-", multiply: "*", divide: "/", power: "^" };
@@ -20,47 +21,74 @@ const REDUCTIONS: Record<string, (x: number, y: number) => number> = {
   power,
 };
 
-const EXACT = ["maximum", "minimum"];
+const EXACT = ["maximum", "minimum", "where"];
 /** Of each operation: a power, the worst of them, is exact to a few units in the last place. */
 const ROUNDINGS = 4;
 
-/** One value of an element-wise merge; smaller inputs are broadcast. `null` for a function not known here. */
-export function merge(operation: Merge, index: number[], sources: Tensor[]): Working | null {
+/** Whether this merge of these operands is one that is worked out here. */
+export function known(operation: Merge, { values }: Operands, outputs: number[]): boolean {
+  const where = operation.function === "where";
+  const right = where ? values.length === 3 : values.length > 1;
+  return (where || operation.function in REDUCTIONS) && right && fits(values, outputs);
+}
+
+/** One value of an element-wise merge; smaller operands are broadcast. */
+export function merge(operation: Merge, index: number[], operands: Operands): Working {
   const { function: name, factor } = operation;
-  const reduce = REDUCTIONS[name];
-  if (!reduce) return null;
-  const places = sources.map((source) => broadcastIndex(index, source.shape));
-  const values = Float64Array.from(sources, (source, n) => valueAt(source, places[n] as number[]));
+  const { values: read, numbers } = operands;
+  const places = read.map((value) => broadcastIndex(index, value.shape));
+  const values = Float64Array.from(read, (value, n) => valueAt(value, places[n] as number[]));
   const scaled = values.map((value, n) => (n === 0 || factor === 1 ? value : value * factor));
-  const joined = scaled.reduce((made, value) => reduce(made, value));
-  const total = name === "mean" ? joined / values.length : joined;
+  const total = totalOf(name, scaled);
   const kernel = weightsOf(name, values.length, factor);
-  const names = Array.from(values, (_, n) =>
-    n === 0 || factor === 1 ? `input ${n}` : `${general(factor)} x input ${n}`,
-  );
-  const formula = names.join(` ${SIGNS[name] ?? ","} `);
   const exact = EXACT.includes(name);
-  const won = Array.from(values, (value) => value === total || (Number.isNaN(value) && Number.isNaN(total)));
-  const rank = Math.max(0, ...places.map((place) => place.length));
+  const constant = hasConstant(operands);
   const magnitude = exact ? 0 : magnitudeOf(name, values, scaled, total);
+  const rank = Math.max(0, ...places.map((place, n) => (numbers[n] === CONSTANT ? 0 : place.length)));
   return working({
     rule: name,
-    formula: name in SIGNS ? formula : `${name}(${formula})`,
+    formula: formulaOf(operation, numbers, values),
     window: { shape: [values.length], data: values },
     kernel,
     products: kernel && times(values, kernel),
-    inputs: { shape: [values.length], data: Int32Array.from(values.keys()) },
+    inputs: { shape: [values.length], data: Int32Array.from(numbers) },
     places: Array.from({ length: rank }, (_, axis) => ({
       shape: [values.length],
-      data: Int32Array.from(places, (place) => place[axis] ?? NO_AXIS),
+      data: Int32Array.from(places, (place, n) => (numbers[n] === CONSTANT ? PADDING : (place[axis] ?? NO_AXIS))),
     })),
     steps: [{ words: name, value: total }],
     total,
-    winners: exact ? won : null,
-    roundings: exact ? 0 : ROUNDINGS * values.length,
+    winners: exact ? winnersOf(name, values, total) : null,
+    roundings: exact && !constant ? 0 : ROUNDINGS * values.length,
     magnitude,
+    stored: constant ? magnitude : 0, // a framework may round a constant to the layer's own type
     peak: name === "mean" ? magnitude * values.length : magnitude, // a mean is a sum first
   });
+}
+
+function totalOf(name: string, scaled: Float64Array): number {
+  if (name === "where") return scaled[scaled[0] === 0 ? 2 : 1] as number;
+  const reduce = REDUCTIONS[name] as (x: number, y: number) => number;
+  const joined = scaled.reduce((made, value) => reduce(made, value));
+  return name === "mean" ? joined / scaled.length : joined;
+}
+
+/** Which entries decided: the largest, or what a condition points to. */
+function winnersOf(name: string, values: Float64Array, total: number): boolean[] {
+  if (name === "where") return Array.from(values, (_, n) => n === (values[0] === 0 ? 2 : 1));
+  return Array.from(values, (value) => value === total || (Number.isNaN(value) && Number.isNaN(total)));
+}
+
+/** The arithmetic in one line: constants as numbers, the only input as `x`, several by their numbers. */
+function formulaOf({ function: name, factor }: Merge, numbers: number[], values: Float64Array): string {
+  const alone = numbers.filter((number) => number !== CONSTANT).length === 1;
+  const names = numbers.map((number, place) => {
+    const own = number === CONSTANT ? general(values[place] as number) : alone ? "x" : `input ${number}`;
+    return place === 0 || factor === 1 ? own : `${general(factor)} x ${own}`;
+  });
+  if (name === "where") return `${names[1]} if ${names[0]} else ${names[2]}`;
+  const formula = names.join(` ${SIGNS[name] ?? ","} `);
+  return name in SIGNS ? formula : `${name}(${formula})`;
 }
 
 function weightsOf(name: string, count: number, factor: number): Float64Array | null {
@@ -89,22 +117,4 @@ function magnitudeOf(name: string, values: Float64Array, scaled: Float64Array, t
 export function fits(sources: Tensor[], shape: number[]): boolean {
   const common = broadcastShapes(sources.map((source) => source.shape));
   return common !== null && sameShape(common, shape);
-}
-
-/** The working of a merge of the input with a constant: the constant is no input that could be walked back to. */
-export function withConstant(worked: Working, left: boolean): Working {
-  const constant = left ? 0 : 1;
-  const number = general(worked.window.data[constant] as number);
-  const [first, second] = left ? [number, "x"] : ["x", number];
-  return {
-    ...worked,
-    formula: worked.formula.replaceAll("input 0", first).replaceAll("input 1", second),
-    inputs: everywhere(0, 1),
-    places: worked.places.map((axis) => ({
-      shape: [2],
-      data: spreadPlaces(axis, [2]).map((place, n) => (n === constant ? PADDING : place)),
-    })),
-    roundings: 2 * ROUNDINGS,
-    stored: worked.magnitude, // a framework may round the constant to the layer's own type
-  };
 }

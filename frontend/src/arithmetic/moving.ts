@@ -1,8 +1,9 @@
 /** Values that only move: pad, slice, reshape, transpose, concat, stack, and whatever else copies. */
 import { real } from "./functions";
 import type { Merge, Pad, Reshape, Slice, Tensor } from "./operations";
-import { short } from "./printing";
-import { everywhere, flatIndex, indexOf, PADDING, product, valueAt } from "./tensor";
+import { general, short } from "./printing";
+import { CONSTANT, type Operands } from "./reading";
+import { everywhere, flatIndex, indexOf, PADDING, product, sameShape, valueAt } from "./tensor";
 import { paddedPosition } from "./windows";
 import { single, type Working, working } from "./working";
 
@@ -89,20 +90,42 @@ function turned(numbers: number[]): number[] {
   return [...numbers.slice(1), numbers[0] as number];
 }
 
-/** Which branch a value of a concatenation or a stack came from; `null` where the shapes don't say it. */
-export function joined(operation: Merge, index: number[], sources: Tensor[]): Working | null {
+/** Whether these operands beside one another, along an old axis or a new one, have the layer's shape. */
+export function linesUp(operation: Merge, outputs: number[], { values }: Operands): boolean {
+  const { axis } = operation;
+  if (axis === null || values.length === 0 || axis < 0 || axis >= outputs.length) return false;
+  const others = without(outputs, axis);
+  if (operation.function === "stack")
+    return values.length === outputs[axis] && values.every(({ shape }) => sameShape(shape, others));
+  const alike = values.every(({ shape }) => shape.length === outputs.length && sameShape(without(shape, axis), others));
+  return alike && values.reduce((sum, { shape }) => sum + (shape[axis] as number), 0) === outputs[axis];
+}
+
+function without(numbers: number[], axis: number): number[] {
+  return [...numbers.slice(0, axis), ...numbers.slice(axis + 1)];
+}
+
+/** Which operand a value of a concatenation or a stack came from. */
+export function joined(operation: Merge, index: number[], operands: Operands): Working {
   const axis = operation.axis ?? 0;
   let place = index[axis] as number;
   const along = axis === 0 ? "channel" : `axis ${axis}`;
-  const before = index.slice(0, axis);
-  const after = index.slice(axis + 1);
-  if (operation.function === "stack")
-    return copied([...before, ...after], sources[place] as Tensor, `input ${place}`, place);
-  for (const [number, source] of sources.entries()) {
-    const size = source.shape[axis] as number;
-    if (place < size)
-      return copied([...before, place, ...after], source, `input ${number} at ${along} ${place}`, number);
-    place -= size;
+  if (operation.function === "stack") return from(operands, place, without(index, axis), "");
+  let number = 0;
+  const sizeOf = () => (operands.values[number] as Tensor).shape[axis] as number;
+  while (place >= sizeOf()) {
+    place -= sizeOf();
+    number++;
   }
-  return null;
+  return from(operands, number, [...index.slice(0, axis), place, ...index.slice(axis + 1)], ` at ${along} ${place}`);
+}
+
+/** The value at `index` of the operand at `place`, as it is. */
+function from(operands: Operands, place: number, index: number[], where: string): Working {
+  const source = operands.values[place] as Tensor;
+  const number = operands.numbers[place] as number;
+  if (number !== CONSTANT) return copied(index, source, `input ${number}${where}`, number);
+  const value = valueAt(source, index);
+  const words = `constant, operand ${place}${where}: ${general(value)}`;
+  return { ...constant(words, value, index.length, 0), inputs: everywhere(CONSTANT, 1) };
 }

@@ -69,6 +69,8 @@ export interface Merge {
   function: string;
   axis: number | null;
   factor: number;
+  /** Which operands no layer makes: (place, shape). Missing in earlier reports. */
+  constants?: [number, number[]][];
 }
 
 export interface Pad {

@@ -91,7 +91,7 @@ function inWholeNumbers(
   if (operation.type === "Convolution")
     return convolution(operation, index, source, { kernel: weights.kernel_integers as Tensor });
   if (operation.type === "Dense") return dense(operation, index, source, { weight: weights.weight_integers as Tensor });
-  return product(operation.function, index, outputs, [source], { right: weights.right_integers as Tensor });
+  return product(operation.function, index, outputs, [source], { operand1: weights.right_integers as Tensor });
 }
 
 /** One value that is made a whole number, or one that is made real again. */

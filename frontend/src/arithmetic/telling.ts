@@ -185,8 +185,8 @@ function sizesOf({ rule, window, products }: Working): Float64Array {
 }
 
 /** Which entries are real input values, 1 or 0; `null` where all are. */
-function insideOf({ window, places }: Working): Uint8Array | null {
-  const padded = places.filter((axis) => axis.data.includes(PADDING));
+function insideOf({ window, places, inputs }: Working): Uint8Array | null {
+  const padded = [...places, inputs].filter((axis) => axis.data.includes(PADDING)); // a constant's number is -1 as well
   if (padded.length === 0) return null;
   const inside = new Uint8Array(window.data.length).fill(1);
   for (const axis of padded)

@@ -20,9 +20,9 @@ export interface Working {
   products: Float64Array | null;
   /** Which entries decided, for a maximum; several where they tie. */
   winners: boolean[] | null;
-  /** Which of the layer's inputs each value comes from. */
+  /** Which of the layer's inputs each value comes from; `CONSTANT` (-1) for what is no input but a constant. */
   inputs: Places;
-  /** Where in that input, one an axis: `PADDING` outside, `NO_AXIS` where that input has no such axis. */
+  /** Where in that input, one an axis: `PADDING` outside and for constants, `NO_AXIS` where that input has no such axis. */
   places: Places[];
   bias: number | null;
   steps: Step[];

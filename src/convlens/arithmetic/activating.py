@@ -1,4 +1,4 @@
-"""Activations: a function of each value alone; and arithmetic with a constant, which is one as well."""
+"""Activations: a function of each value alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from math import isinf, isnan
 
 import numpy as np
 
-from convlens.arithmetic import functions, merging, moving, normalising, quantised
+from convlens.arithmetic import functions, moving, normalising, quantised
 from convlens.arithmetic.rounding import Floats, Truths
 from convlens.arithmetic.working import Array, Step, Swept, Working, single
-from convlens.network import Activation, Merge, Pointwise, Shape
+from convlens.network import Activation, Pointwise, Shape
 
 UNCHANGED = ("dropout", "identity")
 ROUNDINGS = 16
@@ -125,27 +125,6 @@ def all_pointwise(
     if operation.function in functions.FUNCTIONS:
         return activated(Activation(operation.function), channel, source, {}, dtype)
     return None
-
-
-def with_constant(
-    operation: Pointwise, index: Shape, outputs: Shape, source: Array, weights: Mapping[str, Array]
-) -> Working | None:
-    """One value of arithmetic with a constant, against which the input may be broadcast."""
-    left = "left" in weights
-    both = [weights["left"], source] if left else [source, weights["right"]]
-    worked = merging.merge(Merge(operation.function), index, both) if merging.fits(both, outputs) else None
-    return None if worked is None else merging.with_constant(worked, left=left)
-
-
-def all_with_constant(
-    operation: Pointwise, channel: int, outputs: Shape, source: Array, weights: Mapping[str, Array]
-) -> Swept | None:
-    """Every value of one channel."""
-    both = [weights["left"], source] if "left" in weights else [source, weights["right"]]
-    if operation.function not in merging.KNOWN or not merging.fits(both, outputs):
-        return None
-    swept = merging.all_merged(Merge(operation.function), channel, outputs, both)
-    return Swept(swept.total, 2 * merging.ROUNDINGS, swept.magnitude, swept.magnitude)
 
 
 def _affine(index: Shape, source: Array, weights: Mapping[str, Array]) -> Working:

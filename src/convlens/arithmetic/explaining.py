@@ -20,8 +20,9 @@ from convlens.arithmetic import (
     sharing,
 )
 from convlens.arithmetic.convolving import convolution
+from convlens.arithmetic.operands import Operands
 from convlens.arithmetic.pooling import MODES, pooling
-from convlens.arithmetic.reading import complete, read
+from convlens.arithmetic.reading import as_merge, complete, read
 from convlens.arithmetic.rounding import Floats, Truths
 from convlens.arithmetic.working import Array, Integers, Working
 from convlens.network import (
@@ -31,6 +32,7 @@ from convlens.network import (
     Layer,
     Merge,
     Normalisation,
+    Operation,
     Pad,
     Pointwise,
     Pooling,
@@ -50,8 +52,9 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
         index: where in the layer's output, batchless and channels first.
         sources: the layer's inputs, in the order of ``layer.inputs``; float32, as they crossed the engine border.
         weights: the layer's weights by role, as :meth:`convlens.engines.base.Engine.weights` gives them. Beside those:
-            ``left`` or ``right``, the constant in arithmetic with one; ``origin``, for layers that copy values in an
-            order of their own: for each output value the number of its input value, both counted channels first.
+            ``operand0``, ``operand1``, ..., the constants among its operands, by their places; ``origin``, for layers
+            that copy values in an order of their own: for each output value the number of its input value, both counted
+            channels first.
 
     Returns:
         The working, or ``None`` for a layer whose arithmetic isn't known, or of whose values the framework may make one
@@ -86,10 +89,13 @@ def _worked(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
         return quantised.explained(operation, index, layer, sources[0], weights)
     if isinstance(operation, Whole) and operation.function in matrices.FUNCTIONS:
         return matrices.product(operation.function, index, layer.output_shape, sources, weights)
-    sources = read(operation, sources, weights)
-    if len(sources) > 1 or (isinstance(operation, Merge) and sources):
-        return _of_several(operation, layer.output_shape, index, sources)
-    if len(sources) != 1:
+    operands = read(operation, sources, weights)
+    if operands is None:
+        return None
+    if len(operands) > 1 or isinstance(operation, Merge):
+        return _of_several(operation, layer.output_shape, index, operands)
+    sources = operands.values
+    if len(sources) != 1 or operands.constants:
         return None
     source = sources[0]
     same_rank = len(index) == source.ndim
@@ -121,8 +127,6 @@ def _worked(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
             return resizing.resized(operation, index, layer.output_shape, source)
         case Pointwise() | Whole() if operation.axes:
             return reducing.reduction(operation, index, source)
-        case Pointwise() if "left" in weights or "right" in weights:
-            return activating.with_constant(operation, index, layer.output_shape, source, weights)
         case Pointwise() if operation.function in quantised.FUNCTIONS and same_rank and "scale" in weights:
             return quantised.quantised(operation.function, index, layer.dtype, source, weights)
         case Pointwise() if same_rank:
@@ -131,11 +135,11 @@ def _worked(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
             return None
 
 
-def _of_several(operation: object, shape: Shape, index: Shape, sources: Sequence[Array]) -> Working | None:
-    match operation:
-        case Merge(function="concat" | "stack"):
-            return moving.joined(operation, index, sources)
-        case Merge() if len(sources) > 1 and merging.fits(sources, shape):
-            return merging.merge(operation, index, sources)
+def _of_several(operation: Operation | None, shape: Shape, index: Shape, operands: Operands) -> Working | None:
+    match as_merge(operation, operands):
+        case Merge(function="concat" | "stack") as merge if moving.lines_up(merge, shape, operands):
+            return moving.joined(merge, index, operands)
+        case Merge() as merge if merging.known(merge, operands, shape):
+            return merging.merge(merge, index, operands)
         case _:
             return None

@@ -1,7 +1,7 @@
 """Products of matrices: a row of the first x a column of the second, as NumPy's ``@`` pairs them up.
 
-Both can be values that the network computes, or one a constant (role ``left`` or ``right``); ``added`` is a constant
-that is added to the product.
+Both can be values that the network computes, or one a constant (role ``operand0`` or ``operand1``); ``added`` is a
+constant that is added to the product.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from convlens.arithmetic.operands import Operands
 from convlens.arithmetic.rounding import finite_sizes
 from convlens.arithmetic.working import Array, Step, Swept, Working
-from convlens.network import Shape
+from convlens.network import CONSTANT, Shape
 
 FUNCTIONS = ("matrix_product", "matrix_product_across")
 """The second turns its first operand over: column of the first x column of the second."""
@@ -47,7 +48,7 @@ def product(
     turned = function == "matrix_product_across"
     of_first: tuple[object, ...] = (*row[:-1], along, row[-1]) if turned else (*row, along)
     of_second: tuple[object, ...] = (along,) if sideways else (*column[:-1], along, column[-1])
-    second_moves = "left" in weights
+    second_moves = "operand0" in weights
     return Working(
         rule="matrix product",
         formula=("column" if turned else "row") + " of the first x column of the second, added up",
@@ -92,14 +93,10 @@ def all_products(
 
 
 def _operands(function: str, sources: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Array, Array] | None:
-    if len(sources) == 2 and not {"left", "right"} & weights.keys():
-        left, right = sources
-    elif len(sources) >= 1 and "right" in weights:
-        left, right = sources[0], weights["right"]
-    elif len(sources) == 1 and "left" in weights:
-        left, right = weights["left"], sources[0]
-    else:
+    both = Operands.of(sources, weights)
+    if both is None or len(both) != 2 or set(both.numbers) == {CONSTANT}:
         return None
+    left, right = both.values
     if function == "matrix_product_across":
         return (left.T, right) if left.ndim == 2 else None
     return left, right

@@ -11,9 +11,10 @@ from math import prod
 
 import numpy as np
 
+from convlens.arithmetic.operands import Operands
 from convlens.arithmetic.windows import padded_positions
 from convlens.arithmetic.working import PADDING, Array, Integers, Swept, Working, single
-from convlens.network import Merge, Pad, Reshape, Shape, Slice
+from convlens.network import CONSTANT, Merge, Pad, Reshape, Shape, Slice
 
 Index = tuple[Integers, ...]
 Mover = Pad | Slice | Reshape
@@ -125,24 +126,54 @@ def _unflattened(flat: Integers, sizes: Shape, operation: Reshape) -> Index:
     return (found[-1], *found[:-1]) if last else tuple(found)
 
 
-def joined(operation: Merge, index: Shape, sources: Sequence[Array]) -> Working | None:
-    """Which branch a value of a concatenation or a stack came from; ``None`` where the shapes don't say it."""
+def lines_up(operation: Merge, outputs: Shape, operands: Operands) -> bool:
+    """Whether these operands beside one another, along an old axis or a new one, have the layer's shape."""
+    axis, shapes = operation.axis, [value.shape for value in operands.values]
+    if axis is None or not shapes or not 0 <= axis < len(outputs):
+        return False
+    if operation.function == "stack":
+        return len(shapes) == outputs[axis] and all(shape == _but(outputs, axis) for shape in shapes)
+    alike = all(len(shape) == len(outputs) and _but(shape, axis) == _but(outputs, axis) for shape in shapes)
+    return alike and sum(shape[axis] for shape in shapes) == outputs[axis]
+
+
+def _but(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def joined(operation: Merge, index: Shape, operands: Operands) -> Working:
+    """Which operand a value of a concatenation or a stack came from."""
     axis = operation.axis or 0
     place, along = index[axis], axis_words(axis)
     if operation.function == "stack":
-        found = (*index[:axis], *index[axis + 1 :])
-        return copied(found, sources[place], f"input {place}", number=place)
-    for number, source in enumerate(sources):
-        if place < source.shape[axis]:
-            found = (*index[:axis], place, *index[axis + 1 :])
-            return copied(found, source, f"input {number} at {along} {place}", number=number)
-        place -= source.shape[axis]
-    return None
+        return _from(operands, place, _but(index, axis), "")
+    number = 0
+    while place >= operands.values[number].shape[axis]:
+        place -= operands.values[number].shape[axis]
+        number += 1
+    return _from(operands, number, (*index[:axis], place, *index[axis + 1 :]), f" at {along} {place}")
 
 
-def all_joined(operation: Merge, channel: int, sources: Sequence[Array]) -> Swept:
+def _from(operands: Operands, place: int, index: Shape, where: str) -> Working:
+    """The value at ``index`` of the operand at ``place``, as it is."""
+    source, number = operands.values[place], operands.numbers[place]
+    if number != CONSTANT:
+        return copied(index, source, f"input {number}{where}", number=number)
+    value = float(source[index])
+    return Working(
+        rule="constant",
+        formula=f"constant, operand {place}{where}: {value:.9g}",
+        window=np.array([value]),
+        inputs=np.array([CONSTANT]),
+        places=tuple(np.array([PADDING]) for _ in index),
+        total=value,
+        roundings=0,
+    )
+
+
+def all_joined(operation: Merge, channel: int, operands: Operands) -> Swept:
     """The same for a whole channel."""
-    axis = operation.axis or 0
+    axis, sources = operation.axis or 0, operands.values
     if operation.function == "stack":
         parts = sources[channel] if axis == 0 else np.stack([source[channel] for source in sources], axis - 1)
         return Swept(parts.astype(np.float64), 0)

@@ -69,7 +69,7 @@ def explained(
     elif isinstance(operation, Dense):
         plain = products.dense(operation, index, source, {"weight": weights["weight_integers"]})
     else:
-        matrix = {"right": weights["right_integers"]}
+        matrix = {"operand1": weights["right_integers"]}
         found = matrices.product(operation.function, index, layer.output_shape, [source], matrix)
         if found is None:
             return None
@@ -119,7 +119,7 @@ def swept(
         total = convolved(operation, channel, outputs[1:], shifted, kernel).total
         units = np.asarray(channel)
     elif isinstance(operation, Whole):
-        right = {"right": weights["right_integers"]}
+        right = {"operand1": weights["right_integers"]}
         found = matrices.all_products(operation.function, channel, outputs, [shifted], right)
         if found is None:
             return None

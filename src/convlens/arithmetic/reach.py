@@ -21,6 +21,7 @@ from convlens.arithmetic.taps import taps
 from convlens.arithmetic.windows import padded_positions
 from convlens.arithmetic.working import Array
 from convlens.network import (
+    CONSTANT,
     Activation,
     Convolution,
     Dense,
@@ -42,7 +43,7 @@ from convlens.network import (
 from convlens.receptive import picture_of
 
 _LARGEST_TABLE = 1 << 22
-_PARTLY = ("scatter", "concat_of_batches", "stack_of_batches")
+_PARTLY = ("scatter", "where", "concat_of_batches", "stack_of_batches")
 """Merges that take each value from one of their inputs, and don't say which."""
 
 Weights = Callable[[str], Mapping[str, Array]]
@@ -171,11 +172,13 @@ class Reach:
         after, rank = layer.output_shape, len(layer.output_shape)
         if operation.function in ("concat", "stack"):
             blind = Seen((np.full((2, *(1,) * rank), NOTHING, np.int32),) * self._rank)
-            read = [self._seen.get(name, blind) for name in layer.inputs]
-            sizes = [self._shapes[name] for name in layer.inputs]
+            operands = operation.operands([self._shapes[name] for name in layer.inputs])
+            read = [
+                blind if number == CONSTANT else self._seen.get(layer.inputs[number], blind) for number, _ in operands
+            ]
             if operation.axis is None or not 0 <= operation.axis < rank:
                 return None
-            return _in_a_row(read, sizes, operation, after)
+            return _in_a_row(read, [tuple(n or 0 for n in shape or ()) for _, shape in operands], operation, after)
         read = [self._seen[name] for name in layer.inputs if name in self._seen]
         if any(len(table.shape) - 1 > rank for seen in read for table in seen.tables):
             return None

@@ -22,8 +22,9 @@ from convlens.arithmetic import (
 )
 from convlens.arithmetic.convolving import convolved
 from convlens.arithmetic.explaining import explain, lost_at_the_border
+from convlens.arithmetic.operands import Operands
 from convlens.arithmetic.pooling import MODES, pooled
-from convlens.arithmetic.reading import complete, read
+from convlens.arithmetic.reading import as_merge, complete, read
 from convlens.arithmetic.rounding import Floats, Truths, agreement, bound, can_overflow
 from convlens.arithmetic.working import Array, Swept, Working
 from convlens.network import (
@@ -100,10 +101,13 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
         return quantised.swept(operation, channel, outputs, layer.dtype, sources[0], weights)
     if isinstance(operation, Whole) and operation.function in matrices.FUNCTIONS:
         return matrices.all_products(operation.function, channel, outputs, sources, weights)
-    sources = read(operation, sources, weights)
-    if len(sources) > 1 or (isinstance(operation, Merge) and sources):
-        return _of_several(operation, channel, outputs, sources)
-    if len(sources) != 1:
+    operands = read(operation, sources, weights)
+    if operands is None:
+        return None
+    if len(operands) > 1 or isinstance(operation, Merge):
+        return _of_several(operation, channel, outputs, operands)
+    sources = operands.values
+    if len(sources) != 1 or operands.constants:
         return None
     source = sources[0]
     same_rank = len(outputs) == source.ndim
@@ -134,8 +138,6 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
             return resizing.all_resized(operation, channel, outputs, source)
         case Pointwise() | Whole() if operation.axes:
             return reducing.all_reduced(operation, channel, outputs, source)
-        case Pointwise() if "left" in weights or "right" in weights:
-            return activating.all_with_constant(operation, channel, outputs, source, weights)
         case Pointwise() if operation.function in quantised.FUNCTIONS and same_rank and "scale" in weights:
             return quantised.all_quantised(operation.function, channel, layer.dtype, source, weights)
         case Pointwise() if same_rank:
@@ -144,11 +146,11 @@ def _swept(layer: Layer, channel: int, sources: Sequence[Array], weights: Mappin
             return None
 
 
-def _of_several(operation: Operation | None, channel: int, shape: Shape, sources: Sequence[Array]) -> Swept | None:
-    match operation:
-        case Merge(function="concat" | "stack"):
-            return moving.all_joined(operation, channel, sources)
-        case Merge() if len(sources) > 1 and merging.fits(sources, shape) and operation.function in merging.KNOWN:
-            return merging.all_merged(operation, channel, shape, sources)
+def _of_several(operation: Operation | None, channel: int, shape: Shape, operands: Operands) -> Swept | None:
+    match as_merge(operation, operands):
+        case Merge(function="concat" | "stack") as merge if moving.lines_up(merge, shape, operands):
+            return moving.all_joined(merge, channel, operands)
+        case Merge() as merge if merging.known(merge, operands, shape):
+            return merging.all_merged(merge, channel, shape, operands)
         case _:
             return None

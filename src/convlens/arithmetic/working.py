@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convlens.arithmetic.rounding import Floats, Truths, bound, can_overflow
-from convlens.network import Shape
+from convlens.network import CONSTANT, Shape
 
 Integers = NDArray[np.intp]
 Array = NDArray[Any]
@@ -40,9 +40,10 @@ class Working:
             Padding stands in it with the value that it has in the sum.
         kernel: the weight of each, same shape; ``None`` where nothing is weighted.
         products: what each contributes to the total, same shape; ``None`` where the values aren't added up.
-        inputs: which of the layer's inputs each value comes from, broadcastable to the window's shape.
-        places: where in that input, one array an axis, each broadcastable to the window's shape; ``PADDING`` outside,
-            ``NO_AXIS`` on axes that an input of smaller rank doesn't have.
+        inputs: which of the layer's inputs each value comes from, broadcastable to the window's shape; ``CONSTANT`` for
+            what is no input but a constant of the operation.
+        places: where in that input, one array an axis, each broadcastable to the window's shape; ``PADDING`` outside
+            and for constants, ``NO_AXIS`` on axes that an input of smaller rank doesn't have.
         bias: the number added at the end, ``None`` without one.
         steps: from the window to the total, line by line.
         total: the value that this arithmetic gives, float64.
@@ -93,19 +94,26 @@ class Working:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """Which window entries are real input values; the others are padding."""
-        found = np.ones(self.window.shape, np.bool_)
+        """Which window entries are real input values; the others are padding, or constants."""
+        found = ~self.constant
         for axis in self.places:
             found &= axis != PADDING
         return found
 
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Which window entries are constants of the operation: no layer made them."""
+        return np.array(np.broadcast_to(self.inputs == CONSTANT, self.window.shape))
+
     def origin(self, entry: Shape) -> tuple[int, Shape] | None:
-        """Where the window entry at ``entry`` comes from: (number of the input, index in it); ``None`` for padding."""
+        """Where the window entry at ``entry`` comes from: (number of the input, index in it); ``None`` for padding and
+        constants."""
         shape = self.window.shape
         index = tuple(int(np.broadcast_to(axis, shape)[entry]) for axis in self.places)
-        if PADDING in index:
+        number = int(np.broadcast_to(self.inputs, shape)[entry])
+        if PADDING in index or number == CONSTANT:
             return None
-        return int(np.broadcast_to(self.inputs, shape)[entry]), tuple(place for place in index if place != NO_AXIS)
+        return number, tuple(place for place in index if place != NO_AXIS)
 
     def tolerance(self, dtype: str = "float32", sums_in: str | None = None) -> float:
         """How far the framework's own value may lie from the exact total: :func:`convlens.arithmetic.rounding.bound`.

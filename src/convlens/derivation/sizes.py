@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import floor, prod
@@ -10,6 +10,7 @@ from math import floor, prod
 from convlens import geometry
 from convlens.derivation.line import Derivation, times
 from convlens.network import (
+    CONSTANT,
     Convolution,
     Layer,
     Merge,
@@ -43,10 +44,12 @@ def sizes(layer: Layer, reads: Sequence[Shape | None]) -> list[Derivation]:
     operation, first = layer.operation, reads[0] if reads else None
     found: Iterator[Derivation] = iter(())
     match operation:
-        case Merge(function="concat" | "stack") if None not in reads:
-            found = _joined(operation, layer.output_shape, [shape for shape in reads if shape is not None])
         case Merge() if None not in reads:
-            found = _broadcast(layer.output_shape, [shape for shape in reads if shape is not None])
+            operands = _operands(operation, reads)
+            joined = operation.function in ("concat", "stack")
+            found = (
+                _joined(operation, layer.output_shape, operands) if joined else _broadcast(layer.output_shape, operands)
+            )
         case _ if first is None:
             pass
         case Pooling(whole=True) if len(layer.output_shape) < len(first):
@@ -187,23 +190,34 @@ def _adaptive(axis: str, length: int, outputs: int) -> Derivation:
     return Derivation.of(f"{axis} of the first window", formula, terms, len(window))
 
 
-def _joined(operation: Merge, made: Shape, reads: Sequence[Shape]) -> Iterator[Derivation]:
+def _operands(operation: Merge, reads: Sequence[Shape | None]) -> Mapping[str, Shape]:
+    """The shape of every operand by its name in a formula, constants in their place."""
+    found: dict[str, Shape] = {}
+    for number, shape in operation.operands(reads):
+        name = f"input_{number}" if number != CONSTANT else f"constant_{len(found)}"
+        found[name] = tuple(n or 0 for n in shape or ())
+    return found
+
+
+def _joined(operation: Merge, made: Shape, operands: Mapping[str, Shape]) -> Iterator[Derivation]:
     if operation.axis is None or not -len(made) <= operation.axis < len(made):
         return
     axis = operation.axis % len(made)
     stacked = operation.function == "stack"
-    lengths = [1] * len(reads) if stacked else [shape[axis] for shape in reads if len(shape) == len(made)]
-    formula = " + ".join(f"input_{number}" for number in range(len(lengths)))
-    yield Derivation.of(axes(made)[axis], formula, " + ".join(str(n) for n in lengths), sum(lengths))
+    if not stacked and any(len(shape) != len(made) for shape in operands.values()):
+        return  # an input is joined in another shape than it is shown in
+    lengths = [1 if stacked else shape[axis] for shape in operands.values()]
+    yield Derivation.of(axes(made)[axis], " + ".join(operands), " + ".join(str(n) for n in lengths), sum(lengths))
 
 
-def _broadcast(made: Shape, reads: Sequence[Shape]) -> Iterator[Derivation]:
+def _broadcast(made: Shape, operands: Mapping[str, Shape]) -> Iterator[Derivation]:
     """The smaller value is repeated along the axes where it has length 1."""
     for number, axis in enumerate(axes(made)):
-        lengths = [shape[number - len(made)] if len(shape) >= len(made) - number else 1 for shape in reads]
+        lengths = [shape[number - len(made)] if len(shape) >= len(made) - number else 1 for shape in operands.values()]
         if any(one != other for one, other in pairwise(lengths)):
-            formula = ", ".join(f"input_{number}" for number in range(len(lengths)))
-            yield Derivation.of(axis, f"max({formula})", f"max({', '.join(map(str, lengths))})", max(lengths))
+            yield Derivation.of(
+                axis, f"max({', '.join(operands)})", f"max({', '.join(map(str, lengths))})", max(lengths)
+            )
 
 
 def _resized(operation: Resize, reads: Shape, made: Shape) -> Iterator[Derivation]:

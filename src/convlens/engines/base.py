@@ -35,9 +35,15 @@ class Trace(Protocol):
         """The effective weights of a layer of this network, float32, by role.
 
         ``kernel`` (filters, channels per group, *kernel_size), ``bias`` (filters,); ``weight`` (out, in) for dense;
-        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU; ``left`` or ``right`` for
-        the constant in arithmetic with one; ``origin`` for operators that copy values in an order of their own: for
-        each output value the number of its input value, both counted channels first. Missing roles are absent.
+        ``mean``, ``variance``, ``scale``, ``shift`` for normalisations; ``slope`` for PReLU; ``origin`` for operators
+        that copy values in an order of their own: for each output value the number of its input value, both counted
+        channels first. Missing roles are absent.
+
+        ``operand0``, ``operand1``, ...: the constants among what an operation puts together (arithmetic,
+        concatenations, products of matrices, ...), each by its place among all operands, channels first and without
+        batch axis, as it is joined or broadcast with the others. ``Layer.inputs`` name what is computed, in order; they
+        fill the other places. A constant that can't be told (another for each item of a batch, say) is absent, and the
+        layer isn't explained then.
 
         What the pass itself computed (an order, a constant of these sizes) is this pass's; the numbers of the model's
         own parameters are those that it has now.

@@ -84,8 +84,8 @@ class Box:
 
     @property
     def sees_nothing(self) -> bool:
-        """Whether no pixel reaches the value, as in the gaps of a transposed convolution: ``clipped`` is then empty,
-        (0, -1) along every axis."""
+        """Whether no pixel reaches the value, as in the gaps of a transposed convolution, or a constant that is joined
+        with maps: ``clipped`` is then empty, (0, -1) along every axis."""
         return any(last < first for first, last in self.clipped)
 
 

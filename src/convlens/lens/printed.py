@@ -16,6 +16,7 @@ import numpy as np
 
 from convlens.arithmetic.rounding import Floats
 from convlens.arithmetic.working import Array, Working
+from convlens.network import CONSTANT
 
 if TYPE_CHECKING:
     from convlens.lens.explanation import Explanation, Term
@@ -31,7 +32,7 @@ _TOO_LARGE = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One number of a grid. ``text`` is a dot in zero padding, and has a star where the value won."""
+    """One number of a grid. ``text`` is a dot in zero padding, a constant stands in brackets, what won has a star."""
 
     text: str
     value: float
@@ -89,6 +90,7 @@ def planes(working: Working, decimals: int, *, kernel_digits: int = _DIGITS) -> 
         return None if array is None else array.reshape(count, rows, columns)
 
     inside, winners = working.inside.reshape(count, rows, columns), cut(working.winners)
+    constant = working.constant.reshape(count, rows, columns)
     shown = {"window": cut(working.window), "kernel": cut(working.kernel), "products": cut(working.products)}
     if working.kernel is not None and working.rule not in _SUMS and len(set(working.kernel.flat)) == 1:
         shown = {"window": shown["window"]}  # all have the same weight, which the formula says
@@ -98,7 +100,7 @@ def planes(working: Working, decimals: int, *, kernel_digits: int = _DIGITS) -> 
         real = bool(inside[place]) or title == "kernel"
         won = title == "window" and winners is not None and bool(winners[place])
         value = float(values[place])
-        text = _cell(value, own if title == "kernel" else decimals, real)
+        text = _cell(value, own if title == "kernel" else decimals, real, constant=bool(constant[place]))
         star = "" if winners is None or title != "window" else "*" if won else " "
         return Cell(text + star, value, real, won)
 
@@ -166,7 +168,7 @@ def _in_parts(working: Working) -> bool:
     """Whether the ledger adds up channels, features or inputs, and a bias; else it goes through the steps."""
     if working.rule in _SUMS:
         return len(working.window) > 1 or working.bias is not None
-    return working.inputs.size > 1
+    return int((working.inputs != CONSTANT).sum()) > 1
 
 
 def decimals_for(working: Working, value: float) -> int:
@@ -190,7 +192,8 @@ def entry_words(working: Working, number: int) -> str:
     if working.rule == "dense":
         return f"feature {number}"
     if working.inputs.size > 1:
-        return f"input {number}"
+        own = int(working.inputs[number])
+        return f"constant, operand {number}" if own == CONSTANT else f"input {own}"
     return f"line {number}"
 
 
@@ -233,9 +236,10 @@ def _added(sums: Floats, working: Working) -> list[tuple[str, float]]:
     return [*shown, (f"the other {len(rest):,}", float(sums[rest].sum()))]
 
 
-def _cell(value: float, decimals: int, inside: bool) -> str:
+def _cell(value: float, decimals: int, inside: bool, *, constant: bool = False) -> str:
     if not inside:
-        return "." if value == 0 or not isfinite(value) else f"({value:g})"
+        padding = not constant and (value == 0 or not isfinite(value))
+        return "." if padding else f"({value:g})"
     return f"{rounded(value, decimals)}"
 
 

@@ -4,6 +4,7 @@
  * Comparisons, sums, products, quotients and square roots alone: they give the same bits in NumPy and in every browser.
  */
 import type { Activation, Normalisation, Operation, Pointwise, Tensor } from "../../arithmetic/operations";
+import { complete, operandsOf } from "../../arithmetic/reading";
 import { sizeOf } from "./arrays";
 import { concatenated, padded, reshaped, sliced, taken } from "./copying";
 import { pooledMaxima } from "./largest";
@@ -16,11 +17,13 @@ type Constants = Record<string, number>;
 /** Every value of a layer; null where it has no formula here. */
 export function byFormula(operation: Operation | null, outputs: number[], sources: Tensor[], weights: Weights): Float32Array | null {
   const [source] = sources;
-  if (!operation || !source) return null;
+  if (!operation || !source || !complete(operation, weights)) return null;
+  const operands = operandsOf(sources, weights);
+  const [first, second] = operands?.values ?? [];
   if (operation.type === "Merge") {
-    if (operation.function === "concat") return concatenated(operation, outputs, sources);
-    const [, second] = sources;
-    return second && sources.length === 2 ? merged(operation.function, operation.factor, outputs, source, second) : null;
+    if (operation.function === "concat") return operands && concatenated(operation, outputs, operands.values);
+    if (!first || !second || operands?.values.length !== 2) return null;
+    return merged(operation.function, operation.factor, outputs, first, second);
   }
   const { origin } = weights;
   if (origin) return taken(source, origin);
@@ -38,7 +41,8 @@ export function byFormula(operation: Operation | null, outputs: number[], source
     case "Reshape":
       return reshaped(operation, outputs, source);
     case "Pointwise":
-      return pointwise(operation, outputs, source, weights);
+      if (first && second && !operation.axes.length) return merged(operation.function, 1, outputs, first, second);
+      return pointwise(operation, source, weights);
     default:
       return null;
   }
@@ -148,11 +152,9 @@ function stretched(weight: Tensor | undefined, shape: number[]): Stretched | nul
   return weight && steps ? { data: weight.data, steps } : null;
 }
 
-function pointwise(operation: Pointwise, outputs: number[], source: Tensor, weights: Weights): Float32Array | null {
+function pointwise(operation: Pointwise, source: Tensor, weights: Weights): Float32Array | null {
   if (operation.axes.length) return null;
-  const { left, right, scale, shift } = weights;
-  if (left) return merged(operation.function, 1, outputs, left, source);
-  if (right) return merged(operation.function, 1, outputs, source, right);
+  const { scale, shift } = weights;
   if (["dropout", "identity"].includes(operation.function)) return source.data as Float32Array;
   if (operation.function === "affine") return affine(source, stretched(scale, source.shape), stretched(shift, source.shape));
   return activated({ function: operation.function, constants: [], axis: null }, source, undefined);

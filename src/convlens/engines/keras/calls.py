@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import keras  # noqa: TID251
+import numpy as np
 
+from convlens.arithmetic.operands import role
 from convlens.engines.keras.layout import channels, our_axis, spatial
 from convlens.network import Kind, Operation, Shape
 
-_KERNEL_FUNCTIONS = {"Conv": "kernel", "DepthwiseConv": "kernel", "ConvTranspose": "kernel", "Matmul": "x2"}
-_OF_TWO = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Power")
+_KERNEL_FUNCTIONS = {"Conv": "kernel", "DepthwiseConv": "kernel", "ConvTranspose": "kernel"}
+OPERANDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum"), ("x1", "x2")),
+    **dict.fromkeys(("Power", "Matmul", "Dot"), ("x1", "x2")),
+    "Where": ("condition", "x1", "x2"),
+    "Concatenate": ("xs",),
+    "Stack": ("x",),
+}
+"""What a function of ``keras.ops`` puts together, in the order of its operands (a list has several); each may be a
+constant."""
+_MERGING = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
+"""Layers that put a list of values together."""
 
 
 class Source(Protocol):
@@ -38,8 +50,8 @@ class Reading:
 class Call:
     """``op`` is the layer or operation; ``part`` names a step inside it (activation, depthwise, pointwise).
 
-    Shapes are the framework's own, with batch axis. ``constant``: the other operand of arithmetic with one, by the side
-    it stands on. ``index`` of ``count`` tells several outputs apart.
+    Shapes are the framework's own, with batch axis. ``constants``: the operands that no step made, by their places;
+    the inputs stand in the others. ``index`` of ``count`` tells several outputs apart.
     """
 
     op: Any
@@ -48,7 +60,7 @@ class Call:
     kwargs: Mapping[str, Any]
     weights: tuple[Any, ...] = ()
     part: str = ""
-    constant: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[int, Any] = field(default_factory=dict)
     index: int = 0
     count: int = 1
     output: Shape = ()
@@ -122,22 +134,48 @@ class Call:
     @property
     def roles(self) -> dict[str, Any]:
         """What a function of ``keras.ops`` was given beside the values of the network, by role."""
-        if isinstance(self.op, keras.layers.Layer):
-            return {}
-        if self.word in _OF_TWO:
-            return {**self.constant}
-        if self.word not in _KERNEL_FUNCTIONS:
-            return {}
-        kernel = self.argument(1, _KERNEL_FUNCTIONS[self.word])
-        return {"kernel": kernel} if isinstance(kernel, keras.Variable) else {}
+        if self.word in _KERNEL_FUNCTIONS and not isinstance(self.op, keras.layers.Layer):
+            kernel = self.argument(1, _KERNEL_FUNCTIONS[self.word])
+            if isinstance(kernel, keras.Variable) and self.inputs:
+                return {"kernel": kernel}
+        return {role(place): value for place, value in self.constants.items()}
 
     @property
     def merges(self) -> bool:
         """Whether several values of the network meet here."""
         return len(self.inputs) > 1
 
+    @property
+    def operands(self) -> list[tuple[Shape, bool]]:
+        """The shape of every operand in its place, and whether it is a constant."""
+        inputs = iter(self.inputs)
+        count = len(self.inputs) + len(self.constants)
+        return [
+            (_shape(self.constants[place]), True) if place in self.constants else (tuple(next(inputs).shape), False)
+            for place in range(count)
+        ]
+
 
 Reader = Callable[[Call], Reading]
+
+
+def operands_of(op: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    """What a call puts together, in order; empty for one that doesn't."""
+    words = [one.__name__ for one in type(op).__mro__ if one.__module__.startswith("keras.")]
+    if isinstance(op, keras.layers.Layer):
+        listed = args[0] if args and set(_MERGING) & set(words) else ()
+        return list(listed) if isinstance(listed, (list, tuple)) else []
+    names = next((OPERANDS[word] for word in words if word in OPERANDS), ())
+    found: list[Any] = []
+    for place, name in enumerate(names):
+        value = args[place] if place < len(args) else kwargs.get(name)
+        found.extend(value if isinstance(value, (list, tuple)) and len(names) == 1 else [value])
+    return [] if any(value is None for value in found) else found
+
+
+def _shape(value: Any) -> Shape:
+    shape = getattr(value, "shape", None)
+    return tuple(int(n) for n in (np.shape(value) if shape is None else shape))
 
 
 def always(kind: Kind, operation: Operation) -> Reader:

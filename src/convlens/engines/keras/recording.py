@@ -11,7 +11,8 @@ import keras  # noqa: TID251
 from convlens.engines.keras.backend import fresh, version, weakly
 from convlens.engines.keras.calls import Call, Reading
 from convlens.engines.keras.copying import Copying
-from convlens.engines.keras.layout import LAST, batchless, channels_first
+from convlens.engines.keras.layout import batchless, channels_first
+from convlens.engines.keras.operands import turned
 from convlens.engines.keras.reading import output_layout, read
 from convlens.engines.keras.shapes import COPYING
 from convlens.network import Input, Kind, Layer, Merge, Network, Operation, Shape, Whole
@@ -198,8 +199,8 @@ class Recorder:
         """A step as a layer of the network; a merge of a value with itself reads it twice."""
         names = [source.name for source in step.inputs]
         product = step.operation == Whole("matrix_product")
-        if product and step.layout == LAST:
-            names.reverse()  # (x y)^T = y^T x^T
+        if turned(step.operation, step.layout):
+            names.reverse()
         return Layer(
             step.name,
             step.op,

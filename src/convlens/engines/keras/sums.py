@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras  # noqa: TID251
@@ -10,6 +11,7 @@ import numpy as np
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading, snake_case
 from convlens.engines.keras.layout import LAST, framework_axis, our_axis
+from convlens.engines.keras.operands import constants
 from convlens.engines.keras.windows import whole_pooling
 from convlens.network import Dense, Kind, Merge, Normalisation, Operation, Pointwise, Whole
 
@@ -27,13 +29,14 @@ def _product(call: Call, features: int, out: int, bias: bool) -> Dense:
 
 
 def _matmul(call: Call) -> Reading:
-    second = call.argument(1, "x2")
-    if len(call.inputs) == 2 and all(len(source.shape) == 3 for source in call.inputs) and _line_up(call):
-        return Reading(Kind.ARITHMETIC, Whole("matrix_product"))
-    if call.merges or len(getattr(second, "shape", ())) != 2:
-        return Reading(Kind.ARITHMETIC, Whole("matmul"))
-    rows, columns = (int(n) for n in second.shape)
-    return Reading(Kind.DENSE, _product(call, rows, columns, bias=False))
+    operands = call.operands
+    constant = [place for place, (_, fixed) in enumerate(operands) if fixed]
+    if constant == [1] and len(operands[1][0]) == 2:
+        rows, columns = operands[1][0]
+        return Reading(Kind.DENSE, _product(call, rows, columns, bias=False))
+    ranks = all(len(shape) == 3 or (fixed and len(shape) == 2) for shape, fixed in operands)
+    known = len(operands) == 2 and ranks and _line_up(call) and (not constant or call.word == "Matmul")
+    return Reading(Kind.ARITHMETIC, Whole("matrix_product" if known else "matmul"))
 
 
 def normalised_axes(layer: Any, rank: int) -> tuple[int, ...]:
@@ -78,15 +81,24 @@ def _normalisation(mode: str) -> Reader:
 
 
 def _merge_or_pointwise(call: Call, function: str) -> Operation:
-    if not call.merges:
+    if len(call.operands) < 2:
         return Pointwise(function)
-    return Merge(function) if _line_up(call) else Whole(function)
+    if not _line_up(call):
+        return Whole(function)
+    return _merged(call, Merge(function)) if len(call.operands) > 2 or call.merges else Pointwise(function)
+
+
+def _merged(call: Call, operation: Merge) -> Operation:
+    """The merge with its constants in their places."""
+    placed = constants(call, operation) if _line_up(call) else None
+    return Whole(operation.function) if placed is None else replace(operation, constants=placed)
 
 
 def _line_up(call: Call) -> bool:
     """Whether all values have their axes in the same places: of unequal ranks, one's batch meets another's axis."""
     layouts = {source.layout for source in call.inputs if len(source.shape) > 2}
-    return len({len(source.shape) for source in call.inputs}) == 1 and len(layouts) < 2
+    ranks = {len(source.shape) for source in call.inputs}
+    return len(ranks) == 1 and len(layouts) < 2 and all(len(shape) <= max(ranks) for shape, _ in call.operands)
 
 
 def _merge(function: str, kind: Kind) -> Reader:
@@ -110,10 +122,7 @@ def _added_elsewhere(call: Call) -> bool:
     """
     if backend.NAME != "tensorflow":
         return False
-    shapes = [tuple(source.shape) for source in call.inputs]
-    for side, value in call.constant.items():
-        shapes.insert(0 if side == "left" else len(shapes), tuple(np.shape(value)))
-    total, *others = shapes
+    total, *others = (shape for shape, _ in call.operands) if call.operands else ((),)
     for shape in others:
         long = [(axis - len(shape), size) for axis, size in enumerate(shape) if size > 1]
         if len(long) == 1 and len(total) > 1 and long[0][1] in (total[1], total[-1]):
@@ -127,13 +136,13 @@ def _added_elsewhere(call: Call) -> bool:
 
 def _concat(call: Call) -> Reading:
     axis = call.axis(int(getattr(call.op, "axis", -1)))
-    return Reading(Kind.CONCAT, Merge("concat", axis) if axis >= 0 and _line_up(call) else Whole("concat"))
+    return Reading(Kind.CONCAT, _merged(call, Merge("concat", axis)) if axis >= 0 else Whole("concat"))
 
 
 def _stack(call: Call) -> Reading:
     axis = call.axis(int(call.op.axis))
     moved = axis == 0 and len(call.input) > 2  # what were channels are none any more
-    return Reading(Kind.CONCAT, Merge("stack", axis) if axis >= 0 and _line_up(call) and not moved else Whole("stack"))
+    return Reading(Kind.CONCAT, _merged(call, Merge("stack", axis)) if axis >= 0 and not moved else Whole("stack"))
 
 
 def _einsum_dense(call: Call) -> Reading:
@@ -152,7 +161,8 @@ def _einsum_dense(call: Call) -> Reading:
 def _average(call: Call) -> Reading:
     if _added_elsewhere(call):
         return Reading(Kind.ARITHMETIC, Whole("mean"), notes=(ELSEWHERE,))
-    return Reading(Kind.ARITHMETIC, Merge("mean") if call.merges and _line_up(call) else Whole("mean"))
+    merges = isinstance(call.op, keras.layers.Layer) and len(call.operands) > 1
+    return Reading(Kind.ARITHMETIC, _merged(call, Merge("mean")) if merges else Whole("mean"))
 
 
 def _reduction(function: str) -> Reader:
@@ -189,6 +199,11 @@ def _dot(call: Call) -> Reading:
     return Reading(Kind.ARITHMETIC, Whole("dot")) if isinstance(call.op, keras.layers.Layer) else _matmul(call)
 
 
+def _where(call: Call) -> Reading:
+    known = len(call.operands) == 3
+    return Reading(Kind.ARITHMETIC, _merged(call, Merge("where")) if known else Whole("where"))
+
+
 def _elementwise(call: Call) -> Reading:
     name = snake_case(call.word)
     return Reading(Kind.ARITHMETIC, _merge_or_pointwise(call, _OURS.get(name, name)))
@@ -215,7 +230,7 @@ _ELEMENTWISE = (
     ),
     *("Floor", "Ceil", "Round", "Reciprocal", "Sin", "Cos", "Tan", "Arcsin", "Arccos", "Arctan", "Sinh", "Cosh"),
     *("Erf", "Isnan", "Isinf", "Isfinite", "LogicalNot", "LogicalAnd", "LogicalOr", "Equal", "NotEqual", "Greater"),
-    *("GreaterEqual", "Less", "LessEqual", "Mod", "FloorDivide", "Where", "NanToNum"),
+    *("GreaterEqual", "Less", "LessEqual", "Mod", "FloorDivide", "NanToNum"),
 )
 
 READERS: dict[str, Reader] = {
@@ -240,6 +255,7 @@ READERS: dict[str, Reader] = {
     "Minimum": _merge("minimum", Kind.ARITHMETIC),
     "Average": _average,
     "Power": _merge("power", Kind.ARITHMETIC),
+    "Where": _where,
     "Concatenate": _concat,
     "Stack": _stack,
     "Mean": _reduction("mean"),

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from keras.src.ops.core import Cast  # noqa: TID251
 from keras.src.ops.numpy import ExpandDims  # noqa: TID251
 
 from convlens.engines.keras import backend
-from convlens.engines.keras.calls import Call, snake_case
+from convlens.engines.keras.calls import Call, operands_of, snake_case
 from convlens.engines.keras.fused import activated, name_of, observed_activation, without_activation
 from convlens.engines.keras.natures import autocast, constants_of, is_composite, is_keras_own, weights_of
 from convlens.engines.keras.recording import Recorder, Step
@@ -156,25 +156,26 @@ class Watch:
     def operation(self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, named: bool) -> Any:
         """A function of ``keras.ops`` is called."""
         watched = any_watched((args, kwargs))
-        sources = self._sources((args, kwargs))
+        sources, constants = self._operands(op, args, kwargs)
         plain_args, plain_kwargs = unwatched((args, kwargs), self._sourced)
         with self._silence():
             output = operation_call(op, *plain_args, **plain_kwargs)
         variables = tuple(v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.Variable))
-        constant = self._constant(sources, (*plain_args, *plain_kwargs.values()))
-        call = Call(op, tuple(sources), plain_args, plain_kwargs, weights=variables, constant=constant)
+        call = Call(op, sources, plain_args, plain_kwargs, weights=variables, constants=constants)
         output = self._record(call, op.name if named else snake_case(type(op).__name__), output)
         return self._handed(output, watched)
 
-    def _constant(self, sources: list[Step], operands: tuple[Any, ...]) -> dict[str, Any]:
-        """What an operation on two values has beside the one that a step made, by the side it stands on."""
-        if len(operands) != 2 or len(sources) != 1:
-            return {}
-        sides = zip(("left", "right"), operands, strict=True)
-        found = {
-            side: value for side, value in sides if not backend.is_tensor(value) or not self.recorder.source(value)
-        }
-        return found if len(found) == 1 else {}
+    def _operands(
+        self, op: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[tuple[Step, ...], dict[int, Any]]:
+        """The steps that a call reads, in order, and the constants among its operands, by their places."""
+        operands = operands_of(op, args, kwargs)
+        if not operands:
+            return tuple(self._sources((args, kwargs))), {}
+        placed = [(value, self._source(value)) for value in operands]
+        constants = {place: value for place, (value, source) in enumerate(placed) if source is None}
+        steps = tuple(source for _, source in placed if source is not None)
+        return steps, constants if steps else {}
 
     def _narrowed(self, layer: Any, value: Any) -> Any:
         """What a layer reads in a coarser type than it was made in is rounded first: a step of its own."""
@@ -207,13 +208,13 @@ class Watch:
     def _leaf(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if getattr(layer, "_reshape_required", False):
             args = (self._expanded(layer, args[0]), *args[1:])
-        sources = tuple(self._sources((args, kwargs)))
+        sources, constants = self._operands(layer, args, kwargs)
         inner = activated(layer)
         if inner is not None and isinstance(layer, keras.layers.TimeDistributed):
             return self._in_time(Call(layer, sources, args, kwargs, weights=weights_of(layer)), inner)
         with self._silence(), observed_activation(inner) as observed:
             output = layer_call(layer, *args, **kwargs)
-        call = Call(layer, sources, args, kwargs, weights=weights_of(layer))
+        call = Call(layer, sources, args, kwargs, weights=weights_of(layer), constants=constants)
         if getattr(layer, "depthwise_kernel", None) is not None:
             with self._silence():
                 call = self._depthwise_step(call)
@@ -272,15 +273,14 @@ class Watch:
 
     def _sources(self, arguments: Any) -> list[Step]:
         """The steps that the tensors among ``arguments`` come from, in order."""
-        found: list[Step] = []
-        for value in keras.tree.flatten(arguments):
-            if isinstance(value, Watched):
-                found.append(value.source)
-            elif backend.is_tensor(value):
-                source = self.recorder.source(value) or self._unknown(value)
-                if source is not None:
-                    found.append(source)
-        return found
+        found = (self._source(value) for value in keras.tree.flatten(arguments))
+        return [source for source in found if source is not None]
+
+    def _source(self, value: Any) -> Step | None:
+        """The step that a value comes from; ``None`` for a constant."""
+        if isinstance(value, Watched):
+            return value.source
+        return (self.recorder.source(value) or self._unknown(value)) if backend.is_tensor(value) else None
 
     def _unknown(self, value: Any) -> Step | None:
         """A tensor of unknown origin is read: an input that Keras converted, a constant, or the work of native code."""

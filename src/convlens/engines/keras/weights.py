@@ -9,11 +9,13 @@ import keras  # noqa: TID251
 import numpy as np
 from keras.src.backend import AutocastScope  # noqa: TID251
 
+from convlens.arithmetic.operands import constant_places, role
 from convlens.arithmetic.rounding import rounded
 from convlens.engines.base import Array
 from convlens.engines.keras import backend
 from convlens.engines.keras.copying import Copying
 from convlens.engines.keras.layout import FIRST, aligned_with, constant_aligned, framework_axis
+from convlens.engines.keras.operands import by_place
 from convlens.engines.keras.recording import Step
 from convlens.engines.keras.sums import normalised_axes
 from convlens.network import Activation, Convolution, Dense
@@ -48,21 +50,22 @@ def weights(step: Step) -> dict[str, Array]:
 
 def _given(step: Step) -> dict[str, Array]:
     found: dict[str, Array] = {}
-    for role, value in step.variables.items():
+    operands: dict[int, Array] = {}
+    for name, value in step.variables.items():
         if isinstance(value, Copying):
-            found[role] = value.origin()
+            found[name] = value.origin()
             continue
         array = backend.constant(value)
         if array is None:
             continue
         if isinstance(step.operation, Convolution):
-            found[role] = filters_first(array, step.operation)
+            found[name] = filters_first(array, step.operation)
         elif isinstance(step.operation, Dense):
             found["weight"] = array.T
         else:
-            aligned = constant_aligned(array, len(step.shape), step.layout)
-            found |= {} if aligned is None else {role: aligned}
-    return found
+            operands |= dict.fromkeys(constant_places({name}), array)
+    placed = by_place(step.operation, operands, len(step.shape), step.layout)
+    return found | {role(place): array for place, array in placed.items()}
 
 
 def filters_first(kernel: Array, operation: Convolution) -> Array:
@@ -93,11 +96,11 @@ def _normalisation(layer: Any, step: Step) -> dict[str, Array]:
     if not isinstance(layer, (*_PER_AXIS, *_BROADCAST)):
         return {}
     found: dict[str, Array] = {}
-    for role, names in _ROLES.items():
+    for kind, names in _ROLES.items():
         values = [value for name in names if (value := getattr(layer, name, None)) is not None]
         if values and not isinstance(values[0], bool):  # GroupNormalization.scale says whether there is one
             array = _role(layer, values[0], step)
-            found |= {} if array is None else {role: array}
+            found |= {} if array is None else {kind: array}
     return _standardisation(found, layer.invert) if isinstance(layer, keras.layers.Normalization) else found
 
 

@@ -39,6 +39,17 @@ class Call:
         """Whether the output has a batch axis."""
         return self.made.batch is not None
 
+    @property
+    def constants(self) -> tuple[tuple[int, Shape], ...]:
+        """The operands that no input can change, of an operator that puts all its inputs together: (place, shape as it
+        is shown)."""
+        placed = enumerate(zip(self.inputs, self.moving, strict=True))
+        return tuple((n, self._operand_shape(shape)) for n, (shape, moves) in placed if shape is not None and not moves)
+
+    def _operand_shape(self, shape: Shape) -> Shape:
+        found = self.as_operand(np.broadcast_to(np.zeros((), np.bool_), shape))
+        return shape if found is None else found.shape
+
     def shape(self, index: int) -> Shape:
         """The shape of an input as it is shown, behind the batch axis if it has one; of a constant as the file has it.
 
@@ -133,11 +144,19 @@ class Call:
         if batch in (None, 0) and self.made == Presentation.as_filed(rank, batch):
             if batch is None or constant.ndim < rank:
                 return constant
-            return constant[0] if len(constant) == 1 else None
+            return _for_every_item(constant)
         whole = constant.reshape((1,) * (rank - constant.ndim) + constant.shape)
         if batch is None:
             return self.made.with_batch(whole)
-        return self.made.with_batch(whole)[0] if whole.shape[batch] == 1 else None
+        return _for_every_item(self.made.with_batch(whole))
+
+
+def _for_every_item(constant: Array) -> Array | None:
+    """Without the batch axis; ``None`` where it differs from item to item."""
+    if not len(constant) or any(not np.array_equal(item, constant[0], equal_nan=True) for item in constant[1:]):
+        return None
+    first: Array = constant[0]
+    return first
 
 
 Described = tuple[Kind, Operation | None]

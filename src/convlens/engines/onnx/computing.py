@@ -157,7 +157,7 @@ def gemm(call: Call) -> Described:
     if call.op == "FusedGemm" and call.attributes.get("activation"):
         return Kind.ARITHMETIC, Whole("gemm")
     if call.moving[1]:
-        plain = call.moving[0] and not across and not call.attributes.get("transB", 0) and not bias and alpha == 1.0
+        plain = not across and not call.attributes.get("transB", 0) and not bias and alpha == 1.0
         plain = plain and _as_matrices(call, (0, 1))
         return Kind.ARITHMETIC, Whole("matrix_product" if plain else "gemm")
     rows, columns = call.shape(1)
@@ -236,6 +236,9 @@ MERGES = frozenset(
 )
 """Operators on values, each of which may be a constant."""
 
+OPERANDS = MERGES | {"Concat", "MatMul", "Gemm"}
+"""Operators that read their inputs as values, be they constants or not, and none as a setting."""
+
 
 def merge(function: str, kind: Kind) -> Reader:
     """Several values made one, or one value and a constant."""
@@ -246,11 +249,9 @@ def merge(function: str, kind: Kind) -> Reader:
         count = sum(call.moving)
         if not all(call.lines_up(place) for place, moves in enumerate(call.moving) if moves):
             return kind, Whole(name)  # as they are shown, axes don't stand one above the other
-        if count < 2:
-            return Kind.ARITHMETIC, Pointwise(name if len(call.inputs) == 2 else f"{name}_of_several")
-        if count < len(call.inputs):
-            return kind, Merge(f"{name}_with_others")  # a constant among several
-        return kind, Merge(name)
+        if count < 2 and len(call.inputs) == 2:
+            return Kind.ARITHMETIC, Pointwise(name)
+        return (kind if count > 1 else Kind.ARITHMETIC), Merge(name, constants=call.constants)
 
     def or_unchanged(call: Call) -> Described:
         if len(call.inputs) == 1 and call.in_place():

@@ -89,14 +89,16 @@ class Graph:
             value = reads[0]
         return value
 
-    def sources(self, index: int, shown: Container[str]) -> tuple[str, ...]:
-        """The layers and inputs that a node reads, by name and in its order; constants are left out.
+    def sources(self, index: int, shown: Container[str], without: Container[str] = ()) -> tuple[str, ...]:
+        """The layers and inputs that a node reads, by name and in its order; constants are left out, as is ``without``.
 
         What is no layer (a sequence of tensors, say) is replaced by what it was made of.
         """
         inputs = {i.name for i in self.inputs}
         found: list[str] = []
         for read in self.reads[index]:
+            if read in without:
+                continue
             if read in inputs:
                 found.append(read)
             elif read in self.layers and read in shown:

@@ -11,6 +11,7 @@ from onnx import helper
 from convlens.engines.base import Array
 from convlens.engines.onnx.axis_inference import Layout
 from convlens.engines.onnx.call import Call
+from convlens.engines.onnx.computing import OPERANDS
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.feeding import dtype_name
 from convlens.engines.onnx.graph import Graph
@@ -92,7 +93,7 @@ class LayerBuilder:
         if not plumbing:
             self.calls[output] = call = self._call(node, place, value, presentation)
             kind, operation = describe(call)
-        inputs = graph.sources(index, self._values)
+        inputs = graph.sources(index, self._values, without=[i for i in node.input if self._is_operand(node, i)])
         scope = scope_of(name)
         if not scope and nameless(node, name):
             # where the file has no path for it, it stands beside what it reads
@@ -140,6 +141,11 @@ class LayerBuilder:
         zero = 0 if zero_point is None else int(zero_point.reshape(-1)[0])
         return f"Integers: real value = {float(scale.reshape(-1)[0]):.9g} * (integer - {zero})."
 
+    def _is_operand(self, node: onnx.NodeProto, name: str) -> bool:
+        """Whether the node reads here what follows from sizes alone as a value: a constant of this run."""
+        plumbing = name in self._sizes and self._graph.maker.get(name) in self._graph.plumbing
+        return plumbing and node.op_type in OPERANDS and self._graph.maker[node.output[0]] not in self._graph.plumbing
+
     def _at(self, node: onnx.NodeProto, place: int) -> Array | None:
         name = node.input[place] if place < len(node.input) else ""
         return self._constant(name)
@@ -153,7 +159,10 @@ class LayerBuilder:
         return self._constants.value(name) if found is None and name else found
 
     def _call(self, node: onnx.NodeProto, place: int, value: Value, made: Presentation) -> Call:
-        moving = tuple(bool(i) and i not in self._graph.constant_values for i in node.input)
+        def moves(name: str) -> bool:
+            return bool(name) and name not in self._graph.constant_values and not self._is_operand(node, name)
+
+        moving = tuple(moves(i) for i in node.input)
 
         def constant(index: int) -> Array | None:
             return self._at(node, index)

@@ -18,7 +18,7 @@ def concat(call: Call) -> Described:
     axis = call.batchless(int(call.attributes.get("axis", 1)), len(call.output))
     if axis < 0 or not all(call.in_place(place) for place, moves in enumerate(call.moving) if moves):
         return Kind.CONCAT, Whole("concat")
-    return Kind.CONCAT, Merge("concat" if all(call.moving) else "concat_with_constants", axis)
+    return Kind.CONCAT, Merge("concat", axis, constants=call.constants)
 
 
 def pad(call: Call) -> Described:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from convlens.engines.onnx.computing import OPERANDS
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.graph import Graph
 
@@ -109,8 +110,16 @@ class Parameters:
             return [node.input[p] for p in places if node.input[p] in graph.constant_values]
         if node.op_type in SETTINGS:
             return []
+        read = [self._behind_sizes(r) for r in graph.reads[index]] if node.op_type in OPERANDS else graph.reads[index]
         return [
             r
-            for r in graph.reads[index]
+            for r in read
             if r in graph.constant_values and self._constants.is_float(r) and self._constants.size(r) > 1
         ]
+
+    def _behind_sizes(self, value: str) -> str:
+        """The constant that is only spread to a size of this run (a class token over the batch), else the value."""
+        found = value
+        while found not in self._graph.constant_values and self._graph.maker.get(found) in self._graph.plumbing:
+            found = self._graph.nodes[self._graph.maker[found]].input[0]
+        return found if found in self._graph.constant_values else value

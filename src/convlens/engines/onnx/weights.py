@@ -9,12 +9,13 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from convlens.arithmetic.operands import role
 from convlens.engines.base import Array, as_float32
 from convlens.engines.onnx.call import Call
-from convlens.engines.onnx.computing import MERGES
+from convlens.engines.onnx.computing import OPERANDS
 from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.quantising import Lookup, quantisation, quantised_product
-from convlens.network import Pointwise, Whole
+from convlens.network import Merge, Pointwise, Whole
 
 _NORMALISATION = {1: "scale", 2: "shift", 3: "mean", 4: "variance"}
 
@@ -26,6 +27,7 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
     layer has the roles of :mod:`convlens.arithmetic.quantised` too.
     """
     attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    at = at if call is None or node.op_type not in OPERANDS else _with_sizes(at, call)
     match node.op_type:
         case "Conv" | "FusedConv":
             found = {"kernel": at(1), "bias": at(2)}
@@ -42,9 +44,10 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
         case "Gemm" | "FusedGemm":
             found = _gemm(attributes, at, call)
         case "MatMul":
-            found = {"weight": _transposed(at(1))} | _matrix(call, at, 1)
+            product = call is not None and isinstance(describe(call)[1], Whole)
+            found = _operand(call, at) if product and call else {"weight": _transposed(at(1))}
         case "BatchNormalization" | "InstanceNormalization":
-            found = {role: at(place) for place, role in _NORMALISATION.items()}
+            found = {name: at(place) for place, name in _NORMALISATION.items()}
         case "GroupNormalization":
             found = {"scale": _one_a_channel(at(1), call), "shift": _one_a_channel(at(2), call)}
         case "LayerNormalization" | "SimplifiedLayerNormalization" | "RMSNormalization":
@@ -55,8 +58,8 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
             found = {"fused": np.ones(1, np.float32)}
         case _:
             found = {} if call is None else _operand(call, at)
-    known = {role: value for role, value in found.items() if value is not None}
-    return {role: value if role == "bias_integers" else as_float32(value) for role, value in known.items()}
+    known = {name: value for name, value in found.items() if value is not None}
+    return {name: value if name == "bias_integers" else as_float32(value) for name, value in known.items()}
 
 
 def _slope(slope: Array | None, call: Call | None) -> Array | None:
@@ -71,18 +74,26 @@ def _slope(slope: Array | None, call: Call | None) -> Array | None:
     return whole.reshape(-1) if whole.size == 1 or whole.size == len(whole) else whole
 
 
+def _with_sizes(at: Lookup, call: Call) -> Lookup:
+    """The constants, and what follows from the sizes of the run."""
+
+    def found(place: int) -> Array | None:
+        known = at(place)
+        fixed = place < len(call.moving) and not call.moving[place]
+        return call.constant(place) if known is None and fixed else known
+
+    return found
+
+
 def _operand(call: Call, at: Lookup) -> dict[str, Array | None]:
-    """The constant in arithmetic with one."""
-    if (
-        call.op not in MERGES
-        or len(call.inputs) != 2
-        or sum(call.moving) != 1
-        or not isinstance(describe(call)[1], Pointwise)
-    ):
+    """The constants among the operands."""
+    if call.op not in OPERANDS or not isinstance(describe(call)[1], (Pointwise, Merge, Whole)):
         return {}
-    place = 0 if call.moving[1] else 1
-    constant = at(place)
-    return {"left" if place == 0 else "right": None if constant is None else call.as_operand(constant)}
+    found: dict[str, Array | None] = {}
+    for place, _ in call.constants:
+        constant = at(place)
+        found[role(place)] = None if constant is None else call.as_operand(constant)
+    return found
 
 
 def _one_a_channel(weight: Array | None, call: Call | None) -> Array | None:
@@ -113,27 +124,18 @@ def gather_form(kernel: Array, groups: int) -> Array:
     return np.swapaxes(grouped, 1, 2).reshape(groups * per_group, channels // groups, *size)
 
 
-def _matrix(call: Call | None, at: Lookup, place: int) -> dict[str, Array | None]:
-    """The constant operand of a product of matrices that is no dense layer."""
-    if call is None or sum(call.moving) != 1 or not isinstance(describe(call)[1], Whole):
-        return {}
-    place = place if call.moving[0] else 0
-    constant = at(place)
-    return {"right" if place else "left": None if constant is None else call.as_operand(constant)}
-
-
 def _gemm(attributes: Mapping[str, Any], at: Lookup, call: Call | None) -> dict[str, Array | None]:
     weight, bias = at(1), at(2)
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
     if weight is None:
-        return {}
+        return {} if call is None or not call.moving[1] else _operand(call, at)
     if not attributes.get("transB", 0):
         weight = weight.T
     if alpha != 1.0:
         weight = weight * np.asarray(alpha, weight.dtype)
     if call is not None and isinstance(describe(call)[1], Whole):
         added = None if bias is None or beta == 0.0 else bias * np.asarray(beta, bias.dtype)
-        return {"right": weight.T, "added": added}
+        return {role(1): weight.T, "added": added}
     if bias is not None:
         flat = np.broadcast_to(bias, (1, weight.shape[0]))[0] if bias.ndim < 2 or len(bias) == 1 else None
         bias = flat if flat is None or beta == 1.0 else flat * np.asarray(beta, bias.dtype)

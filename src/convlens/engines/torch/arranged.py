@@ -9,13 +9,14 @@ from convlens.network import Kind, Merge, Pointwise, Reshape, Slice, Whole
 def concat(call: Call) -> Described:
     """Values side by side along an axis."""
     axis = call.batchless(int(call.arguments["dim"]), call.output)
-    return Kind.CONCAT, Merge("concat", axis) if axis >= 0 else Whole("concat")
+    return Kind.CONCAT, Merge("concat", axis, constants=call.operand_constants()) if axis >= 0 else Whole("concat")
 
 
 def stack(call: Call) -> Described:
     """Values side by side along a new axis."""
     axis = call.batchless(int(call.arguments["dim"]), call.output)
-    return Kind.CONCAT, Merge("stack", axis) if axis >= 0 else Whole("stack")
+    constants = call.operand_constants(stacked=True)
+    return Kind.CONCAT, Merge("stack", axis, constants=constants) if axis >= 0 else Whole("stack")
 
 
 def slice_(call: Call) -> Described:

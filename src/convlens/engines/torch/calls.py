@@ -16,7 +16,8 @@ class Call:
     ``shapes`` has the whole shape of every tensor argument, by argument name, batch included. ``moving`` are the shapes
     of the tensors that the network's input can change, in order; all others are parameters or constants. ``output`` is
     the shape of the first result. A shape whose axis 0 is as long as ``batch`` begins with the batch axis.
-    ``dtype`` is the type of the value that is worked on.
+    ``dtype`` is the type of the value that is worked on. ``constants``: the operands that the network's input can't
+    change, as (place, shape); see :data:`~convlens.engines.torch.operations.OPERANDS`.
     """
 
     op: str
@@ -27,6 +28,7 @@ class Call:
     batch: int
     pointwise: bool
     dtype: str = "float32"
+    constants: tuple[tuple[int, Shape], ...] = ()
 
     @property
     def before(self) -> Shape:
@@ -40,6 +42,14 @@ class Call:
     def batchless(self, axis: int, shape: Shape) -> int:
         """An axis of a value of this shape, counted without the batch axis; -1 for the batch axis itself."""
         return axis % max(1, len(shape)) - self.lead(shape)
+
+    def operand_constants(self, *, stacked: bool = False) -> tuple[tuple[int, Shape], ...]:
+        """The constant operands as they cross the border: without the batch axis, where they have one.
+
+        ``stacked``: they have an axis less than the result.
+        """
+        rank, lead = len(self.output) - stacked, self.lead(self.output)
+        return tuple((n, shape[1:] if lead and len(shape) == rank else shape) for n, shape in self.constants)
 
     @property
     def spatial_rank(self) -> int:

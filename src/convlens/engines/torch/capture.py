@@ -22,6 +22,7 @@ from convlens.engines.base import Sink
 from convlens.engines.torch import drawing
 from convlens.engines.torch.aliasing import Writes, memory_of, sole_owner
 from convlens.engines.torch.graph import MARK, Constant, Given, Node, Origin, Weight, batch_note
+from convlens.engines.torch.holding import Constants, constant_operands
 from convlens.engines.torch.memory import as_array, kept
 from convlens.engines.torch.modules import Owner, Structure
 from convlens.engines.torch.naming import Namer
@@ -31,7 +32,7 @@ from convlens.engines.torch.precision import sums_in
 from convlens.engines.torch.refusals import Failure
 from convlens.engines.torch.reordering import REORDERING, Reordering
 from convlens.engines.torch.replay import Plan, Step, key_of, tensors_of
-from convlens.network import Kind, Layer, Merge, Network, Operation, Pointwise, Whole
+from convlens.network import Dense, Kind, Layer, Merge, Network, Operation, Pointwise, Whole
 
 _CALL_NUMBER = re.compile(r"(:\d+)?(\[\d+\])?$")
 
@@ -73,6 +74,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._counted: dict[Owner, str] = {}
         self._order = 0
         self._writes = Writes()
+        self._constants = Constants()
         # Origins of tensors that are the user's own objects (buffers written in place): nothing is hung onto those.
         self._foreign: dict[int, tuple[torch.Tensor, Origin]] = {}
         self._settings: Plainly | None = None
@@ -168,7 +170,13 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if refilled:
             before = [self.origin(one) for one in overwritten]
             sources = [origin for origin in before if isinstance(origin, (Given, Node))]
-        if not sources:
+        operands = made_by.operands(args, taken) if made_by.puts_together and not refilled else []
+        if made_by.writes and self._pretence is None:
+            written = self._written_by(made_by, args, kwargs)
+            for tensor in written:
+                self._constants.overwritten(tensor)
+            operands = [self._before_written(value, written, read) for value in operands]
+        if not sources or made_by.only_measures(args, taken, read):
             return self._compute_constant(step, args, kwargs, tensors, parameters, drawn or reads_drawn)
         try:
             result, aside = perform(func, made_by, args, kwargs, self._settings)
@@ -192,7 +200,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 for number, node in enumerate(nodes):
                     node.siblings, node.suffix = nodes, f"[{number}]" if number else ""
             else:
-                nodes = self._nodes(func, made_by, args, taken, read, tuple(sources), shown)
+                nodes = self._nodes(func, made_by, args, taken, operands, read, tuple(sources), shown)
             self._note_draws(nodes, drawn, reads_drawn)
             nodes[0].parameters = tuple(dict.fromkeys(parameters)) if len(parameters) > 1 else tuple(parameters)
             step.nodes = tuple(nodes)
@@ -213,8 +221,7 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sources: tuple[Origin, ...],
     ) -> None:
         """What an operator writes and doesn't hand back (``torch._foreach_add_``) has new values as well."""
-        given = made_by.bind(args, kwargs)
-        for tensor in tensors_of([given[name] for name in made_by.writes]):
+        for tensor in self._written_by(made_by, args, kwargs):
             if hasattr(tensor, MARK) and not any(tensor is one for one in made):
                 node = self._node(tensor, made_by.word, sources, Kind.OTHER, Whole(made_by.word))
                 node.siblings = [node]
@@ -222,6 +229,16 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._note_draws([node], made_by.random, False)
                 self._take_in([node], [tensor], written=True, aside=False)
                 self.namer.settled()
+
+    def _written_by(self, made_by: Operator, args: Any, kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+        """The tensors that an operator writes into."""
+        given = made_by.bind(args, kwargs)
+        return tensors_of([given[name] for name in made_by.writes])
+
+    def _before_written(self, value: Any, written: Sequence[torch.Tensor], read: Mapping[int, Origin]) -> Any:
+        """A constant operand that the result takes the place of, as it is before; any other as it is."""
+        constant = isinstance(value, torch.Tensor) and id(value) not in read
+        return value.clone() if constant and any(value is one for one in written) else value
 
     def _overwritten(
         self, made_by: Operator, args: Any, kwargs: Mapping[str, Any], tensors: int
@@ -270,16 +287,17 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made_by: Operator,
         args: Any,
         kwargs: Any,
+        operands: list[Any],
         read: Mapping[int, Origin],
         sources: tuple[Origin, ...],
         shown: list[torch.Tensor],
     ) -> list[Node]:
         shapes = tuple([tensor.shape for tensor in shown])
         kind, operations = described(made_by, args, kwargs, read, shapes, self._batch)
-        if len(sources) > 1 and kind not in (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT, Kind.ARITHMETIC):
+        if operands:
+            sources = tuple([read[id(value)] for value in operands if id(value) in read])
+        elif len(sources) > 1 and kind not in (Kind.ADD, Kind.MULTIPLY, Kind.CONCAT, Kind.ARITHMETIC):
             sources = tuple(dict.fromkeys(sources))
-        if made_by.word == "rsub":  # what is subtracted stands in front
-            sources = sources[::-1]
         nodes: list[Node] = []
         for place, (tensor, operation) in enumerate(zip(shown, operations, strict=True)):
             node = self._node(tensor, made_by.word, sources, kind, operation)
@@ -292,16 +310,20 @@ class Capture(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if len(shown) > 1:
                 node.suffix = f"[{place}]"
             nodes.append(node)
-        if made_by.roles:
-            nodes[0].weights = found = made_by.weights(args, kwargs, read)
-            for role, value in found.items():
-                # Weights that the run itself computed (by weight norm, say) are another tensor in the next, and may be
-                # written into before this one ends.
-                if isinstance(value, torch.Tensor) and hasattr(value, MARK):
-                    self._repeatable = False
-                    if self._pretence is None:
-                        found[role] = kept(value)
+        if made_by.roles or operands:
+            if operands and not isinstance(operations[0], Dense):
+                known = [None if self._pretended(value) else value for value in operands]
+                weights = constant_operands(known, read)
+            else:
+                weights = made_by.weights(args, kwargs, read)
+            # Weights that the run itself computed (by weight norm, say) are another tensor in the next.
+            if any(isinstance(value, torch.Tensor) and hasattr(value, MARK) for value in weights.values()):
+                self._repeatable = False
+            nodes[0].weights = weights if self._pretence is not None else self._constants.hold(weights)
         return nodes
+
+    def _pretended(self, value: Any) -> bool:
+        return self._pretence is not None and isinstance(value, torch.Tensor) and self._pretence.is_fake(value)
 
     def _node(
         self, tensor: torch.Tensor, op: str, inputs: tuple[Origin, ...], kind: Kind, operation: Operation | None

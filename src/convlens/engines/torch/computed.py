@@ -20,8 +20,10 @@ def matrix_product(call: Call) -> Described:
     weight = call.shapes.get("mat2") or call.shapes.get("other")
     if len(call.moving) > 1:
         return Kind.ARITHMETIC, Whole("matrix_product")
-    if weight is None or len(weight) != 2 or call.before[-1] != weight[0] or call.op == "addmm":
+    if weight is None:
         return Kind.ARITHMETIC, Whole(call.op)
+    if call.constants[0][0] == 0 or len(weight) != 2:
+        return Kind.ARITHMETIC, Whole("matrix_product")
     return Kind.DENSE, _dense(call, weight[0], weight[1], bias=False)
 
 
@@ -131,7 +133,7 @@ def clip(call: Call) -> Described:
     """Values held between bounds."""
     low, high = call.arguments.get("min"), call.arguments.get("max")
     if not all(bound is None or isinstance(bound, (int, float)) for bound in (low, high)):
-        return Kind.ARITHMETIC, Pointwise("clip")
+        return Kind.ARITHMETIC, Pointwise("clip_to_computed")
     low = float("-inf") if low is None else float(low)
     high = float("inf") if high is None else float(high)
     return Kind.ACTIVATION, Activation("clip", (("min", low), ("max", high)))
@@ -153,11 +155,27 @@ def merge(function: str, kind: Kind) -> Reader:
     def read(call: Call) -> Described:
         if call.arguments.get("rounding_mode"):
             return pointwise(call)
-        if len(call.moving) < 2:
+        alpha = call.arguments.get("alpha")
+        factor = 1.0 if alpha is None else float(alpha)
+        if len(call.moving) < 2 and factor == 1.0:
             return Kind.ARITHMETIC, Pointwise(function)
-        return kind, Merge(function, factor=float(call.arguments.get("alpha") or 1.0))
+        merged = Merge(function, factor=factor, constants=call.operand_constants())
+        return (kind if len(call.moving) > 1 else Kind.ARITHMETIC), merged
 
     return read
+
+
+def where(call: Call) -> Described:
+    """One of two values, as a condition says."""
+    if "self" not in call.arguments:  # the places where it is true
+        return Kind.OTHER, Whole(call.op)
+    return Kind.ARITHMETIC, Merge("where", constants=call.operand_constants())
+
+
+def extreme(function: str, of_two: str) -> Reader:
+    """The largest or smallest along axes, or of two values."""
+    along, both = reduction(function), merge(of_two, Kind.ARITHMETIC)
+    return lambda call: both(call) if "other" in call.arguments else along(call)
 
 
 def pointwise(call: Call) -> Described:

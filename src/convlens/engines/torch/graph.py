@@ -14,7 +14,7 @@ MARK = "_convlens_origin"
 """The attribute of a tensor that says where its values come from."""
 
 Weight = torch.Tensor | Reordering | float
-"""What a layer computes with beside its inputs: a tensor, a constant, or the order that it copies values in."""
+"""What a layer computes with beside its inputs: a tensor, a number, or the order that it copies values in."""
 
 
 @dataclass(slots=True, eq=False)

@@ -103,8 +103,8 @@ READERS: dict[str, Reader] = {
     "addmm": computed.addmm,
     **_each("matmul mm bmm", computed.matrix_product),
     "mean": computed.reduction("mean"),
-    **_each("max amax", computed.reduction("max")),
-    **_each("min amin", computed.reduction("min")),
+    **_each("max amax", computed.extreme("max", "maximum")),
+    **_each("min amin", computed.extreme("min", "minimum")),
     "sum": computed.reduction("sum"),
     "prod": computed.reduction("product"),
     **_each(_BATCH_NORMS, computed.batch_norm),
@@ -139,12 +139,13 @@ READERS: dict[str, Reader] = {
     **_each("log_softmax _log_softmax", computed.along_an_axis("log_softmax")),
     "glu": computed.along_an_axis("glu"),
     "add": computed.merge("add", Kind.ADD),
-    **_each("sub rsub", computed.merge("subtract", Kind.ARITHMETIC)),
-    "mul": computed.merge("multiply", Kind.MULTIPLY),
-    "div": computed.merge("divide", Kind.ARITHMETIC),
+    **_each("sub subtract rsub", computed.merge("subtract", Kind.ARITHMETIC)),
+    **_each("mul multiply", computed.merge("multiply", Kind.MULTIPLY)),
+    **_each("div divide true_divide", computed.merge("divide", Kind.ARITHMETIC)),
     "maximum": computed.merge("maximum", Kind.ARITHMETIC),
     "minimum": computed.merge("minimum", Kind.ARITHMETIC),
     "pow": computed.merge("power", Kind.ARITHMETIC),
+    "where": computed.where,
     **_each("cat concat concatenate", arranged.concat),
     "stack": arranged.stack,
     **_each("slice narrow", arranged.slice_),
@@ -175,13 +176,10 @@ READERS: dict[str, Reader] = {
 _KERNEL = {"weight": "kernel", "bias": "bias"}
 _STATISTICS = {"running_mean": "mean", "running_var": "variance", "weight": "scale", "bias": "shift"}
 _AFFINE = "instance_norm group_norm native_group_norm layer_norm native_layer_norm rms_norm _fused_rms_norm"
-_TERMS = {"self": "left", "other": "right", "exponent": "right"}
 
 ROLES: dict[str, dict[str, str]] = {
     **dict.fromkeys(_CONVOLUTIONS.split(), _KERNEL),
     **dict.fromkeys(f"{_BATCH_NORMS} {_AFFINE}".split(), _STATISTICS),
-    **dict.fromkeys(("add", "sub", "mul", "div", "maximum", "minimum", "pow"), _TERMS),
-    "rsub": {"self": "right", "other": "left"},
     "linear": {"weight": "weight", "bias": "bias"},
     "prelu": {"weight": "slope"},
     "_prelu_kernel": {"weight": "slope"},
@@ -191,3 +189,15 @@ ROLES: dict[str, dict[str, str]] = {
     "matmul": {"other": "matrix"},
 }
 """Which argument of an operator is which weight. ``matrix`` is (in, out): the transpose of a dense ``weight``."""
+
+OPERANDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide"), ("self", "other")),
+    **dict.fromkeys(("maximum", "minimum", "max", "min", "matmul"), ("self", "other")),
+    "rsub": ("other", "self"),  # what is subtracted stands in front
+    "pow": ("self", "exponent"),
+    "where": ("condition", "self", "other"),
+    **dict.fromkeys(("mm", "bmm"), ("self", "mat2")),
+    **dict.fromkeys(("cat", "concat", "concatenate", "stack"), ("tensors",)),
+}
+"""The arguments that an operator puts together, in the order of its operands (a list has several); each may be a
+constant."""

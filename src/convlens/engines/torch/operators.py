@@ -13,7 +13,7 @@ from convlens.engines.torch import drawing
 from convlens.engines.torch.arranged import part
 from convlens.engines.torch.calls import Call, Reader
 from convlens.engines.torch.graph import Weight
-from convlens.engines.torch.operations import ROLES, describe, described_elsewhere, described_quantised
+from convlens.engines.torch.operations import OPERANDS, ROLES, describe, described_elsewhere, described_quantised
 from convlens.network import Kind, Operation, Shape, Slice, Whole
 
 # The same values again: no layer of its own.
@@ -50,6 +50,7 @@ _DECIDING = frozenset(
         "scaled_dot_product_attention",
     ]
 )
+_MEASURES = dict.fromkeys(("expand_as", "view_as", "reshape_as", "type_as"), "other")
 # Worth computing aside: what in-place layers and residual sums are made of.
 _SWAPPABLE = frozenset(
     "relu_ relu6_ hardtanh_ leaky_relu_ elu_ silu_ sigmoid_ tanh_ hardswish_ hardsigmoid_ mish_ celu_ selu_ gelu_"  # noqa: SIM905
@@ -64,7 +65,8 @@ class Operator:
     ``outs``: arguments that only take the result (``out=``). ``of_a_shape``: no value of its input matters.
     ``out_of_place`` is the same operator with a result of its own. ``decides``: how it computes
     depends on what autograd would need. ``aten``: PyTorch's own; another library's operator of the same name
-    (``quantized::conv2d``) has other arguments, and isn't described by them.
+    (``quantized::conv2d``) has other arguments, and isn't described by them. ``measures``: the argument of which it
+    reads the size or the type alone.
     """
 
     word: str
@@ -82,25 +84,38 @@ class Operator:
     overwrites: bool
     decides: bool
     roles: tuple[tuple[int, str, str], ...]
+    puts_together: tuple[tuple[int, str], ...]
+    measures: str | None
     out_of_place: Callable[..., Any] | None
 
     def weights(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int]) -> dict[str, Weight]:
-        """The weights among the arguments, by role: tensors that no input can change; numbers that are added, ..."""
+        """The weights among the arguments, by role: tensors that no input can change."""
         found: dict[str, Weight] = {}
         for place, name, role in self.roles:
             value = args[place] if place < len(args) else kwargs.get(name)
-            if isinstance(value, torch.Tensor):
-                if id(value) not in read:
-                    found[role] = value
-            elif isinstance(value, (int, float)) and role in ("left", "right"):
-                found[role] = float(value)
-        if found and kwargs.get("alpha", 1) != 1 and "right" in found:
-            found["right"] = found["right"] * kwargs["alpha"]
+            if isinstance(value, torch.Tensor) and id(value) not in read:
+                found[role] = value
         return found
 
     def draws(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         """Whether this very call draws at random: a dropout that is off, say, doesn't."""
         return self.random and drawing.draws(self.word, self.bind(args, kwargs))
+
+    def operands(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """The values that the operator puts together, tensors and numbers, in their order; empty for all others."""
+        found: list[Any] = []
+        for place, name in self.puts_together:
+            value = args[place] if place < len(args) else kwargs.get(name, self.defaults.get(name))
+            found.extend(value if isinstance(value, (list, tuple)) else [value])
+        return found
+
+    def only_measures(self, args: Sequence[Any], kwargs: Mapping[str, Any], read: Container[int]) -> bool:
+        """Whether the values that the network's input can change are read for their size or type alone."""
+        if self.measures is None:
+            return False
+        place = self.names.index(self.measures)
+        others = [*args[:place], *args[place + 1 :], *(v for name, v in kwargs.items() if name != self.measures)]
+        return not any(isinstance(value, torch.Tensor) and id(value) in read for value in others)
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Every argument by its name, in the schema's order, defaults included."""
@@ -137,6 +152,8 @@ def operator(function: Any) -> Operator:
         roles=tuple(
             (names.index(name), name, role) for name, role in ROLES.get(word, {}).items() if aten and name in names
         ),
+        puts_together=tuple((names.index(name), name) for name in OPERANDS.get(word, ()) if aten and name in names),
+        measures=_MEASURES.get(word) if aten else None,
         out_of_place=_out_of_place(function, full) if writes == ("self",) else None,
     )
 
@@ -201,6 +218,11 @@ def _reader(made_by: Operator, call: Call) -> Reader:
     return described_quantised if call.dtype.startswith(("quint", "qint")) else describe
 
 
+def _listed(fact: Any) -> tuple[Any, ...]:
+    """The facts in a list of them, or the only one."""
+    return fact if isinstance(fact, tuple) and not _is_tensor(fact) else (fact,)
+
+
 @lru_cache(maxsize=4096)
 def _described(
     made_by: Operator,
@@ -210,7 +232,9 @@ def _described(
     batch: int,
 ) -> tuple[Kind, tuple[Operation | None, ...]]:
     arguments = made_by.bind(args, dict(kwargs))
-    listed = [value if isinstance(value, tuple) and not _is_tensor(value) else (value,) for value in arguments.values()]
+    listed = [_listed(value) for value in arguments.values()]
+    operands = [fact for _, name in made_by.puts_together for fact in _listed(arguments[name])]
+    constant = [(n, fact) for n, fact in enumerate(operands) if not (_is_tensor(fact) and fact[2])]
     call = Call(
         op=made_by.word,
         arguments=arguments,
@@ -220,6 +244,7 @@ def _described(
         batch=batch,
         pointwise=made_by.pointwise,
         dtype=next(dtype_name(fact[3]) for facts in listed for fact in facts if _is_tensor(fact) and fact[2]),
+        constants=tuple((n, tuple(fact[1]) if _is_tensor(fact) else ()) for n, fact in constant),
     )
     kind, operation = _reader(made_by, call)(call)
     if made_by.random and drawing.draws(made_by.word, arguments):

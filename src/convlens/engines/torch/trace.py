@@ -24,8 +24,8 @@ class TorchTrace:
         """The effective weights of a layer, by role: float32, read-only, as they are now.
 
         Where the model itself keeps float32 on the CPU they are its own memory, which training writes to.
-        ``left`` or ``right`` is the constant in arithmetic with one. ``origin``, of operators that copy values in an
-        order of their own, has for each output value the number of its input value.
+        A constant operand that the run computed, or has written into since, is as it was when it was read. ``origin``,
+        of operators that copy values in an order of their own, has for each output value the number of its input value.
 
         A transposed convolution's ``kernel`` is (filters, channels per group, *kernel_size) in gather form, taps not
         flipped: output ``o`` adds up ``input[i] * kernel[..., k]`` for every tap ``k`` where

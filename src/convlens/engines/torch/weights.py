@@ -7,24 +7,30 @@ from collections.abc import Mapping
 import numpy as np
 import torch  # noqa: TID251  # this package is the PyTorch engine
 
+from convlens.arithmetic.operands import constant_places, role
 from convlens.engines.base import Array
 from convlens.engines.torch.graph import Weight
 from convlens.engines.torch.memory import lent
 from convlens.engines.torch.reordering import Reordering
-from convlens.network import Convolution, Layer
+from convlens.network import Convolution, Layer, Merge
 
 
 def by_role(layer: Layer, given: Mapping[str, Weight]) -> dict[str, Array]:
     """The layer's weights; what torch stores the other way round is turned."""
-    weights = {role: _array(layer, value) for role, value in given.items()}
+    weights = {name: _array(layer, value) for name, value in given.items()}
     if "matrix" in weights:
         weights["weight"] = weights.pop("matrix").T
     operation = layer.operation
     if isinstance(operation, Convolution) and operation.transposed:
         weights["kernel"] = _gathered(weights["kernel"], operation.groups)
-    for role in ("left", "right"):  # what is added, ... may have a batch axis of length one
-        if role in weights and weights[role].ndim == len(layer.output_shape) + 1 and len(weights[role]) == 1:
-            weights[role] = weights[role][0]
+    rank = len(layer.output_shape) - (isinstance(operation, Merge) and operation.function == "stack")
+    for place in constant_places(weights.keys()):
+        operand = weights[role(place)]
+        if operand.ndim == rank + 1:  # it has a batch axis
+            if any(not np.array_equal(item, operand[0], equal_nan=True) for item in operand[1:]):
+                del weights[role(place)]  # which is another for each picture
+            else:
+                weights[role(place)] = operand[0]
     return weights
 
 

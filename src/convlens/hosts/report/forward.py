@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from convlens.arithmetic import explain_all
+from convlens.arithmetic.operands import Operands
 from convlens.engines.base import Array
 from convlens.network import Activation, Layer, Merge, Normalisation, Pad, Pointwise, Pooling, Reshape, Slice
 
@@ -20,7 +21,7 @@ FUNCTIONS = ("relu", "clip", "leaky_relu", "prelu", "thresholded_relu", "thresho
 """Activations made of comparisons, sums and products."""
 
 MERGES = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
-"""Merges of two inputs, the smaller one broadcast, and arithmetic with a constant (weights ``left`` or ``right``)."""
+"""Merges of two operands, the smaller one broadcast; each may be a constant."""
 
 UNCHANGED = ("dropout", "identity")
 
@@ -29,11 +30,13 @@ def has_formula(layer: Layer, sources: Sequence[Array], weights: Mapping[str, Ar
     """Whether the page works this layer out by its formula."""
     if not layer.output_shape or not sources:
         return False
-    operation = layer.operation
+    operation, operands = layer.operation, Operands.of(sources, weights)
+    if operands is None:
+        return False
     if isinstance(operation, Merge):
         if operation.function == "concat":
-            return operation.axis is not None and len({source.ndim for source in sources}) == 1
-        return operation.function in MERGES and len(sources) == 2
+            return operation.axis is not None and len({value.ndim for value in operands.values}) == 1
+        return operation.function in MERGES and len(operands) == 2
     if "origin" in weights:
         return len(sources) == 1
     match operation:
@@ -46,8 +49,8 @@ def has_formula(layer: Layer, sources: Sequence[Array], weights: Mapping[str, Ar
         case Pad() | Slice() | Reshape():
             return True
         case Pointwise() if not operation.axes and len(sources) == 1:
-            if "left" in weights or "right" in weights:
-                return operation.function in MERGES
+            if operands.constants:
+                return operation.function in MERGES and len(operands) == 2
             return operation.function in UNCHANGED or operation.function in FUNCTIONS or operation.function == "affine"
         case _:
             return False

@@ -253,7 +253,7 @@ class Plans:
             held = [plans[source] for source in way.layer.inputs if source in plans]
             plans[name] = way.plan(
                 (weight is None or weight.exact) and all(plan.exact for plan in held),
-                all(plan.level == 0 for plan in held),
+                all(plan.level == 0 for plan in held) and (weight is None or not weight.left_out),
             )
         return plans
 
