@@ -24,7 +24,7 @@ from convlens.engines.base import Engine, Trace
 from convlens.engines.keras.sums import ELSEWHERE
 from convlens.engines.onnx import OnnxEngine
 from convlens.engines.torch import TorchEngine
-from convlens.network import Layer, Merge
+from convlens.network import Layer, Merge, Network, Whole
 
 
 def traced(engine: Engine, feed: dict[str, Any]) -> Trace:
@@ -203,8 +203,20 @@ class Putting(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
         return made
 
 
+def unexplained(network: Network) -> list[str]:
+    """What says that it isn't explained: additions that Keras does elsewhere, products and stacks whose rows aren't
+    those that are shown."""
+    whole = (Whole("matmul"), Whole("stack"))
+    return [layer.name for layer in network if ELSEWHERE in layer.notes or layer.operation in whole]
+
+
+def of_values(drawn: Together) -> bool:
+    """Whether no step is computed from constants alone: what a compiled call makes of those, nobody knows before."""
+    return drawn.function not in BROADCAST or drawn.kinds[:2] != ("c", "c")
+
+
 @settings(examples(5), phases=[Phase.generate])  # nothing is made smaller: each step would compile a model
-@given(parts=st.lists(together(IN_KERAS), min_size=TOGETHER, max_size=TOGETHER))
+@given(parts=st.lists(together(IN_KERAS).filter(of_values), min_size=TOGETHER, max_size=TOGETHER))
 def test_constants_among_the_operands_of_keras_functions(parts: list[Together]) -> None:
     inputs, outputs, feed = list[Any](), list[Any](), dict[str, Any]()
     for number, drawn in enumerate(parts):
@@ -215,6 +227,4 @@ def test_constants_among_the_operands_of_keras_functions(parts: list[Together]) 
     keras.utils.clear_session(free_memory=False)
     engine = KerasEngine.open(keras.Model(inputs, outputs))
     network = traced(engine, feed).network
-    # what is computed from constants alone is a layer here, which reads nothing
-    apart = [layer.name for layer in network if ELSEWHERE in layer.notes or not layer.inputs]
-    check_every_value(engine, feed, np.random.default_rng(parts[0].seed), unexplained=apart)
+    check_every_value(engine, feed, np.random.default_rng(parts[0].seed), unexplained=unexplained(network))
