@@ -201,6 +201,8 @@ def _of_constants() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
         fixed = {f"operand{place}": numbers(28, 3, 3)}
         product = Whole("matrix_product")
         yield _layer(f"matrix at {place}", product, (3, 3)), [numbers(29, 3, 3)], fixed
+    across = {"operand1": numbers(30, 3, 4), "added": numbers(31, 4)}
+    yield _layer("turned over", Whole("matrix_product_across"), (2, 4)), [numbers(32, 3, 2)], across
 
 
 def single_numbers() -> dict[str, list[list[Any]]]:
