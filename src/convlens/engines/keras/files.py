@@ -10,8 +10,9 @@ from typing import Any
 
 import keras  # noqa: TID251
 
+from convlens import memory
 from convlens.engines.keras.reasons import reason
-from convlens.errors import MissingDependencyError, ModelError, UntrustedModelError
+from convlens.errors import ConvlensError, MissingDependencyError, ModelError, UntrustedModelError
 
 _RUNS_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 _SAFE_MODULES = frozenset(
@@ -20,6 +21,7 @@ _SAFE_MODULES = frozenset(
         *("metrics", "models", "ops", "optimizers", "quantizers", "random", "regularizers"),
     )
 )
+_GROUPS = 100_000
 _TRUST = "If you trust where it comes from, say trust=True (--trust on the command line)."
 
 
@@ -45,13 +47,21 @@ def load(path: Path, trust: bool) -> Any:
 def _check_archive(path: Path, trust: bool) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+            memory.check(size, f"What {path.name} holds", memory.available())
             config = json.loads(archive.read("config.json"))
+            for name in archive.namelist():
+                if name.endswith(".h5"):
+                    with archive.open(name) as member:
+                        _check_datasets(path, member)
             broken = "" if any(n.startswith("model.weights") for n in archive.namelist()) else "it holds no weights"
     except zipfile.BadZipFile:
         broken = "not a zip archive, or a truncated one"
     except KeyError:
         broken = "a zip archive without config.json"
-    except (ValueError, OSError, EOFError) as error:
+    except ConvlensError:
+        raise
+    except Exception as error:  # zip, zlib, JSON and HDF5 raise nearly anything over a damaged file
         broken = reason(error)
     if broken:
         raise ModelError(
@@ -63,6 +73,38 @@ def _check_archive(path: Path, trust: bool) -> None:
     danger = next(_dangers(config), None)
     if danger and not trust:
         raise UntrustedModelError(f"{path.name} could run code when it is opened: it holds {danger}", hint=_TRUST)
+
+
+def _check_datasets(path: Path, file: Any) -> None:
+    """Refuse weights that lie in other files, and those that claim more than there is memory for.
+
+    Raises:
+        ModelError, MemoryBudgetError
+    """
+    try:
+        import h5py
+    except ImportError:
+        return  # Keras itself says what it needs
+    claimed = 0
+    with h5py.File(file, "r") as held:
+        groups = [held]
+        while groups:
+            group = groups.pop()
+            for name in group:
+                link = group.get(name, getlink=True)
+                one = group[name] if isinstance(link, h5py.HardLink) else None
+                if one is None or (isinstance(one, h5py.Dataset) and (one.external or one.is_virtual)):
+                    raise ModelError(
+                        f"{path.name} has weights in another file, where nothing is read",
+                        expected="weights inside the file itself",
+                        received=f"a link from {name!r}",
+                        hint="Save it again with model.save().",
+                    )
+                if isinstance(one, h5py.Dataset):
+                    claimed += one.nbytes
+                elif len(groups) < _GROUPS:
+                    groups.append(one)
+    memory.check(claimed, f"What {path.name} holds", memory.available())
 
 
 def _dangers(config: Any) -> Iterator[str]:
@@ -97,9 +139,12 @@ def _check_hdf5(path: Path, trust: bool) -> None:
             "Opening a legacy Keras file needs h5py, which isn't installed", hint="Type: pip install h5py"
         ) from None
     try:
+        _check_datasets(path, path)
         with h5py.File(path, "r") as file:
             whole, known = "model_config" in file.attrs, list(file.attrs) + list(file.keys())
-    except OSError as error:
+    except ConvlensError:
+        raise
+    except Exception as error:  # HDF5 raises nearly anything over a damaged file
         raise ModelError(
             f"{path.name} is not a readable HDF5 file",
             expected="a model saved by model.save()",
