@@ -84,6 +84,31 @@ def guarded(value: Any) -> Any:
     return value.clone() if NAME == "torch" else value
 
 
+def settled(array: Array) -> Array:
+    """The numbers as they are now: on PyTorch a view of memory that a later layer may write into is copied."""
+    return np.array(array) if NAME == "torch" else array
+
+
+def random_state() -> Any:
+    """Where the framework's own random numbers stand, to compare; Keras's seeds are told by its generators."""
+    if NAME != "torch":
+        return None
+    import torch  # noqa: TID251
+
+    return torch.get_rng_state().numpy().tobytes()
+
+
+def random_state_kept() -> Any:
+    """A context after which the framework's own random numbers are where they were."""
+    from contextlib import nullcontext
+
+    if NAME != "torch":
+        return nullcontext()
+    import torch  # noqa: TID251
+
+    return torch.random.fork_rng()
+
+
 def version(value: Any) -> int:
     """How often the tensor was written to."""
     return int(value._version) if NAME == "torch" and not value.is_inference() else 0
@@ -207,3 +232,21 @@ def least_of_maximum(dtype: str) -> float:
     with tf.init_scope():
         nothing = tf.cast(tf.fill((1, 2, 2, 1), float("nan")), dtype)
         return float(tf.cast(tf.nn.max_pool2d(nothing, 2, 2, "VALID"), tf.float32).numpy().item())
+
+
+@lru_cache(maxsize=8)
+def volumes_from_the_middle(dtype: str) -> bool:
+    """Whether TensorFlow's convolution over volumes leaves out the first values where "same" has some to spare.
+
+    With a stride larger than the kernel there can be values that no window needs. One of TensorFlow's two kernels for
+    volumes begins at the first value, as in one and two dimensions, and the other in their middle; which of them runs
+    depends on the type and on the processor.
+    """
+    if NAME != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    with tf.init_scope():
+        line = tf.cast(tf.reshape(tf.constant([1.0, 2.0, 3.0]), (1, 1, 1, 3, 1)), dtype)
+        one = tf.ones((1, 1, 1, 1, 1), line.dtype)
+        return bool(tf.cast(tf.nn.conv3d(line, one, (1, 1, 1, 3, 1), "SAME"), tf.float32).numpy().item() != 1.0)

@@ -51,7 +51,8 @@ class Call:
     """``op`` is the layer or operation; ``part`` names a step inside it (activation, depthwise, pointwise).
 
     Shapes are the framework's own, with batch axis. ``constants``: the operands that no step made, by their places;
-    the inputs stand in the others. ``index`` of ``count`` tells several outputs apart.
+    the inputs stand in the others. ``index`` of ``count`` tells several outputs apart. ``random``: ``drawn`` where the call drew
+    at random, ``behind`` where the code around it had.
     """
 
     op: Any
@@ -66,6 +67,7 @@ class Call:
     output: Shape = ()
     output_layout: str = ""
     batch: int | None = None
+    random: str = ""
 
     def with_output(self, shape: Shape, layout: str, batch: int | None) -> Call:
         """The call together with what it made."""

@@ -189,7 +189,7 @@ class KerasEngine:
 
     def _plain(self, *given: Any) -> list[Any]:
         args, kwargs = arranged(self.model, self._ports, self._named(given))
-        with uncounted():
+        with uncounted(), backend.random_state_kept():
             output = self.model(*args, training=False, **kwargs)
         return [value for value in keras.tree.flatten(output) if backend.is_tensor(value)]
 
@@ -268,7 +268,7 @@ class KerasEngine:
         stopped: list[Exception] = []
 
         def deliver(step: Step, value: Any) -> None:
-            array = as_float32(to_channels_first(backend.to_numpy(value), batch, step.layout))
+            array = as_float32(to_channels_first(backend.settled(backend.to_numpy(value)), batch, step.layout))
             try:
                 sink(recorder.layer(step), array)
             except Exception as error:

@@ -19,8 +19,10 @@ _ENTRIES = (
     (DataLayer, "__call__"),  # preprocessing, which takes any TensorFlow graph for a pipeline of pictures
     (keras.Operation, "__call__"),
     (keras.Operation, "symbolic_call"),
+    (keras.random.SeedGenerator, "next"),
 )
 _symbolic_call, _data_layer_call = keras.Operation.symbolic_call, DataLayer.__call__
+_next_seed = keras.random.SeedGenerator.next
 _active = threading.local()
 _lock = threading.Lock()
 _watchers = 0
@@ -61,6 +63,7 @@ def _install() -> None:
             keras.layers.Layer.__call__, DataLayer.__call__ = _on_layer, _on_data_layer
             keras.Operation.__call__ = _on_operation
             keras.Operation.symbolic_call = _on_symbolic
+            keras.random.SeedGenerator.next = _on_seed
 
 
 def _uninstall() -> None:
@@ -101,3 +104,10 @@ def _on_symbolic(op: Any, *args: Any, **kwargs: Any) -> Any:
     if watch is None or not any_watched((args, kwargs)):
         return _symbolic_call(op, *args, **kwargs)
     return watch.operation(op, args, kwargs, named=False)
+
+
+def _on_seed(generator: Any, *args: Any, **kwargs: Any) -> Any:
+    watch: Watch | None = getattr(_active, "watch", None)
+    if watch is not None:
+        watch.drawn()
+    return _next_seed(generator, *args, **kwargs)

@@ -8,14 +8,14 @@ from typing import Any
 
 import keras  # noqa: TID251
 
-from convlens.engines.keras.backend import fresh, version, weakly
+from convlens.engines.keras.backend import fresh, guarded, version, weakly
 from convlens.engines.keras.calls import Call, Reading
 from convlens.engines.keras.copying import Copying
 from convlens.engines.keras.layout import batchless, channels_first
 from convlens.engines.keras.operands import turned
 from convlens.engines.keras.reading import output_layout, read
 from convlens.engines.keras.shapes import COPYING
-from convlens.network import Input, Kind, Layer, Merge, Network, Operation, Shape, Whole
+from convlens.network import RANDOM, Activation, Input, Kind, Layer, Merge, Network, Operation, Pointwise, Shape, Whole
 
 
 @dataclass(eq=False)
@@ -38,6 +38,7 @@ class Step:
     part: str = ""
     variables: Mapping[str, Any] = field(default_factory=dict)
     value: Any = None
+    drawn: bool = False
 
 
 Deliver = Callable[[Step, Any], None]
@@ -96,10 +97,18 @@ class Recorder:
         return step, value
 
     def record_unseen(
-        self, name: str, op: str, note: str, scope: tuple[str, ...], inputs: tuple[Step, ...], value: Any, owner: object
+        self,
+        name: str,
+        op: str,
+        note: str,
+        scope: tuple[str, ...],
+        inputs: tuple[Step, ...],
+        value: Any,
+        owner: object,
+        random: str = "",
     ) -> Step:
         """Write down a value that came out of code that can't be followed."""
-        call = Call(owner, inputs, (), {})
+        call = Call(owner, inputs, (), {}, random=random)
         layout = inputs[0].layout if inputs else keras.config.image_data_format()
         call = call.with_output(tuple(value.shape), layout, self.batch)
         return self._step(Reading(Kind.OTHER, Whole(op), op, (note,)), call, name, scope, value)
@@ -112,14 +121,15 @@ class Recorder:
             keras.backend.standardize_dtype(value.dtype),
             reading.op,
             reading.kind,
-            reading.operation,
+            reading.operation if call.random != "drawn" else _drawn(reading.operation),
             call.inputs,
             scope,
-            notes=reading.notes,
+            notes=(*reading.notes, *_NOTES.get(call.random, ())),
             owner=call.op,
             part=call.part,
             variables=_given(call, reading),
-            value=value,
+            value=guarded(value) if self._unproven else value,
+            drawn=bool(call.random),
         )
         self.own(step, call.weights)
         self.steps.append(step)
@@ -213,7 +223,19 @@ class Recorder:
             step.scope,
             step.shares.name if step.shares else None,
             step.notes,
+            drawn=step.drawn,
         )
+
+
+_NOTES = {
+    "drawn": ("drawn at random: another run may draw other values",),
+    "behind": ("made after the code around it drew at random: another run may draw other values",),
+}
+
+
+def _drawn(operation: Operation | None) -> Operation:
+    """What draws has no arithmetic, though it may still go position by position."""
+    return Pointwise(RANDOM) if isinstance(operation, (Pointwise, Activation)) else Whole(RANDOM)
 
 
 def _given(call: Call, reading: Reading) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras  # noqa: TID251
@@ -35,7 +35,7 @@ class Frame:
     """A composite that is running, what it was given, and which values its code can have got at without being seen.
 
     ``converted`` left the watched world since the last unseen step, ``loose`` were handed out plain; with ``plain`` all
-    values are.
+    values are. ``drew``: its own code has drawn at random.
     """
 
     layer: Any
@@ -44,6 +44,7 @@ class Frame:
     converted: list[Step] = field(default_factory=list)
     loose: list[Step] = field(default_factory=list)
     plain: bool = True
+    drew: bool = False
 
 
 class Watch:
@@ -53,7 +54,21 @@ class Watch:
         self.recorder = recorder
         self.frames: list[Frame] = []
         self.quiet = False
+        self.draws = 0
         self._unwatchable: set[int] = set()
+
+    def drawn(self) -> None:
+        """A generator of Keras's is asked for a seed: by the layer that runs, or by a composite's own code."""
+        self.draws += 1
+        if self.frames and not self.quiet:
+            self.frames[-1].drew = True
+
+    def _may_vary(self, before: tuple[int, Any]) -> str:
+        """What is random of a value made just now; ``before`` says how many seeds had been asked for, and where the
+        framework's own random numbers stood."""
+        if before != (self.draws, backend.random_state()):
+            return "drawn"
+        return "behind" if any(frame.drew for frame in self.frames) else ""
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -158,10 +173,12 @@ class Watch:
         watched = any_watched((args, kwargs))
         sources, constants = self._operands(op, args, kwargs)
         plain_args, plain_kwargs = unwatched((args, kwargs), self._sourced)
+        before = self.draws, backend.random_state()
         with self._silence():
             output = operation_call(op, *plain_args, **plain_kwargs)
         variables = tuple(v for v in keras.tree.flatten((args, kwargs)) if isinstance(v, keras.Variable))
         call = Call(op, sources, plain_args, plain_kwargs, weights=variables, constants=constants)
+        call = replace(call, random=self._may_vary(before))
         output = self._record(call, op.name if named else snake_case(type(op).__name__), output)
         return self._handed(output, watched)
 
@@ -212,9 +229,11 @@ class Watch:
         inner = activated(layer)
         if inner is not None and isinstance(layer, keras.layers.TimeDistributed):
             return self._in_time(Call(layer, sources, args, kwargs, weights=weights_of(layer)), inner)
+        before = self.draws, backend.random_state()
         with self._silence(), observed_activation(inner) as observed:
             output = layer_call(layer, *args, **kwargs)
-        call = Call(layer, sources, args, kwargs, weights=weights_of(layer), constants=constants)
+        random = self._may_vary(before)
+        call = Call(layer, sources, args, kwargs, weights=weights_of(layer), constants=constants, random=random)
         if getattr(layer, "depthwise_kernel", None) is not None:
             with self._silence():
                 call = self._depthwise_step(call)
@@ -311,6 +330,7 @@ class Watch:
             inputs,
             value,
             frame.layer,
+            self._may_vary((self.draws, backend.random_state())),
         )
         frame.converted = []
         frame.loose.append(step)

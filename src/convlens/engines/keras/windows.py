@@ -6,6 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
+import keras  # noqa: TID251
+
 from convlens import geometry
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading
@@ -71,8 +73,36 @@ def _convolution(
     call: Call, filters: int, size: Shape, stride: Shape, dilation: Shape, padding: str, groups: int, bias: bool
 ) -> Reading:
     explicit = pads(padding, call.before, size, stride, dilation)
+    notes: tuple[str, ...] = ()
+    if padding == "same" and len(size) == 3 and backend.volumes_from_the_middle(_dtype(call)):
+        explicit, before = _from_the_middle(explicit, call.before, size, stride, dilation), explicit
+        notes = () if explicit == before else (_MIDDLE,)
     operation = Convolution(call.in_channels, filters, size, stride, dilation, explicit, groups, bias)
-    return Reading(Kind.CONVOLUTION, operation)
+    return Reading(Kind.CONVOLUTION, operation, notes=notes)
+
+
+_MIDDLE = (
+    "TensorFlow's kernel for this type leaves out values at both ends here, where others leave them out at the last"
+)
+
+
+def _from_the_middle(found: Pads, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Pads:
+    """Negative padding where windows that lie apart need fewer values than there are.
+
+    >>> _from_the_middle(((0, 0),), (6,), (1,), (4,), (1,)), _from_the_middle(((1, 1),), (5,), (3,), (1,), (1,))
+    (((0, -1),), ((1, 1),))
+    """
+    spare = [
+        n - ((-(-n // s) - 1) * s + d * (k - 1) + 1) for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
+    ]
+    return tuple((-(n // 2), n // 2 - n) if n > 0 else pair for n, pair in zip(spare, found, strict=True))
+
+
+def _dtype(call: Call) -> str:
+    """The type that a convolution is computed in."""
+    stated = getattr(call.op, "compute_dtype", None)
+    value = call.args[0] if call.args else None
+    return str(stated or keras.backend.standardize_dtype(getattr(value, "dtype", None) or "float32"))
 
 
 def transposed(call: Call) -> Reading:

@@ -10,7 +10,7 @@ import numpy as np
 from convlens.engines.onnx.call import Call, Described
 from convlens.engines.onnx.presentation import Presentation
 from convlens.engines.onnx.windows import over_the_map
-from convlens.network import Activation, Dense, Kind, Merge, Normalisation, Pointwise, Shape, Whole
+from convlens.network import RANDOM, Activation, Dense, Kind, Merge, Normalisation, Pointwise, Shape, Whole
 
 Reader = Callable[[Call], Described]
 
@@ -276,7 +276,7 @@ def dropout(call: Call) -> Described:
         return Kind.DROPOUT, Pointwise("dropout")
     training = call.has(2) and call.constant(2) is not None and bool(np.any(call.constant(2)))
     if training or (call.has(2) and call.constant(2) is None):
-        return Kind.DROPOUT, Pointwise("random_dropout")
+        return Kind.DROPOUT, Pointwise(RANDOM)
     return Kind.DROPOUT, Pointwise("dropout")
 
 

@@ -16,6 +16,13 @@ MEASURES = frozenset(("Shape", "Size"))
 """Operators that tell a size."""
 
 
+def names_random(node: onnx.NodeProto) -> bool:
+    """Whether the node is an operator that draws at random, or holds one in a branch or a loop's body."""
+    inner = [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+    inner += [graph for a in node.attribute for graph in a.graphs]
+    return node.op_type in _RANDOM or any(names_random(one) for graph in inner for one in graph.node)
+
+
 class Graph:
     """The nodes, weights and values of a model, with nothing that depends on the input's size."""
 
@@ -37,7 +44,7 @@ class Graph:
         """Values that no input can change: initializers, and what nodes compute from them alone."""
         constant = set(self.initializers) | set(self.sparse)
         for node, reads in zip(self.nodes, self.reads, strict=True):
-            if node.op_type not in _RANDOM and constant.issuperset(reads):
+            if not names_random(node) and constant.issuperset(reads):
                 constant.update(o for o in node.output if o)
         return frozenset(constant)
 

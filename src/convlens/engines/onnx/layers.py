@@ -14,14 +14,14 @@ from convlens.engines.onnx.call import Call
 from convlens.engines.onnx.computing import OPERANDS
 from convlens.engines.onnx.constants import Constants
 from convlens.engines.onnx.feeding import dtype_name
-from convlens.engines.onnx.graph import Graph
+from convlens.engines.onnx.graph import Graph, names_random
 from convlens.engines.onnx.layouts import layouts
 from convlens.engines.onnx.naming import nameless, scope_of
 from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.parameters import Parameters
 from convlens.engines.onnx.presentation import Presentation
 from convlens.engines.onnx.shapes import Value
-from convlens.network import Input, Kind, Layer, Network, Shape
+from convlens.network import RANDOM, Input, Kind, Layer, Network, Shape
 
 _SCALES: Mapping[str, tuple[int, int]] = {
     "QuantizeLinear": (1, 2),
@@ -35,6 +35,7 @@ _SCALES: Mapping[str, tuple[int, int]] = {
     "QLinearAveragePool": (3, 4),
 }
 """Where quantised operators have the scale and zero point of their output."""
+_DRAWN = "Drawn at random: another run draws other values."
 _INTEGERS = frozenset(("int8", "uint8", "int16", "uint16"))
 WHOLE = "This value has no batch axis; it is shown whole."
 DOUBT = "What reads and makes this value disagrees on which axis holds the channels; its axes are in the file's order."
@@ -100,6 +101,7 @@ class LayerBuilder:
             scope = max((self._scopes[i] for i in inputs if i in self._scopes), default=(0, ()))[1]
         self._scopes[name] = (len(self._scopes), scope)
         parameters, shares = self._parameters.first_used_by(index, name) if first else (0, None)
+        drawn = names_random(node) or getattr(operation, "function", None) == RANDOM
         return Layer(
             name=name,
             op=node.op_type,
@@ -111,7 +113,8 @@ class LayerBuilder:
             dtype=dtype_name(value.element),
             scope=scope,
             shares=shares,
-            notes=() if plumbing else self._notes(node, output, layout),
+            notes=() if plumbing else (*self._notes(node, output, layout), *((_DRAWN,) if drawn else ())),
+            drawn=drawn,
         )
 
     def _layout(self, name: str) -> Layout:

@@ -26,7 +26,7 @@ from convlens.engines.onnx.computing import (
 )
 from convlens.engines.onnx.moving import block, concat, pad, reshape, resize, slice_, split, squeeze, transpose
 from convlens.engines.onnx.windows import convolution, pooling, transposed_convolution, whole_pooling
-from convlens.network import Kind, Whole
+from convlens.network import RANDOM, Kind, Pointwise, Whole
 
 
 def describe(call: Call) -> Described:
@@ -34,6 +34,8 @@ def describe(call: Call) -> Described:
 
     An operator's operation belongs to its first output; the others (indices, masks, states) are opaque.
     """
+    if call.op in _RANDOM_OF_EACH and call.output_index == 0:
+        return Kind.OTHER, Pointwise(RANDOM)
     reader = READERS.get(call.op)
     if reader is None or (call.output_index > 0 and call.op not in ("Split", "LSTM", "GRU", "RNN")):
         return Kind.OTHER, Whole(call.op.lower())
@@ -57,6 +59,9 @@ ACROSS = frozenset(
     )
 )
 """Operators whose readers see for themselves how what they read is shown; all others read and make the same axes."""
+_RANDOM_OF_EACH = ("Bernoulli",)
+"""Operators that draw each value by the one in its place."""
+
 READERS: dict[str, Reader] = {
     "Conv": convolution(1, 2),
     "FusedConv": convolution(1, 2),
