@@ -122,3 +122,15 @@ def test_a_stride_larger_than_a_volumes_kernel(dtype: str, stride: tuple[int, in
     )
     for channel in range(2):
         assert maps["conv"].explain_all(channel).agrees
+
+
+@pytest.mark.parametrize("size", [(4, 6, 3), (5, 7, 2), (2, 3, 5)])
+def test_numbers_that_the_framework_adds_up_wrongly_are_not_explained_by_right_ones(size: tuple[int, ...]) -> None:
+    given = keras.Input((*size, 1))
+    made = keras.Model(given, layers.Conv3D(2, (1, 2, 2), (1, 1, size[2]), name="conv")(given))
+    feed = np.random.default_rng(2).normal(size=(1, *size, 1)).astype(np.float32)
+    maps = convlens.open(made).feature_maps(feed)
+    layer = maps.network["conv"]
+    told = [maps.explain("conv", (0, 0, row, 0)) for row in range(layer.output_shape[2])]
+    assert all(one.agrees for one in told) or any("wrong numbers" in note for note in layer.notes)
+    assert all(one.agrees or not one.explained for one in told)

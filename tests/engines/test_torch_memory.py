@@ -66,6 +66,7 @@ STEPS = {
     "split in place": ["a, b = x.split([1, 3], 1)", "b.mul_(2)", "a.add_(1)"],
     "a view of a view": ["x[:, 1:].transpose(2, 3)[..., 2:].tanh_()"],
     "transposed in place": ["x.transpose(1, 3).relu_()"],
+    "turned around where only channels are": ["x = x.mean((2, 3), keepdim=True)", "x.transpose(1, 3).mul_(2)"],
     "flat in place": ["x.view(1, -1)[:, 7:50].mul_(3)"],
     "a view made before": ["v = x[:, :2]", "x.relu_()", "x = torch.cat([v, x[:, 2:]], 1)"],
     "a number assigned": ["x[:, 0] = 3.0"],

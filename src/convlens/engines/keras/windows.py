@@ -11,7 +11,7 @@ import keras  # noqa: TID251
 from convlens import geometry
 from convlens.engines.keras import backend
 from convlens.engines.keras.calls import Call, Reader, Reading
-from convlens.network import Convolution, Kind, Pads, Pooling, Shape
+from convlens.network import Convolution, Kind, Pads, Pooling, Shape, Whole
 
 
 def pads(padding: str, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Pads:
@@ -77,13 +77,19 @@ def _convolution(
     if padding == "same" and len(size) == 3 and backend.volumes_from_the_middle(_dtype(call)):
         explicit, before = _from_the_middle(explicit, call.before, size, stride, dilation), explicit
         notes = () if explicit == before else (_MIDDLE,)
+    narrow = len(size) == 3 and call.after[-1] == 1 and stride[-1] > 1 and size[-1] > 1
+    if narrow and call.in_channels == groups and backend.one_column_goes_wrong(_dtype(call)):
+        return Reading(Kind.CONVOLUTION, Whole("convolution"), notes=(_ONE_COLUMN,))
     operation = Convolution(call.in_channels, filters, size, stride, dilation, explicit, groups, bias)
     return Reading(Kind.CONVOLUTION, operation, notes=notes)
 
 
-_MIDDLE = (
-    "TensorFlow's kernel for this type leaves out values at both ends here, where others leave them out at the last"
+_ONE_COLUMN = (
+    "not explained: on this machine TensorFlow's oneDNN kernel can give wrong numbers for a volume of one channel "
+    "whose result is one column wide; TF_ENABLE_ONEDNN_OPTS=0 switches to another kernel"
 )
+
+_MIDDLE = "TensorFlow's kernel for this type leaves out values at both ends here, where others leave out the last"
 
 
 def _from_the_middle(found: Pads, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Pads:

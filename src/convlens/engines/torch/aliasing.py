@@ -89,7 +89,7 @@ def _overlap(first: Array, second: Array) -> bool:
 def _same(first: Array, second: Array) -> bool:
     def facts(array: Array) -> object:
         moving = [(n, s) for n, s in zip(array.shape, array.strides, strict=True) if n > 1]
-        return array.__array_interface__["data"][0], moving
+        return array.__array_interface__["data"][0], array.shape, moving
 
     return facts(first) == facts(second)
 

@@ -167,7 +167,7 @@ class TorchEngine:
     def _circumstances(self, structure: Structure, feed: Feed) -> tuple[object, dict[str, torch.Tensor]]:
         """What a run depends on beside its operators: the modules, and the inputs' shapes, types and layouts."""
         with torch.inference_mode():  # or a view of an input would be an autograd view, which no mode can hand out
-            tensors = prepared(feed, structure.device, structure.dtype)
+            tensors = prepared(feed, structure.device, structure.own_dtype)
         self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         modules = [(path, id(module)) for path, module in structure.paths.items()]
         inputs = [(name, tensor.shape, tensor.dtype, tensor.stride()) for name, tensor in tensors.items()]
@@ -288,7 +288,7 @@ class TorchEngine:
         self._signature.check(feed)
         feed, copied = filled(self._program.inputs, feed)
         structure = Structure.of(self._model)
-        tensors = prepared(feed, structure.device, structure.dtype)
+        tensors = prepared(feed, structure.device, structure.own_dtype)
         self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         batch = int(next(iter(tensors.values())).shape[0])
         inputs = self._actual_inputs(structure, tensors)
@@ -330,7 +330,7 @@ class TorchEngine:
         self._signature.check(feed)
         given, (feed, _) = feed, filled(self._program.inputs, feed)
         structure = Structure.of(self._model)
-        tensors = prepared(feed, structure.device, structure.dtype)
+        tensors = prepared(feed, structure.device, structure.own_dtype)
         self._check_sizes({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         inputs = self._actual_inputs(structure, tensors)
         capture = Followed(structure, int(next(iter(tensors.values())).shape[0]), layer)

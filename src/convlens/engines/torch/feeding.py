@@ -79,15 +79,17 @@ class Signature:
             )
 
 
-def prepared(feed: Feed, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+def prepared(feed: Feed, device: torch.device, dtype: torch.dtype | None) -> dict[str, torch.Tensor]:
     """The feed on the model's device and in its floating type, as tensors of our own that the model may write into.
+
+    A model without a type of its own (``None``) computes in that of a tensor; numbers of arrays become float32.
 
     A tensor keeps the memory layout it was given. An array has none of torch's, so it gets the faster one.
     """
     return {name: _tensor(name, value, device, dtype) for name, value in feed.items()}
 
 
-def _tensor(name: str, value: Any, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+def _tensor(name: str, value: Any, device: torch.device, dtype: torch.dtype | None) -> torch.Tensor:
     given = isinstance(value, torch.Tensor)
     tensor = value.detach() if given else _from_numpy(name, value)
     if tensor.ndim == 0:
@@ -97,7 +99,9 @@ def _tensor(name: str, value: Any, device: torch.device, dtype: torch.dtype) -> 
             received="a single number",
             hint="Give an array such as (1, channels, rows, columns).",
         )
-    target = dtype if tensor.is_floating_point() else tensor.dtype
+    target = tensor.dtype
+    if tensor.is_floating_point() and not (given and dtype is None):
+        target = dtype or torch.float32
     layout = torch.preserve_format if given else laid_out(tuple(tensor.shape), device, target)
     return tensor.to(device=device, dtype=target, memory_format=layout, copy=True)
 

@@ -70,9 +70,14 @@ class Structure:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The floating type that the model computes in: that of its first floating parameter or buffer."""
+        """The floating type that the model computes in, float32 where it leaves that to its input."""
+        return self.own_dtype or torch.float32
+
+    @property
+    def own_dtype(self) -> torch.dtype | None:
+        """The type of its first floating parameter or buffer; ``None`` for a model that has none."""
         found = (tensor.dtype for tensor in (*self.tensors, *self.buffers) if tensor.is_floating_point())
-        return next(found, torch.float32)
+        return next(found, None)
 
 
 @contextmanager

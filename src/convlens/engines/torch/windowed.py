@@ -89,6 +89,9 @@ def pad(call: Call) -> Described:
     lead = call.lead(call.before)
     if any(pair != (0, 0) for pair in each[:lead]):
         return Kind.PADDING, Whole(call.op)
+    circular = call.arguments.get("mode") == "circular"
+    if circular and any(side < 0 for pair in each for side in pair):
+        return Kind.PADDING, Whole(call.op)  # it goes around what is left of the value, and not around all of it
     value = float(call.arguments.get("value") or 0.0)
     mode = next((ours for theirs, ours in _MODES.items() if theirs in call.op), None)
     mode = mode or _MODES[str(call.arguments.get("mode", "constant"))]
