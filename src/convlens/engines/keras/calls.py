@@ -51,8 +51,8 @@ class Call:
     """``op`` is the layer or operation; ``part`` names a step inside it (activation, depthwise, pointwise).
 
     Shapes are the framework's own, with batch axis. ``constants``: the operands that no step made, by their places;
-    the inputs stand in the others. ``index`` of ``count`` tells several outputs apart. ``random``: ``drawn`` where the call drew
-    at random, ``behind`` where the code around it had.
+    the inputs stand in the others. ``index`` of ``count`` tells several outputs apart. ``random``: ``drawn`` where the
+    call drew at random, ``behind`` where the code around it had.
     """
 
     op: Any
