@@ -77,7 +77,7 @@ class Figure:
         suffix = Path(path).suffix.lower()
         if suffix not in FORMATS:
             raise OutputError(
-                "convlens can't tell the figure's format",
+                "The figure's format can't be told",
                 expected="a path ending in " + ", ".join(FORMATS),
                 received=repr(os.fspath(path)),
                 hint=f"Type {os.fspath(Path(path).with_suffix('.pdf'))!r}, for example." if Path(path).name else "",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import cast
 
 from convlens.engines.base import Engine, Training
@@ -72,7 +73,7 @@ def find(model: object) -> Row:
         if ancestors.intersection(row.types):
             return row
     raise ModelError(
-        "This is not a model that convlens can open",
+        "This is not a model that can be opened",
         expected="a path, a keras.Model, a torch.nn.Module, a torch.export.ExportedProgram or an onnx.ModelProto",
         received=f"a {type(model).__module__}.{type(model).__qualname__}",
         hint="A path may end in " + _listed(s for row in ROWS for s in row.suffixes) + ".",
@@ -118,14 +119,14 @@ def _find_by_suffix(path: Path) -> Row:
             hint=_inside(path),
         )
     if not path.exists():
-        raise ModelError(
-            "No such model file", expected=f"a file ending in {known}", received=str(path), hint=_neighbour(path)
-        )
+        expected = "a file that exists" if row is not None else f"a file ending in {known}"
+        raise ModelError("No such model file", expected=expected, received=str(path), hint=_neighbour(path))
     check_regular(path, ModelError, f"a file ending in {known}")
     if row is None:
         _refuse_pickle(path)
+        _refuse_foreign(path, known)
         raise ModelError(
-            "convlens can't tell what kind of model this is",
+            "What kind of model this is can't be told",
             expected=f"a file ending in {known}",
             received=str(path),
             hint="Rename the file if its ending is wrong, or open the model in Python and pass the live object.",
@@ -142,6 +143,39 @@ def _check_path(path: Path) -> None:
         raise ModelError(
             "No such model file", expected="the path of a file", received=f"{str(path)[:200]}: {error.strerror}"
         ) from None
+
+
+_WEIGHTS = "Load them into their model in Python, and pass the live model to convlens.open."
+_FOREIGN = {
+    ".tflite": (
+        "a TensorFlow Lite model",
+        "Convert it to ONNX: python -m tf2onnx.convert --tflite {path} --output {onnx}",
+    ),
+    ".pb": (
+        "a TensorFlow graph",
+        "Convert its saved model to ONNX: python -m tf2onnx.convert --saved-model FOLDER --output {onnx}",
+    ),
+    ".mlmodel": ("a Core ML model", "Export the model that it was made from to ONNX."),
+    ".ort": ("an ONNX Runtime model of its reduced format", "Open the .onnx file that it was made from."),
+    ".caffemodel": ("a Caffe model", "Convert it to ONNX."),
+    ".safetensors": ("a file of weights without a network", _WEIGHTS),
+    ".ckpt": ("a checkpoint: weights without a network", _WEIGHTS),
+    ".gguf": ("a file of weights without a network", _WEIGHTS),
+}
+"""What other endings hold, and what leads further."""
+
+
+def _refuse_foreign(path: Path, known: str) -> None:
+    found = _FOREIGN.get(path.suffix.lower())
+    if found is None:
+        return
+    kind, hint = found
+    raise ModelError(
+        f"This is {kind}, which can't be opened yet",
+        expected=f"a file ending in {known}",
+        received=str(path),
+        hint=hint.format(path=quote(str(path)), onnx=quote(str(path.with_suffix(".onnx")))),
+    )
 
 
 _PICKLE = b"\x80"

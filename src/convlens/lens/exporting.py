@@ -147,7 +147,7 @@ def check(path: str | Path, *, force: bool = False) -> Path:
     if target.suffix not in SUFFIXES:
         named = target.with_suffix(".npz") if target.name else Path("maps.npz")
         raise OutputError(
-            "convlens can't tell the format",
+            "The format can't be told",
             expected="a path ending in " + ", ".join(SUFFIXES),
             received=str(target),
             hint=f"Type -o {named} on the command line, maps.save({str(named)!r}) in Python.",

@@ -92,7 +92,7 @@ def _opened(place: Path) -> shelves.Stored:
     kind = shelves.KINDS.get(place.suffix.lower())
     if kind is None:
         raise InputError(
-            "convlens can't tell what this file is",
+            "What this file is can't be told",
             expected="a path ending in " + ", ".join(shelves.KINDS),
             received=str(place),
             hint="To open a model, type convlens.open(path).",

@@ -150,7 +150,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         reads, weights, made = self._reads(layer)
         swept = explain_all(found, channel, reads, weights)
         if swept is None:
-            raise ConvlensError(f"convlens doesn't know the arithmetic of {found.op}, so {layer} can't be worked out")
+            raise ConvlensError(f"The arithmetic of {found.op} isn't known, so {layer} can't be worked out")
         theirs = np.asarray(made[channel] if found.output_shape else made, np.float64)
         same = (theirs == swept.total) | (np.isnan(theirs) & np.isnan(swept.total))
         with np.errstate(invalid="ignore"):

@@ -261,7 +261,7 @@ def _check_is_file(path: Path) -> None:
         raise PictureError("A folder is not a picture", expected=KNOWN, received=f"the folder {path}")
     if kind == "missing":
         if "://" in str(path) or ":/" in str(path)[1:]:
-            hint = "convlens reads files: download it first."
+            hint = "Download it first, and type the path of the file."
         else:
             close = closest(path.name, neighbours, n=1)
             hint = f"Did you mean {path.parent / close[0]}?" if close else "Check the spelling and the folder."

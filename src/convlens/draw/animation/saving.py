@@ -121,7 +121,7 @@ def check(path: Path) -> str:
 
 def _unknown(path: Path) -> OutputError:
     return OutputError(
-        "convlens doesn't write this kind of animation",
+        "This kind of animation can't be written",
         expected=f"a path ending in {', '.join(PICTURES + FILMS)}, a name such as frame-%03d.png, or a folder",
         received=str(path),
         hint=f"Type -o {path.with_suffix('.gif')}",

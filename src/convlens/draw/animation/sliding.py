@@ -138,7 +138,7 @@ def slide(
     ]
     known = tuple(working for working in workings if working is not None)
     if len(known) < len(workings):
-        raise DrawingError(f"convlens doesn't know the arithmetic of {layer.op}, so {layer.name} can't be shown")
+        raise DrawingError(f"The arithmetic of {layer.op} isn't known, so {layer.name} can't be shown")
     totals = [working.total for working in known]
     if values is not None:
         made = values.reshape(values.shape[0], *shape[1:])[channel]

@@ -56,7 +56,7 @@ class Destination:
             ending = ""
         if ending in _OTHER_PICTURES | _NO_PICTURES:
             raise OutputError(
-                "convlens doesn't write this format",
+                "This format can't be written",
                 expected="a path ending in " + ", ".join(FORMATS) + ", or a folder",
                 received=str(output),
                 hint=f"Type -o {output.with_suffix('')}{os.sep} for a folder, or "

@@ -95,7 +95,7 @@ def figure(
 
     if output.suffix.lower() not in FORMATS:
         raise OutputError(
-            "convlens can't tell the figure's format",
+            "The figure's format can't be told",
             expected="a path ending in " + ", ".join(FORMATS),
             received=str(output),
             hint=f"Type -o {output.with_suffix('.pdf')}" if output.name else "Type -o figure.pdf",

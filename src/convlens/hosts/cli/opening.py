@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,8 +98,7 @@ def read_free_shape(text: str) -> tuple[int | None, ...]:
 
 
 def _sizes(text: str) -> tuple[int | None, ...] | None:
-    words = text.lower().replace("x", ",").replace(" ", ",").split(",")
-    sizes = [word for word in words if word]
+    sizes = re.split(r"\s*[x,]\s*|\s+", text.strip().lower()) if text.strip() else []
     if not all(word == "?" or (word.isdecimal() and 0 < int(word) < 10**6) for word in sizes):
         return None
     return tuple(None if word == "?" else int(word) for word in sizes)
