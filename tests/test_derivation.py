@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -19,7 +20,7 @@ import convlens
 from convlens import derivation, geometry
 from convlens.derivation import Derivation, Worked, counts, sizes, typesetting
 from convlens.derivation.remarks import remarks
-from convlens.network import Convolution, Dense, Input, Kind, Layer, Merge, Network, Pooling, Resize
+from convlens.network import Convolution, Dense, Input, Kind, Layer, Merge, Network, Pad, Pooling, Resize
 
 CALCULATOR: dict[str, Any] = {"__builtins__": {}, "floor": floor, "ceil": ceil, "max": max}
 
@@ -283,6 +284,15 @@ def test_a_sum_of_different_shapes_repeats_the_smaller_one() -> None:
         ("rows", "max(1, 5)", 5),
         ("columns", "max(7, 1)", 7),
     ]
+
+
+@pytest.mark.parametrize("reads", [(5,), (2, 7), (2, 7, 4), (1, 3, 4, 5)])
+def test_padding_is_derived_axis_by_axis(reads: tuple[int, ...]) -> None:
+    """Of a vector, of lines, of maps and of volumes: NumPy's own padding has these sizes."""
+    around = [(1 + axis, 2 * axis) for axis in range(len(reads))]
+    made = np.pad(np.zeros(reads), around).shape
+    layer = Layer("pad", "Pad", Kind.PADDING, ("x",), made, Pad(tuple(around[1:]), channels=around[0]))
+    assert [found.value for found in sizes.sizes(layer, [reads])] == [*made]
 
 
 def test_sizes_that_the_network_leaves_open_are_taken_from_the_run() -> None:

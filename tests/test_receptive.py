@@ -12,7 +12,20 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convlens import geometry
-from convlens.network import Convolution, Input, Kind, Layer, Merge, Network, Operation, Pooling, ReceptiveField, Resize
+from convlens.network import (
+    Convolution,
+    Dense,
+    Input,
+    Kind,
+    Layer,
+    Merge,
+    Network,
+    Operation,
+    Pooling,
+    ReceptiveField,
+    Resize,
+    Slice,
+)
 from convlens.receptive import box, clip, receptive_fields
 
 
@@ -316,6 +329,38 @@ def inception_resnet_v2() -> Architecture:
         last = net.block(last, "1", "1 1x3 3x1", residual=True)
     net.branch(last, "1")
     return net
+
+
+def test_a_part_of_joined_channels_may_see_less() -> None:
+    """A slice of channels behind a concatenation: the box is exact only where all branches see alike."""
+    small, large = (Convolution(1, 1, (n, n), (1, 1), (1, 1), ((n // 2,) * 2,) * 2) for n in (1, 5))
+    for first, second in ((small, large), (large, small), (large, large)):
+        layers = (
+            Layer("a", "op", Kind.CONVOLUTION, ("picture",), (1, 9, 9), first),
+            Layer("b", "op", Kind.CONVOLUTION, ("picture",), (1, 9, 9), second),
+            Layer("both", "op", Kind.CONCAT, ("a", "b"), (2, 9, 9), Merge("concat", 0)),
+            Layer("one", "op", Kind.RESHAPE, ("both",), (1, 9, 9), Slice((0, 0), (1, 1))),
+        )
+        fields = receptive_fields(Network("n", "torch", (Input("picture", (1, 9, 9)),), layers, ("one",), 0))
+        found = fields["one"]
+        assert found is not None
+        assert (found.size, found.exact) == ((5, 5), first == second)
+
+
+def test_a_product_at_each_position_mixes_its_features_alone() -> None:
+    """Against PyTorch's gradient: along the last axis where nothing else is said, whatever sizes come out."""
+    for units in (7, 4):
+        picture = torch.rand(1, 3, 6, 7, requires_grad=True)
+        made = torch.nn.functional.linear(picture, torch.rand(units, 7))
+        (gradient,) = torch.autograd.grad(made[0, 1, 2, 3], picture)
+        reached = gradient[0].nonzero()
+        dense = Layer("dense", "op", Kind.DENSE, ("x",), (3, 6, units), Dense(7, units, per_position=True))
+        network = Network("n", "torch", (Input("x", (3, 6, 7)),), (dense,), ("dense",), 0)
+        field = receptive_fields(network)["dense"]
+        assert field is not None
+        rows, columns = clip(box(field, (2, 3), channel=1), (6, 7))
+        assert rows == (int(reached[:, 1].min()), int(reached[:, 1].max())) == (2, 2)
+        assert columns == (int(reached[:, 2].min()), int(reached[:, 2].max())) == (0, 6)
 
 
 MOBILENET = "3/2 " + " ".join(f"3/{stride} 1" for stride in (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1))

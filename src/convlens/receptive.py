@@ -121,6 +121,11 @@ def receptive_fields(network: Network) -> dict[str, ReceptiveField | None]:
     return {layer.name: _public(fields.get(layer.name)) for layer in network.layers}
 
 
+def features_axis(operation: Dense, rank: int) -> int:
+    """The axis of the input along which a product at each position adds up: the last where it isn't said."""
+    return rank - 1 if operation.features_axis is None else operation.features_axis
+
+
 def picture_of(network: Network) -> Input | None:
     """The input that receptive fields are told in: the first with channels and at least one spatial axis."""
     return next((given for given in network.inputs if len(given.shape) >= 2), None)
@@ -193,13 +198,7 @@ def _through(layer: Layer, read: list[_Field], before: Shape) -> _Field:
         case Pooling(whole=True) | Dense(per_position=False):
             return field.joined()
         case Dense():
-            features = operation.features_axis
-            if features is None:  # then it is the axis whose length the product changes
-                changed = [
-                    axis for axis, size in enumerate(before) if len(before) == len(after) and size != after[axis]
-                ]
-                features = changed[0] if len(changed) == 1 else None
-            return field.joined_along((features,)) if features is not None or not field.places else field.bound()
+            return field.joined_along((features_axis(operation, len(before)),))
         case Normalisation():
             return field.joined_along(operation.axes or ((0,) if operation.mode == "local_response" else ()))
         case Activation(function="glu", axis=int(axis)):

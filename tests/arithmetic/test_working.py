@@ -700,6 +700,17 @@ def test_what_overflows_has_no_bound() -> None:
     assert can_overflow(100.0, 65504.0, "float16", sums_in="float32")
     assert can_overflow(70000.0, 3.0, "float16")
     assert not can_overflow(70000.0, 3.0, "float16", sums_in="float32")
+    # two roundings short of the largest number, a value may still pass it; beyond them it can't
+    near = 65504.0 / (1 + 2 * 2.0**-11)
+    assert can_overflow(0.0, near * (1 + 1e-6), "float16")
+    assert not can_overflow(0.0, near * (1 - 1e-6), "float16")
+    # a sum on the way is no larger than twice the magnitudes, whatever is rounded
+    assert can_overflow(65504.0 / 2, 3.0, "float16")
+    assert not can_overflow(65504.0 / 2 - 1, 3.0, "float16")
+    # beside an infinity what is finite can overflow too; an infinity alone can't
+    assert can_overflow(40000.0, np.inf, "float16")
+    assert not can_overflow(100.0, np.inf, "float16")
+    assert not can_overflow(np.inf, np.inf, "float16")
     assert agreement(np.inf, 70000.0, 1.0, can_overflow(70000.0, 70000.0, "float16"))
     assert not agreement(np.inf, 3.0, 1.0, can_overflow(3.0, 3.0, "float16"))
     assert not agreement(np.nan, np.inf, 0.0, False)

@@ -2,7 +2,7 @@
 import type { Convolution, Tensor } from "./operations";
 import type { Weights } from "./reading";
 import { finiteSize, summed, summedSizes, times } from "./summing";
-import { gather, meshOf, numbered, rowOf } from "./tensor";
+import { gather, meshOf, numbered, PADDING, type Places, rowOf, spreadPlaces } from "./tensor";
 import { tapsAt } from "./windows";
 import { type Working, working } from "./working";
 
@@ -14,6 +14,7 @@ export function convolution(operation: Convolution, index: number[], source: Ten
   const taps = index.slice(1).map((at, axis) => tapsAt(operation, axis, source.shape[1 + axis] as number, at));
   const axes = [numbered(perGroup, first), ...taps];
   const window = gather(source, axes);
+  const places = meshOf(axes);
   const kernel = rowOf(weights.kernel as Tensor, filter);
   const name = operation.transposed ? "transposed convolution" : "convolution";
   const bias = weights.bias ? (weights.bias.data[filter] as number) : null;
@@ -21,9 +22,18 @@ export function convolution(operation: Convolution, index: number[], source: Ten
     rule: name,
     formula: `sum of window x kernel${bias === null ? "" : " + bias"}`,
     window,
-    places: meshOf(axes),
+    places,
     ...productsOf(window.data, kernel, bias, "sum of window x kernel"),
+    unsettled: touchesPadding(kernel, places, window.shape),
   });
+}
+
+/** Whether a weight that isn't finite lies beside the map: some frameworks multiply it by 0, others leave it out. */
+function touchesPadding(kernel: Float64Array, places: Places[], shape: number[]): boolean {
+  if (kernel.every(Number.isFinite)) return false;
+  return places.some((axis) =>
+    spreadPlaces(axis, shape).some((place, n) => place === PADDING && !Number.isFinite(kernel[n] as number)),
+  );
 }
 
 /** What a sum of products with a bias says of itself. */

@@ -56,7 +56,32 @@ export function resized(operation: Resize, index: number[], outputs: number[], s
     roundings,
     magnitude,
     stored: magnitude,
-    unsettled: many && window.data.some((value, n) => !Number.isFinite(value) && slight(n)),
+    unsettled:
+      many &&
+      (window.data.some((value, n) => !Number.isFinite(value) && slight(n)) || besideOdd(axes, outputs.slice(1), source)),
+  });
+}
+
+/**
+ * Whether a value is read beside one that isn't finite, along an axis that keeps its size: it may be multiplied by 0, or
+ * left out.
+ */
+function besideOdd([channels, ...axes]: Int32Array[], outputs: number[], source: Tensor): boolean {
+  if (source.data.every(Number.isFinite)) return false;
+  const sizes = source.shape.slice(1);
+  const kept = sizes.map((size, axis) => size > 1 && size === outputs[axis]);
+  const own = gather(source, [channels as Int32Array, ...axes]).data;
+  const places = axes.map((axis) => [...axis]).reduce<number[][]>(
+    (made, axis) => made.flatMap((start) => axis.map((place) => [...start, place])),
+    [[]],
+  );
+  return places.some((place, n) => {
+    const around = place.map((at, axis) => {
+      const size = sizes[axis] as number;
+      return Int32Array.from(kept[axis] ? [(at + size - 1) % size, at, (at + 1) % size] : [at]);
+    });
+    const odd = gather(source, [channels as Int32Array, ...around]).data.filter((value) => !Number.isFinite(value));
+    return odd.length > Number(!Number.isFinite(own[n] as number));
   });
 }
 

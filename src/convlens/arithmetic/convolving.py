@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from convlens.arithmetic.rounding import finite_sizes
+from convlens.arithmetic.rounding import Floats, finite_sizes
 from convlens.arithmetic.windows import gather, shifts, tap_table
-from convlens.arithmetic.working import Array, Step, Swept, Working
+from convlens.arithmetic.working import PADDING, Array, Integers, Step, Swept, Working
 from convlens.network import Convolution, Shape
 
 
@@ -41,7 +41,14 @@ def convolution(operation: Convolution, index: Shape, source: Array, weights: Ma
         roundings=window.size + 2,
         magnitude=magnitude + float(finite_sizes(np.array(bias or 0.0))),
         stored=abs(summed) if bias is not None else 0.0,
+        unsettled=_touches_padding(kernel, places),
     )
+
+
+def _touches_padding(kernel: Floats, places: tuple[Integers, ...]) -> bool:
+    """Whether a weight that isn't finite lies beside the map: some frameworks multiply it by 0, others leave it out."""
+    odd = ~np.isfinite(kernel)
+    return bool(odd.any()) and any(bool((odd & (axis == PADDING)).any()) for axis in places)
 
 
 def convolved(
@@ -54,20 +61,22 @@ def convolved(
     kernel = weights["kernel"][channel].reshape(last - first, -1).astype(np.float64)
     bias = float(weights["bias"][channel]) if "bias" in weights else 0.0
     tables = [tap_table(operation, n, sizes[n], np.arange(count)) for n, count in enumerate(outputs)]
+    unsettled = np.zeros(outputs, np.bool_)
+    odd = ~np.isfinite(kernel).all(axis=0)
     total, magnitude = np.zeros(outputs), np.full(outputs, float(finite_sizes(np.array(bias))))
     with np.errstate(all="ignore"):
         products = (kernel.T @ values).reshape(-1, *sizes)
         sizes_of_products = (finite_sizes(kernel).T @ finite_sizes(values)).reshape(-1, *sizes)
-        in_padding = (0.0 * kernel).sum(axis=0)  # 0, unless a weight is infinite or NaN
         for tap, (mesh, real) in enumerate(shifts(tables)):
             if real is None:
                 total += products[tap][mesh]
                 magnitude += sizes_of_products[tap][mesh]
             else:
-                total += np.where(real, products[tap][mesh], in_padding[tap])
+                total += np.where(real, products[tap][mesh], 0.0)
+                unsettled |= odd[tap] & ~real  # a weight that isn't finite, times the 0 of the padding, or left out
                 magnitude += np.where(real, sizes_of_products[tap][mesh], 0.0)
         stored = np.abs(total) if "bias" in weights else 0.0
-        return Swept(total + bias, kernel.size + 2, magnitude, stored)
+        return Swept(total + bias, kernel.size + 2, magnitude, stored, unsettled=unsettled)
 
 
 def _group(operation: Convolution, filter_number: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 from convlens.arithmetic.rounding import finite_sizes
 from convlens.arithmetic.working import Array, Step, Swept, Working
 from convlens.network import Dense, Shape
+from convlens.receptive import features_axis
 
 
 def dense(operation: Dense, index: Shape, source: Array, weights: Mapping[str, Array]) -> Working:
@@ -73,4 +74,4 @@ def feature_axis(operation: Dense, shape: Shape) -> int:
     """The axis of the input along which a dense layer adds up."""
     if len(shape) == 1 or not operation.per_position:
         return 0
-    return len(shape) - 1 if operation.features_axis is None else operation.features_axis
+    return features_axis(operation, len(shape))

@@ -40,7 +40,7 @@ from convlens.network import (
     Slice,
     Whole,
 )
-from convlens.receptive import picture_of
+from convlens.receptive import features_axis, picture_of
 
 _LARGEST_TABLE = 1 << 22
 _PARTLY = ("scatter", "where", "concat_of_batches", "stack_of_batches")
@@ -281,11 +281,8 @@ def _dense(operation: Dense, seen: Seen, before: Shape, after: Shape) -> Seen | 
     if not operation.per_position:
         everything = seen.each(lambda table: moved.united_along(table, range(rank)))
         return everything.each(lambda table: table.reshape(2, *(1,) * len(after)))
-    axis = operation.features_axis
-    if axis is None:
-        changed = [a for a in range(rank) if rank == len(after) and before[a] != after[a]]
-        axis = changed[0] if len(changed) == 1 else None
-    if axis is None or not 0 <= axis < rank or rank != len(after):
+    axis = features_axis(operation, rank)
+    if not 0 <= axis < rank or rank != len(after):
         return None
     return seen.each(lambda table: moved.united_along(table, [axis]))
 

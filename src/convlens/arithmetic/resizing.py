@@ -64,7 +64,11 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
         roundings=_roundings(source.shape[1:]) if many else 0,
         magnitude=magnitude if many else 0.0,
         stored=magnitude if many else 0.0,
-        unsettled=many and bool((_slight(kernel, source.shape[1:]) & ~np.isfinite(window)).any()),
+        unsettled=many
+        and (
+            bool((_slight(kernel, source.shape[1:]) & ~np.isfinite(window)).any())
+            or bool(_beside_odd(source[index[0]], outputs[1:])[np.ix_(*axes[1:])].any())
+        ),
     )
 
 
@@ -75,6 +79,7 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
     if len(tables) < len(mixtures):
         return None
     values = source[channel].astype(np.float64)
+    beside = _beside_odd(values, outputs[1:])
     total, magnitude, unsettled = np.zeros(outputs[1:]), np.zeros(outputs[1:]), np.zeros(outputs[1:], np.bool_)
     with np.errstate(all="ignore"):
         for tap, (mesh, _) in enumerate(shifts(tables)):
@@ -85,7 +90,7 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
             for axis in np.ix_(*(weight[number] for weight, number in zip(weights, taps, strict=True))):
                 share = share * axis
             total += picked * share
-            unsettled |= _slight(share, source.shape[1:]) & ~np.isfinite(picked)
+            unsettled |= (_slight(share, source.shape[1:]) & ~np.isfinite(picked)) | beside[mesh]
     outside = np.zeros(outputs[1:], np.bool_)
     for n, count in enumerate(outputs[1:]):
         out = beyond(operation, n, source.shape[1 + n], count)
@@ -95,6 +100,18 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
     if prod(len(table) for table in tables) == 1:
         return Swept(total, outside.astype(np.intp))  # the constant is rounded, a copy isn't
     return Swept(total, _roundings(source.shape[1:]), magnitude, magnitude, unsettled=unsettled & ~outside)
+
+
+def _beside_odd(values: Array, outputs: Shape) -> Truths:
+    """Values beside one that isn't finite, on an axis that keeps its size: it may be multiplied by 0, or left out."""
+    near = ~np.isfinite(values)
+    beside = np.zeros(values.shape, np.bool_)
+    if near.any():
+        for axis, (size, count) in enumerate(zip(values.shape, outputs, strict=True)):
+            if size == count and size > 1:
+                neighbours = np.roll(near, 1, axis) | np.roll(near, -1, axis)
+                beside, near = beside | neighbours, near | neighbours
+    return beside
 
 
 def _slight(weights: Floats, sizes: Shape) -> Truths:

@@ -232,7 +232,7 @@ def _resized(operation: Resize, reads: Shape, made: Shape) -> Iterator[Derivatio
 
 
 def _padded(operation: Pad, reads: Shape) -> Iterator[Derivation]:
-    around = (operation.channels, *operation.padding) if len(reads) > 1 else operation.padding
+    around = (operation.channels, *operation.padding)
     for axis, length, (before, after) in zip(axes(reads), reads, around, strict=False):
         if before or after:
             terms = f"{length}{_signed(before)}{_signed(after)}"

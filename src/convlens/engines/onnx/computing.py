@@ -127,10 +127,12 @@ def gelu(call: Call) -> Described:
 
 
 def clip(call: Call) -> Described:
-    """Values held between bounds."""
+    """Values held between bounds; where one isn't given, ONNX Runtime takes the largest number of the type."""
     if any(call.has(place) and call.constant(place) is None for place in (1, 2)):
         return Kind.ACTIVATION, Pointwise("clip_to_computed")
-    low, high = call.number(1, "min", -np.inf), call.number(2, "max", np.inf)
+    runtimes = call.dtype == "float32" or (call.dtype == "float16" and call.opset >= 11)
+    largest = float(np.finfo(call.dtype).max) if runtimes else np.inf
+    low, high = call.number(1, "min", -largest), call.number(2, "max", largest)
     return Kind.ACTIVATION, Activation("clip", (("min", low), ("max", high)))
 
 

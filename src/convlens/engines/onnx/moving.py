@@ -89,7 +89,7 @@ COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "alig
 
 
 def _crop(call: Call, before: Shape, after: Shape) -> tuple[tuple[float, float], ...]:
-    """The part of each spatial axis, from start to end; ONNX Runtime takes the whole of one that keeps its size.
+    """The part of each spatial axis, from start to end; ONNX Runtime takes the whole of one that is scaled by 1.
 
     Raises:
         LookupError: it is computed.
@@ -99,7 +99,8 @@ def _crop(call: Call, before: Shape, after: Shape) -> tuple[tuple[float, float],
         raise LookupError("the part is computed")
     axes = [call.axis(int(axis), rank) for axis in call.attributes.get("axes") or range(rank)]
     parts = {axis: (first, last) for axis, (first, last) in zip(axes, roi.reshape(2, -1).T.tolist(), strict=True)}
-    return tuple((0.0, 1.0) if before[axis] == after[axis] else parts.get(axis, (0.0, 1.0)) for axis in range(2, rank))
+    scales = zip(range(2, rank), _scale(call, before, after), strict=True)
+    return tuple((0.0, 1.0) if scale == 1 else parts.get(axis, (0.0, 1.0)) for axis, scale in scales)
 
 
 def _scale(call: Call, before: Shape, after: Shape) -> tuple[Fraction, ...]:

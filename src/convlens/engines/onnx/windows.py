@@ -19,13 +19,13 @@ def explicit_pads(
     stride: Shape,
     dilation: Shape,
     *,
-    cropping: bool = False,
+    kept: int = 0,
 ) -> Pads:
     """Padding (before, after) per axis of a convolution or pooling, with ``auto_pad`` resolved for the input size.
 
-    Source: the ONNX operator specification of Conv and MaxPool. ``cropping``: where a stride is larger than the window,
-    the padding that makes the size come out is negative, and ONNX Runtime's poolings begin behind the first pixel, or
-    refuse; its convolutions don't.
+    Source: the ONNX operator specification of Conv and MaxPool. Where a stride is larger than the window, the padding
+    that makes the size come out is negative, and ONNX Runtime begins behind the first pixel, or refuses; ``kept``: of
+    so many pixels it then does without the cropping, one in a convolution.
 
     >>> explicit_pads("SAME_UPPER", (), (5, 5), (2, 3), (1, 2), (1, 1))
     ((0, 1), (1, 1))
@@ -39,7 +39,7 @@ def explicit_pads(
             (-(-n // s) - 1) * s + (k - 1) * d + 1 - n
             for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
         ]
-        return tuple(_cropped(t, upper) if cropping and t < -1 else _split(max(0, t), upper=upper) for t in total)
+        return tuple(_cropped(t + kept, upper) if t < -1 else _split(max(0, t), upper=upper) for t in total)
     if automatic == "VALID" or not pads:
         return ((0, 0),) * rank
     return tuple((int(pads[i]), int(pads[i + rank])) for i in range(rank))
@@ -112,7 +112,7 @@ def convolution(weight_index: int, bias_index: int) -> Callable[[Call], Describe
         weight = call.shape(weight_index)
         size, kernel, stride, dilation = _spatial(call, weight)
         groups = int(call.attributes.get("group", 1))
-        pads = explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation)
+        pads = explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation, kept=1)
         return Kind.CONVOLUTION, Convolution(
             in_channels=weight[1] * groups,
             filters=weight[0],
@@ -179,9 +179,7 @@ def pooling(mode: str) -> Callable[[Call], Described]:
             kernel_size=kernel,
             stride=stride,
             dilation=dilation,
-            padding=explicit_pads(
-                _auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation, cropping=True
-            ),
+            padding=explicit_pads(_auto(call), call.attributes.get("pads", ()), size, kernel, stride, dilation),
             ceil_mode=bool(call.attributes.get("ceil_mode", 0)),
             count_include_pad=bool(call.attributes.get("count_include_pad", 0)),
             power=float(call.attributes.get("p", 2)),
