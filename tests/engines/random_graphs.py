@@ -71,6 +71,8 @@ class Growing:
             return np.asarray(np.asarray(found, np.float32), self.dtype)
 
     def whole(self, least: int, most: int) -> int:
+        if least > most:  # an axis without length
+            raise UnfitError
         return int(self.random.integers(least, most + 1))
 
     def flip(self, share: float = 0.5) -> bool:
