@@ -89,7 +89,7 @@ def _explained(maps: FeatureMaps, layer: Layer, array: Array, random: np.random.
             yield f"{where} at {index}: {found.framework_value!r}, explained as {found.total!r}"
         coarse = "16" in layer.dtype or not np.isfinite(found.framework_value)
         size = max(size, *(abs(term.value) for term in found.inputs[:1])) if found.inputs else size
-        if not coarse and found.tolerance > MOST_TOLERANCE * size + 1e-30 and layer.op not in ILL_CONDITIONED:
+        if not coarse and found.tolerance > MOST_TOLERANCE * size + 1e-5 and layer.op not in ILL_CONDITIONED:
             yield f"{where} at {index}: a tolerance of {found.tolerance}, where {size} is the largest value"
         for term in found.inputs[:4]:
             own = float(maps.value(term.layer)[term.index])
@@ -128,7 +128,9 @@ def _reached(drawn: Drawn, lens: convlens.Lens, maps: FeatureMaps, random: np.ra
     found = maps.reach.box(layer.name, index)
     inside = np.zeros(drawn.picture.shape, np.bool_)
     if found is not None:
-        inside[(slice(None), slice(None), *(slice(first, last + 1) for first, last in found[0]))] = True
+        seen = [slice(first, last + 1) for first, last in found[0]]
+        seen.insert(len(seen) if maps.network.inputs[0].layout == "channels_last" else 0, slice(None))
+        inside[(slice(None), *seen)] = True
     other = np.where(inside, drawn.picture, random.normal(0, 1, drawn.picture.shape).astype(drawn.picture.dtype))
     moved = lens.feature_maps(other, layers=[layer.name])
     if moved.network[layer.name].output_shape != layer.output_shape:

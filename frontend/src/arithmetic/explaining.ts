@@ -39,10 +39,11 @@ export function explain(layer: Described, index: number[], sources: Tensor[], we
   return !working || working.unsettled || lostAtTheBorder(layer, working, sources) ? null : working;
 }
 
-/** Where float64 was computed and nothing finite comes out: what arrives as infinite or 0 may be a number in the framework. */
+/** Where nothing finite comes out, and the framework may have had a number: see Python's `lost_at_the_border`. */
 function lostAtTheBorder({ dtype }: Described, { total, roundings }: Working, sources: Tensor[]): boolean {
-  if (dtype !== "float64" || Number.isFinite(total) || roundings <= 0) return false;
-  return !Number.isNaN(total) || sources.some(({ data }) => !data.every(Number.isFinite));
+  if ((dtype !== "float64" && dtype !== "float16") || Number.isFinite(total) || roundings <= 0) return false;
+  const vanished = dtype === "float64" && !Number.isNaN(total);
+  return vanished || sources.some(({ data }) => !data.every(Number.isFinite));
 }
 
 function worked(layer: Described, index: number[], sources: Tensor[], weights: Weights): Working | null {

@@ -69,13 +69,15 @@ def explain(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mappi
 def lost_at_the_border(
     layer: Layer, roundings: Integers | int, total: Floats | float, sources: Sequence[Array]
 ) -> Truths:
-    """Where float64 was computed and nothing finite comes out: what is infinite or 0 in float32, as which values cross
-    the engine border, may be a number in the framework."""
+    """Where nothing finite comes out, and the framework may have had a number: of float64, what is infinite or 0 in
+    float32, as which values cross the engine border; of float16, what a framework that computes in float32 hands on
+    before it is stored."""
     odd = ~np.isfinite(total)
-    if layer.dtype != "float64" or not odd.any():
+    if layer.dtype not in ("float64", "float16") or not odd.any():
         return np.zeros(np.shape(total), np.bool_)
     entered = any(not np.isfinite(source).all() for source in sources)
-    return np.asarray((np.asarray(roundings) > 0) & odd & (entered | np.isinf(total)))
+    vanished = np.isinf(total) & (layer.dtype == "float64")
+    return np.asarray((np.asarray(roundings) > 0) & odd & (entered | vanished))
 
 
 def _worked(layer: Layer, index: Shape, sources: Sequence[Array], weights: Mapping[str, Array]) -> Working | None:

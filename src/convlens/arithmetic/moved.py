@@ -45,7 +45,7 @@ def ranked(table: Table, rank: int) -> Table:
 def united_along(table: Table, axes: Iterable[int]) -> Table:
     """What all places along these axes of the layer see together."""
     changing = tuple(axis + 1 for axis in axes if table.shape[axis + 1] > 1)
-    return table.min(axis=changing, keepdims=True) if changing else table
+    return table.min(axis=changing, keepdims=True, initial=NOTHING) if changing else table
 
 
 def mixed_channels(table: Table, groups: int, filters: int) -> Table:

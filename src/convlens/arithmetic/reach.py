@@ -353,7 +353,7 @@ def _united(read: Iterable[Seen]) -> Seen:
 def _joined(seen: Seen, rank: int) -> Seen:
     """What all values of a layer see together."""
     alive = _jointly(seen) if seen.holes else seen
-    return alive.each(lambda table: table.reshape(2, -1).min(1).reshape(2, *(1,) * rank))
+    return alive.each(lambda table: table.reshape(2, -1).min(1, initial=NOTHING).reshape(2, *(1,) * rank))
 
 
 def _settled(seen: Seen) -> Seen:
