@@ -40,8 +40,9 @@ export function explain(layer: Described, index: number[], sources: Tensor[], we
 }
 
 /** Where nothing finite comes out, and the framework may have had a number: see Python's `lost_at_the_border`. */
-function lostAtTheBorder({ dtype }: Described, { total, roundings }: Working, sources: Tensor[]): boolean {
-  if ((dtype !== "float64" && dtype !== "float16") || Number.isFinite(total) || roundings <= 0) return false;
+function lostAtTheBorder({ dtype, sums_in }: Described, { total, roundings }: Working, sources: Tensor[]): boolean {
+  const unrounded = dtype === "float16" && !sums_in;
+  if (!(dtype === "float64" || unrounded) || Number.isFinite(total) || roundings <= 0) return false;
   const vanished = dtype === "float64" && !Number.isNaN(total);
   return vanished || sources.some(({ data }) => !data.every(Number.isFinite));
 }

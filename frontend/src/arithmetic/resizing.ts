@@ -180,7 +180,7 @@ function onlyInside(positions: number[], weights: number[], size: number): numbe
 
 function shares(weights: number[]): number[] {
   const sum = weights.reduce((made, weight) => made + weight, 0);
-  return weights.map((weight) => weight / sum);
+  return weights.map((weight) => weight / (sum || 1)); // nothing is inside of a window beyond the input
 }
 
 /** The window of a filter that is stretched by `1 / scale`: as many pixels as a reduced one stands for. */

@@ -73,7 +73,8 @@ def lost_at_the_border(
     float32, as which values cross the engine border; of float16, what a framework that computes in float32 hands on
     before it is stored."""
     odd = ~np.isfinite(total)
-    if layer.dtype not in ("float64", "float16") or not odd.any():
+    unrounded = layer.dtype == "float16" and layer.sums_in is None
+    if not (layer.dtype == "float64" or unrounded) or not odd.any():
         return np.zeros(np.shape(total), np.bool_)
     entered = any(not np.isfinite(source).all() for source in sources)
     vanished = np.isinf(total) & (layer.dtype == "float64")

@@ -235,7 +235,8 @@ def _taps(operation: Resize, place: int, size: int, outputs: int, axis: int) -> 
 def _inside(positions: list[int], weights: list[float], size: int) -> list[float]:
     """What lies outside has no weight, and the others are raised to a sum of 1."""
     kept = [weight if 0 <= at < size else 0.0 for at, weight in zip(positions, weights, strict=True)]
-    return [weight / sum(kept) for weight in kept]
+    whole = sum(kept) or 1.0  # nothing is inside of a window beyond the input, which is then a constant
+    return [weight / whole for weight in kept]
 
 
 def _widened(operation: Resize, x: Fraction, scale: float, size: int) -> tuple[list[int], list[float]]:
