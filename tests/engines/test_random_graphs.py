@@ -113,8 +113,8 @@ def _explained(
 EVALUATOR_ERRS = ("LRN", "Resize")
 """ONNX's reference evaluator adds up the squares of the first channels alone, and multiplies neighbours by 0."""
 HANDED_ON_OTHERWISE = ("float16", "float64")
-"""Of numbers beyond the range of float32, or of float16 where the runtime computes in float32, a layer reads others than
-those that cross the engine border."""
+"""Of numbers beyond the range of float32, or of float16 where the runtime computes in float32, a layer reads others
+than those that cross the engine border."""
 ILL_CONDITIONED = (
     *("Pow", "Exp", "Sinh", "Cosh", "Log", "Sin", "Cos", "ReduceProd", "Floor", "Ceil", "Round", "Sign", "Cast"),
     *("QuantizeLinear", "QLinearConv", "InstanceNormalization", "LayerNormalization", "GroupNormalization"),
