@@ -16,6 +16,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import helper
 from tests.arithmetic.harness import Checked, Run, check_same, check_working, examples, sweep
 from tests.engines import onnx_models as models
 from tests.engines.onnx_layout_graphs import Growing, session
@@ -146,6 +147,8 @@ def check_items(graph: Growing, seen: Seen, several: int) -> None:
             assert len(maps[layer.name]) == several, layer.name
             if any(WHOLE in trace.network[name].notes for name in trace.network.upstream(layer.name)):
                 continue
+            if WHOLE in alone.network[layer.name].notes:
+                continue  # one item, stretched to as many as there happen to be here
             own, other = maps[layer.name][item], alone.arrays[layer.name]
             np.testing.assert_allclose(own.reshape(other.shape), other, rtol=1e-3, atol=1e-3, err_msg=layer.name)
 
@@ -251,16 +254,38 @@ def test_a_batch_that_is_moved_is_followed() -> None:
     np.testing.assert_array_equal(maps["end"], np.maximum(several, 0))
 
 
-def test_what_is_made_of_all_items_is_shown_whole_though_it_is_as_long_as_the_batch() -> None:
-    nodes = [node("ReduceSum", "image first", "summed", keepdims=0), node("Relu", "summed", "end")]
-    model = models.model(nodes, {"image": ("batch", 3, 4)}, ["end"], {"first": np.array([0], np.int64)})
+MIXING = {
+    "summed": [node("ReduceSum", "image first", "mixed", keepdims=0)],
+    "multiplied": [node("MatMul", "image image", "mixed")],
+    "joined": [node("Concat", "image image", "mixed", axis=0)],
+    "rolled": [node("Slice", "image start end first back", "mixed")],
+    "padded": [node("Pad", "image around", "mixed")],
+    "met again": [
+        node("Transpose", "image", "turned", perm=[1, 0]),
+        node("MatMul", "image turned", "products"),
+        node("Add", "image products", "mixed"),
+    ],
+}
+
+
+@pytest.mark.parametrize("how", [*MIXING])
+def test_what_is_made_of_all_items_is_shown_whole_though_it_is_as_long_as_the_batch(how: str) -> None:
+    weights = {
+        "first": np.array([0], np.int64),
+        "start": np.array([-1], np.int64),
+        "end": np.array([-9], np.int64),
+        "back": np.array([-1], np.int64),
+        "around": np.array([1, 0, -1, 0], np.int64),
+    }
+    model = models.model([*MIXING[how], node("Relu", "mixed", "end_")], {"image": ("batch", 3)}, ["end_"], weights)
     maps: dict[str, Array] = {}
-    several = numbers(3, 3, 4)
+    several = numbers(3, 3)
     trace = OnnxEngine.open(model).run({"image": several}, None, lambda one, array: maps.update({one.name: array}))
-    for name in ("summed", "end"):
-        assert trace.network[name].output_shape == (3, 4)
+    whole = session(model).run(None, {"image": several})[0]
+    for name in ("mixed", "end_"):
         assert trace.network[name].notes == (WHOLE,)
-    np.testing.assert_allclose(maps["summed"], several.sum(axis=0), rtol=1e-5)
+        assert trace.network[name].output_shape == whole.shape
+    np.testing.assert_allclose(maps["end_"], whole, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -283,6 +308,17 @@ def test_a_batch_that_is_folded_into_another_axis_is_found_again(batch: int) -> 
     np.testing.assert_array_equal(maps["unfolded"], np.maximum(several, 0)[0 if batch == 1 else slice(None)])
 
 
+def test_where_other_axes_are_folded_into_the_batch_all_axes_are_shown() -> None:
+    weights = {"fold": np.array([-1, 2, 5, 6], np.int64), "w": numbers(3, 2, 2, 2)}
+    nodes = [node("Reshape", "image fold", "folded"), node("Conv", "folded w", "conv"), node("Relu", "conv", "end")]
+    seen = see(models.model(nodes, {"image": ("batch", 4, 5, 6)}, ["end"], weights), {"image": numbers(1, 4, 5, 6)})
+    assert [layer.output_shape for layer in seen.network] == [(2, 2, 5, 6), (2, 3, 4, 5), (2, 3, 4, 5)]
+    assert all(layer.notes == (WHOLE,) for layer in seen.network)
+    check_layout(seen)
+    counted = check_values(seen, np.random.default_rng(1))
+    assert counted["Relu", True]
+
+
 def test_where_readers_disagree_axes_are_as_in_the_file_and_the_layer_says_so() -> None:
     """One reader takes the last axis for channels, another, behind another transpose, the second."""
     weights = {"rows": numbers(2, 5, 1, 1), "w": numbers(2, 3, 1, 1), "back": numbers(3, 2, 1, 1)}
@@ -302,6 +338,42 @@ def test_where_readers_disagree_axes_are_as_in_the_file_and_the_layer_says_so() 
     assert not seen.network["wide"].notes
     counted = check_values(seen, np.random.default_rng(1))
     assert all(known for (_, known) in counted), counted
+
+
+def test_what_is_read_unturned_counts_before_what_lies_behind_a_transpose() -> None:
+    """A mixer: one convolution reads rows as channels, yet the others leave no doubt."""
+    weights = {"w": numbers(3, 3, 1, 1), "rows": numbers(5, 5, 1, 1)}
+    nodes = [
+        node("Conv", "image w", "conv"),
+        node("Relu", "conv", "relu"),
+        node("Transpose", "relu", "turned", perm=[0, 2, 1, 3]),
+        node("Conv", "turned rows", "mixed"),
+        node("Transpose", "mixed", "back", perm=[0, 2, 1, 3]),
+        node("Add", "back relu", "added"),
+        node("MaxPool", "added", "pool", kernel_shape=[2, 2]),
+    ]
+    feed = {"image": numbers(1, 3, 5, 4)}
+    seen = see(models.model(nodes, {"image": (1, 3, 5, 4)}, ["pool"], weights), feed)
+    assert not any(layer.notes for layer in seen.network)
+    assert seen.network["added"].output_shape == (3, 5, 4)
+    assert all(known for _, known in check_values(seen, np.random.default_rng(1)))
+
+
+def test_an_operator_that_states_channels_last_is_shown_channels_first() -> None:
+    quantised = {"step": np.array(0.05, np.float32), "zero": np.array(3, np.uint8)}
+    settings: dict[str, Any] = {"kernel_shape": [2, 3], "channels_last": 1, "domain": "com.microsoft"}
+    nodes = [
+        node("QuantizeLinear", "image step zero", "integers"),
+        node("QLinearAveragePool", "integers step zero step zero", "pool", **settings),
+        node("DequantizeLinear", "pool step zero", "real"),
+    ]
+    model = models.model(nodes, {"image": (1, 6, 7, 2)}, ["real"], quantised)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    seen = see(model, {"image": numbers(1, 6, 7, 2)})
+    assert [layer.output_shape for layer in seen.network] == [(2, 6, 7), (2, 5, 5), (2, 5, 5)]
+    assert seen.engine.inputs[0].layout == "channels_last"
+    assert not any(DOUBT in layer.notes for layer in seen.network)
+    check_values(seen, np.random.default_rng(1))
 
 
 def test_files_from_tensorflow_are_shown_channels_first_throughout() -> None:

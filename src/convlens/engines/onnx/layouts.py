@@ -54,9 +54,8 @@ def as_fed(rank: int, *, channels_last: bool) -> Presentation:
 
 def channels_last_inputs(graph: Graph, constants: Constants) -> frozenset[str]:
     """The inputs whose last axis holds the channels, so far as that follows from the graph before any size is known."""
-    turning = any(node.op_type == "Transpose" for index, node in enumerate(graph.nodes) if index not in graph.plumbing)
-    if not turning:
-        return frozenset()
+    if not any(_departs(node) for index, node in enumerate(graph.nodes) if index not in graph.plumbing):
+        return frozenset()  # all stand where operators with windows read them
     ranks = infer_ranks(graph, {i.name: rank_of(graph, i) for i in graph.inputs})
 
     def shape(name: str) -> Sizes | None:
@@ -71,6 +70,11 @@ def channels_last_inputs(graph: Graph, constants: Constants) -> frozenset[str]:
         if rank > 2 and channels.layout(given.name, rank, 0).presentation == as_fed(rank, channels_last=True):
             found.append(given.name)
     return frozenset(found)
+
+
+def _departs(node: onnx.NodeProto) -> bool:
+    """Whether a node turns axes, or states channels last."""
+    return node.op_type == "Transpose" or any(a.name == "channels_last" for a in node.attribute)
 
 
 def rank_of(graph: Graph, given: onnx.ValueInfoProto) -> int | None:

@@ -20,6 +20,11 @@ from convlens.engines.base import Array
 Sizes = tuple[int | None, ...]
 """The shape of a value, ``None`` where a size isn't known."""
 
+_PLAIN = (
+    *(onnx.AttributeProto.INT, onnx.AttributeProto.FLOAT, onnx.AttributeProto.STRING),
+    *(onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS),
+)
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -38,9 +43,8 @@ class Operator:
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """The node's attributes by name, those that are graphs left out."""
-        graphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
-        return {a.name: helper.get_attribute_value(a) for a in self.node.attribute if a.type not in graphs}
+        """The node's attributes that are numbers or words, by name."""
+        return {a.name: helper.get_attribute_value(a) for a in self.node.attribute if a.type in _PLAIN}
 
     def has(self, place: int) -> bool:
         """Whether this input is given."""
