@@ -6,6 +6,7 @@ that is explained agrees.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
-from tests.arithmetic.harness import Checked, Run, check_same, check_working, examples, sweep
+from tests.arithmetic.harness import Checked, Run, as_read, check_same, check_working, examples, sweep
 from tests.engines import onnx_models as models
 from tests.engines.onnx_layout_graphs import Growing, session
 from tests.engines.onnx_models import Array, node, numbers
@@ -129,6 +130,11 @@ def is_of_one_item(layer: Layer, network: Network) -> bool:
     return all(WHOLE not in one.notes for one in (layer, *read) if one is not None)
 
 
+def part(layer: Layer, array: Array, item: int) -> Array:
+    """What a batch of several made of one item; what has no batch axis is every item's."""
+    return array if WHOLE in layer.notes else array[item]
+
+
 def check_items(graph: Growing, seen: Seen, several: int) -> None:
     """In a batch of several, each item's map is the one that it has alone, unless the graph brings items together."""
     feed = np.concatenate([graph.values["image"], graph.numbers(several - 1, *graph.given[1:])])
@@ -138,7 +144,10 @@ def check_items(graph: Growing, seen: Seen, several: int) -> None:
         return  # a reshape to a batch of one, say: this graph takes no other
     maps: dict[str, Array] = {}
     trace = seen.engine.run({"image": feed}, None, lambda one, array: maps.update({one.name: np.array(array)}))
-    for item in range(several):
+    for item in (0, several - 1):
+        own_maps = {layer.name: part(layer, maps[layer.name], item) for layer in trace.network}
+        of_one = Seen(seen.engine, Run(trace, own_maps | {"image": as_read(trace.network.inputs[0], feed[item:])}), {})
+        check_values(of_one, np.random.default_rng(item), ())
         alone = Run.of(seen.engine, {"image": feed[item : item + 1]})
         for layer in trace.network:
             if WHOLE in layer.notes:
@@ -210,6 +219,81 @@ def test_no_explanation_depends_on_the_right_layout(monkeypatch: pytest.MonkeyPa
             check_values(seen, np.random.default_rng(seed), ALWAYS - {"Pad", *UNARY})
 
     held()
+
+
+READERS = {
+    **{
+        f"sum over {axes}, {'kept' if kept else 'gone'}": node("ReduceSum", f"relu {axes}", "end", keepdims=kept)
+        for axes in ("one", "two", "three", "one_two")
+        for kept in (0, 1)
+    },
+    "softmax": node("Softmax", "relu", "end", axis=2),
+    "layer norm": node("LayerNormalization", "relu scale shift", "end", axis=2),
+    "dense": node("MatMul", "relu dense", "end"),
+    "rows": node("MatMul", "rows relu", "end"),
+    "concat": node("Concat", "relu relu", "end", axis=3),
+    "add": node("Add", "relu row", "end"),
+    "slope": node("PRelu", "relu row", "end"),
+    "transpose": node("Transpose", "relu", "end", perm=[0, 2, 3, 1]),
+    "reshape": node("Reshape", "relu sizes", "end"),
+    "flatten": node("Flatten", "relu", "end"),
+    "unsqueeze": node("Unsqueeze", "relu two", "end"),
+    "gather": node("Gather", "relu two", "end", axis=3),
+    "slice": node("Slice", "relu one two three", "end"),
+    "pad": node("Pad", "relu around", "end"),
+    "resize": node("Resize", "relu - scales", "end", coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+}
+CONSTANTS: dict[str, Array] = {
+    **{name: np.array([n], np.int64) for n, name in enumerate(("one", "two", "three"), 1)},
+    "one_two": np.array([1, 2], np.int64),
+    "scale": numbers(3, 3),
+    "shift": numbers(3, 3, seed=1),
+    "dense": numbers(3, 3),
+    "rows": numbers(3, 3),
+    "row": numbers(3, 1),
+    "sizes": np.array([0, 9, 3], np.int64),
+    "around": np.array([0, 0, 1, 0, 0, 1, 0, 0], np.int64),
+    "scales": np.array([1, 1, 2, 1], np.float32),
+}
+
+
+@pytest.mark.parametrize("reader", [*READERS])
+def test_an_operator_is_explained_truly_between_any_two_layouts(reader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All axes are of one length here, so that nothing but their order tells them apart."""
+    nodes = [node("Relu", "image", "relu"), READERS[reader]]
+    model = models.model(nodes, {"image": (1, 3, 3, 3)}, ["relu", "end"], CONSTANTS)
+    explained = 0
+    for read, made in itertools.product(range(3), repeat=2):
+
+        def forced(*given: Any, read: int = read, made: int = made) -> dict[str, Layout]:
+            found = layouts(*given)
+            for name, place in (("relu", read), ("end", made)):
+                shown = found[name].presentation
+                if place < len(shown.axes):
+                    channels = shown.axes[place]
+                    found[name] = Layout(Presentation.channels_at(channels, len(shown.order), shown.batch))
+            return found
+
+        monkeypatch.setattr("convlens.engines.onnx.layers.layouts", forced)
+        seen = see(model, {"image": numbers(1, 3, 3, 3)})
+        check_layout(seen)
+        explained += check_values(seen, np.random.default_rng(1), ())[READERS[reader].op_type, True]
+    assert explained >= 1
+
+
+def test_operands_whose_batches_stand_across_one_another_are_not_paired_up() -> None:
+    """With a batch as long as the other axis, only the graph tells which is which."""
+    nodes = [
+        node("Transpose", "image", "turned", perm=[1, 0]),
+        node("MatMul", "image turned", "products"),
+        node("Max", "image turned products", "largest"),
+    ]
+    engine = OnnxEngine.open(models.model(nodes, {"image": ("batch", 4)}, ["largest"]))
+    several, maps = numbers(4, 4), {}
+    trace = engine.run({"image": several}, None, lambda one, array: maps.update({one.name: array}))
+    for item in range(4):
+        arrays = {"image": several[item]} | {one.name: part(one, maps[one.name], item) for one in trace.network}
+        check_values(Seen(engine, Run(trace, arrays), {}), np.random.default_rng(item), ())
 
 
 def turned(order: Sequence[int], *behind: onnx.NodeProto) -> onnx.ModelProto:
@@ -308,11 +392,23 @@ def test_a_batch_that_is_folded_into_another_axis_is_found_again(batch: int) -> 
     np.testing.assert_array_equal(maps["unfolded"], np.maximum(several, 0)[0 if batch == 1 else slice(None)])
 
 
-def test_where_other_axes_are_folded_into_the_batch_all_axes_are_shown() -> None:
-    weights = {"fold": np.array([-1, 2, 5, 6], np.int64), "w": numbers(3, 2, 2, 2)}
-    nodes = [node("Reshape", "image fold", "folded"), node("Conv", "folded w", "conv"), node("Relu", "conv", "end")]
+@pytest.mark.parametrize(
+    ("fold", "window", "sizes"),
+    [((-1, 2, 5, 6), "Conv", (2, 3, 4, 5)), ((-1, 6), "BatchNormalization", (20, 6))],
+    ids=["maps", "vectors"],
+)
+def test_where_other_axes_are_folded_into_the_batch_all_axes_are_shown(
+    fold: tuple[int, ...], window: str, sizes: tuple[int, ...]
+) -> None:
+    weights = {"fold": np.array(fold, np.int64), "w": numbers(3, 2, 2, 2), "one": np.ones(6, np.float32)}
+    more = "w" if window == "Conv" else "one one one one"
+    nodes = [
+        node("Reshape", "image fold", "folded"),
+        node(window, f"folded {more}", "made"),
+        node("Relu", "made", "end"),
+    ]
     seen = see(models.model(nodes, {"image": ("batch", 4, 5, 6)}, ["end"], weights), {"image": numbers(1, 4, 5, 6)})
-    assert [layer.output_shape for layer in seen.network] == [(2, 2, 5, 6), (2, 3, 4, 5), (2, 3, 4, 5)]
+    assert seen.network["made"].output_shape == seen.network["end"].output_shape == sizes
     assert all(layer.notes == (WHOLE,) for layer in seen.network)
     check_layout(seen)
     counted = check_values(seen, np.random.default_rng(1))
