@@ -265,8 +265,7 @@ def test_an_operator_is_explained_truly_between_any_two_layouts(reader: str, mon
     sizes: tuple[int, ...] = (1, 3, 3, 3)
     first = node("Relu", "image", "relu")
     if READERS[reader].op_type == "Gemm":  # a matrix without batch
-        sizes: tuple[int, ...] = (1, 3, 3, 3)
-    first = node("ReduceSum", "image zero", "relu", keepdims=0), (1, 3, 3)
+        sizes, first = (1, 3, 3), node("ReduceSum", "image zero", "relu", keepdims=0)
     model = models.model([first, READERS[reader]], {"image": sizes}, ["relu", "end"], CONSTANTS)
     explained = 0
     for read, made in itertools.product(range(3), repeat=2):
@@ -300,6 +299,15 @@ def test_operands_whose_batches_stand_across_one_another_are_not_paired_up() -> 
     for item in range(4):
         arrays = {"image": several[item]} | {one.name: part(one, maps[one.name], item) for one in trace.network}
         check_values(Seen(engine, Run(trace, arrays), {}), np.random.default_rng(item), ())
+
+
+@pytest.mark.parametrize(("places", "known"), [([[0, 2], [0, 2]], True), ([[0, 2], [2, 1]], False)])
+def test_an_order_of_copying_that_differs_from_item_to_item_is_not_told(places: list[list[int]], known: bool) -> None:
+    nodes = [node("GatherElements", "image places", "chosen", axis=1)]
+    engine = OnnxEngine.open(models.model(nodes, {"image": ("batch", 3)}, ["chosen"], {"places": np.array(places)}))
+    trace = engine.run({"image": numbers(2, 3)}, None, lambda one, array: None)
+    assert trace.network["chosen"].output_shape == (2,)
+    assert ("origin" in trace.weights("chosen")) == known
 
 
 def turned(order: Sequence[int], *behind: onnx.NodeProto) -> onnx.ModelProto:
@@ -406,7 +414,7 @@ def test_a_batch_that_is_folded_into_another_axis_is_found_again(batch: int) -> 
 def test_where_other_axes_are_folded_into_the_batch_all_axes_are_shown(
     fold: tuple[int, ...], window: str, sizes: tuple[int, ...]
 ) -> None:
-    weights = {"fold": np.array(fold, np.int64), "w": numbers(3, 2, 2, 2), "one": np.ones(6, np.float32)}
+    weights: dict[str, Array] = {"fold": np.array(fold), "w": numbers(3, 2, 2, 2), "one": np.ones(6, np.float32)}
     more = "w" if window == "Conv" else "one one one one"
     nodes = [
         node("Reshape", "image fold", "folded"),
@@ -444,7 +452,7 @@ def test_where_readers_disagree_axes_are_as_in_the_file_and_the_layer_says_so() 
 
 def test_what_is_read_unturned_counts_before_what_lies_behind_a_transpose() -> None:
     """A mixer: one convolution reads rows as channels, yet the others leave no doubt."""
-    weights = {"w": numbers(3, 3, 1, 1), "rows": numbers(5, 5, 1, 1)}
+    weights: dict[str, Array] = {"w": numbers(3, 3, 1, 1), "rows": numbers(5, 5, 1, 1)}
     nodes = [
         node("Conv", "image w", "conv"),
         node("Relu", "conv", "relu"),
