@@ -470,7 +470,7 @@ def test_what_is_read_unturned_counts_before_what_lies_behind_a_transpose() -> N
 
 
 def test_an_operator_that_states_channels_last_is_shown_channels_first() -> None:
-    quantised = {"step": np.array(0.05, np.float32), "zero": np.array(3, np.uint8)}
+    quantised: dict[str, Array] = {"step": np.array(0.05, np.float32), "zero": np.array(3, np.uint8)}
     settings: dict[str, Any] = {"kernel_shape": [2, 3], "channels_last": 1, "domain": "com.microsoft"}
     nodes = [
         node("QuantizeLinear", "image step zero", "integers"),

@@ -51,16 +51,12 @@ def _reduced_axes(call: Call, axes: set[int]) -> Shape | None:
     becomes = {axis: place for place, axis in enumerate(left)}
     if shown.batch in axes and shape[shown.batch] > 1:
         return None
-    over = [place for place, axis in enumerate(shown.axes) if axis in axes]
-    # an axis of length 1 that stands for the batch from now on is gone
-    over += [
-        place
-        for place, axis in enumerate(shown.axes)
-        if axis not in axes and shape[axis] == 1 and becomes[axis] == call.made.batch
-    ]
-    made = [becomes[axis] for axis in shown.axes if axis in becomes and becomes[axis] != call.made.batch]
-    lengths = (len(shown.axes), len(shown.axes) - len(over))  # all axes stay, or those that are reduced go
-    return tuple(sorted(over)) if tuple(made) == call.made.axes and len(made) in lengths else None
+    # an axis that stands for the batch from now on is gone; of length 1, it may count as reduced
+    gone = {n for n, axis in enumerate(shown.axes) if axis not in becomes or becomes[axis] == call.made.batch}
+    over = {n for n, axis in enumerate(shown.axes) if axis in axes or (n in gone and shape[axis] == 1)}
+    made = tuple(becomes[axis] for n, axis in enumerate(shown.axes) if n not in gone)
+    stay_or_go = not gone or gone == over  # an explanation knows all axes kept, or those gone that are reduced
+    return tuple(sorted(over)) if made == call.made.axes and stay_or_go else None
 
 
 def batch_normalisation(call: Call) -> Described:
