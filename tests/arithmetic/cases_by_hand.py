@@ -134,8 +134,6 @@ def of_settings() -> Iterator[tuple[Layer, list[Array], Mapping[str, Array]]]:
     tie = Resize("nearest", (Fraction(float(np.float32(1.3))),), coordinate_arithmetic="scale")
     yield _layer("near a tie", tie, (2, 26)), [numbers(14, 2, 20)], {}
     yield _layer("long sum", Whole("sum", (1, 2)), (2,)), [numbers(8, 2, 10, 13)], {}
-    across = _layer("across", Whole("matrix_product_across"), (4, 2))
-    yield across, [numbers(17, 3, 4)], {"right": numbers(18, 3, 2), "added": numbers(19, 4, 2)}
     integers = {"right_integers": np.round(numbers(20, 3, 2) * 30), "input_zero_point": np.array([3], np.float32)}
     quantised_product = _layer("whole numbers", Whole("matrix_product"), (4, 2), "int32")
     yield quantised_product, [np.round(numbers(21, 4, 3) * 40)], integers
