@@ -11,6 +11,7 @@ from convlens.draw import theme
 from convlens.draw.colours import from_oklab
 from convlens.draw.layered import Box, Layout, lay_out
 from convlens.draw.lettering import one_line, text_width
+from convlens.errors import inert
 from convlens.network import Activation, Convolution, Dense, Kind, Layer, Merge, Network, Normalisation, Pad, Pooling
 
 _BOX_WIDTH = 232
@@ -142,7 +143,12 @@ class _Card:
     def __init__(
         self, op: str, name: str, facts: list[str], kind: str, scope: tuple[str, ...] = (), of: Kind | None = None
     ) -> None:
-        self.op, self.name, self.kind, self.colour = one_line(op), one_line(name), kind, _bar_colour(of)
+        self.op, self.name, self.kind, self.colour = (
+            one_line(inert(op, 200)),
+            one_line(inert(name, 200)),
+            kind,
+            _bar_colour(of),
+        )
         self.lines = _fill_lines(facts)
         self.tooltip = " · ".join([self.op, self.name, *map(one_line, facts)])
         self.scope = scope
@@ -228,7 +234,7 @@ def _document(
     scopes: list[_Frame],
 ) -> str:
     margin = 2 * theme.MARGIN
-    title = one_line(network.name)
+    title = one_line(inert(network.name, 200))
     count, total = len(network.layers), network.parameters
     subtitle = (
         f"{count:,} layer{'s' * (count != 1)} · {total:,} parameter{'s' * (total != 1)} · {one_line(network.engine)}"

@@ -20,7 +20,7 @@ from convlens.draw.saving import picture_bytes
 from convlens.draw.scaling import check_scale
 from convlens.draw.strips import draw_vector
 from convlens.engines.base import Array
-from convlens.errors import ChannelError, ConvlensError
+from convlens.errors import ChannelError, ConvlensError, inert
 from convlens.lens import addressing, animating, effective
 from convlens.lens.arguments import checked_methods
 from convlens.lens.showing import Shows
@@ -165,7 +165,7 @@ class FeatureMap(Shows):
     @property
     def title(self) -> str:
         """One line: the layer, its op, its shape."""
-        return f"{self.name} · {self.layer.op} · {' x '.join(str(n) for n in self.shape)}"
+        return f"{inert(self.name, 120)} · {self.layer.op} · {' x '.join(str(n) for n in self.shape)}"
 
     def channel(self, number: int) -> Array:
         """One channel's values.

@@ -12,7 +12,7 @@ from convlens.draw import Mode, ScaleChoice
 from convlens.draw.plate_formats import Figure
 from convlens.draw.publication import Panel, publication
 from convlens.engines.base import Array
-from convlens.errors import ChannelError, LayerNotFoundError
+from convlens.errors import ChannelError, LayerNotFoundError, inert
 from convlens.lens import addressing
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def figure(
                 )
     panels = [_panel(found, _chosen(found, channels)) for found in shown]
     left_out = f"The first {len(shown)} of {len(maps)} layers. " if layers is None and len(maps) > len(shown) else ""
-    title = f"{maps.network.name}: {', '.join(found.name for found in shown)}"
+    title = f"{maps.network.name}: {', '.join(inert(found.name, 120) for found in shown)}"
     return publication(
         panels,
         width=width,
@@ -95,7 +95,7 @@ def _panel(found: FeatureMap, asked: list[int] | None) -> Panel:
     numbers = asked if asked is not None else list(range(count if flat else min(count, MOST_CHANNELS)))
     said = _numbers(found, numbers, count, asked is None)
     heading = f"{found.title} · channel {numbers[0]}" if len(numbers) == 1 and count > 1 else found.title
-    what = f"{found.name} ({found.layer.op}), {said}"
+    what = f"{inert(found.name, 120)} ({found.layer.op}), {said}"
     if flat:
         rows = array[numbers][None] if array.ndim == 2 else array[numbers][None, None]
         each = f", {array.shape[1]} values each, a row a channel" if array.ndim == 2 else ", from left to right"

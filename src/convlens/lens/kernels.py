@@ -14,7 +14,7 @@ from convlens.draw.canvas import Canvas
 from convlens.draw.kernels import draw_kernels, draw_kernels_pages
 from convlens.draw.page import Words
 from convlens.draw.saving import picture_bytes
-from convlens.errors import ChannelError, ConvlensError
+from convlens.errors import ChannelError, ConvlensError, inert
 from convlens.lens.arguments import checked_methods
 from convlens.lens.feature_map import Statistics
 from convlens.lens.showing import Shows
@@ -66,7 +66,7 @@ class Kernels(Shows):
     def title(self) -> str:
         """One line: the layer, how many kernels, of what size."""
         filters, channels, *size = self.array.shape
-        return f"{self.name} · {filters} x {channels} kernels of {' x '.join(str(n) for n in size)}"
+        return f"{inert(self.name, 120)} · {filters} x {channels} kernels of {' x '.join(str(n) for n in size)}"
 
     def pages(
         self,

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from convlens.derivation import Worked, derive_all
+from convlens.errors import inert
 from convlens.network import Kind, Layer, Network, ReceptiveField
 
 Derive = Callable[[], Iterator[Worked]]
@@ -195,7 +196,7 @@ def _cells(layer: Layer) -> tuple[str, ...]:
     parameters = f"{layer.parameters:,}" if layer.shares is None else f"shared: {layer.shares}"
     macs = f"{layer.macs:,}" if layer.macs else "-"
     return (
-        name,
+        inert(name, 200),
         layer.op,
         _dims(layer.output_shape),
         parameters if layer.parameters or layer.shares else "-",

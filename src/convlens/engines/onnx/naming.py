@@ -97,6 +97,10 @@ def layer_name(node: onnx.NodeProto, weights: Iterable[str]) -> str:
     return node.op_type.lower()
 
 
+_DEEPEST = 64
+"""Parts of a path; a name with more of them is none, and would be drawn as so many boxes one inside the other."""
+
+
 def scope_of(name: str) -> tuple[str, ...]:
     """The path around a layer.
 
@@ -104,7 +108,7 @@ def scope_of(name: str) -> tuple[str, ...]:
     (('blocks', 'blocks.0', 'c'), ('layer1', '0'), ())
     """
     parts = name.split("/") if "/" in name else name.split(".")
-    return tuple(part for part in parts[:-1] if part)
+    return tuple(part for part in parts[:-1] if part) if len(parts) <= _DEEPEST else ()
 
 
 def nameless(node: onnx.NodeProto, layer: str) -> bool:
