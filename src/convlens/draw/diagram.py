@@ -11,7 +11,6 @@ from convlens.draw import theme
 from convlens.draw.colours import from_oklab
 from convlens.draw.layered import Box, Layout, lay_out
 from convlens.draw.lettering import one_line, text_width
-from convlens.errors import inert
 from convlens.network import Activation, Convolution, Dense, Kind, Layer, Merge, Network, Normalisation, Pad, Pooling
 
 _BOX_WIDTH = 232
@@ -137,6 +136,10 @@ def _pad_text(pair: tuple[int, int]) -> str:
     return str(before) if before == after else f"{before} before {after} after"
 
 
+_LONGEST = 2000
+"""Letters of a name; what is longer is cut, since its width is measured letter by letter."""
+
+
 class _Card:
     """The words of one box."""
 
@@ -144,8 +147,8 @@ class _Card:
         self, op: str, name: str, facts: list[str], kind: str, scope: tuple[str, ...] = (), of: Kind | None = None
     ) -> None:
         self.op, self.name, self.kind, self.colour = (
-            one_line(inert(op, 200)),
-            one_line(inert(name, 200)),
+            one_line(op[:_LONGEST]),
+            one_line(name[:_LONGEST]),
             kind,
             _bar_colour(of),
         )
@@ -234,7 +237,7 @@ def _document(
     scopes: list[_Frame],
 ) -> str:
     margin = 2 * theme.MARGIN
-    title = one_line(inert(network.name, 200))
+    title = one_line(network.name[:_LONGEST])
     count, total = len(network.layers), network.parameters
     subtitle = (
         f"{count:,} layer{'s' * (count != 1)} · {total:,} parameter{'s' * (total != 1)} · {one_line(network.engine)}"

@@ -76,6 +76,16 @@ def read(model: object) -> Source:
         raise ModelError(
             "This ONNX model has no nodes", expected="a graph with at least one node", received=source.name
         )
+    made: set[str] = set()
+    for output in (o for node in source.proto.graph.node for o in node.output if o):
+        if output in made:
+            raise ModelError(
+                "This ONNX model makes a value twice",
+                expected="one node for each value",
+                received=f"two that make {output!r}",
+                hint="Download or export it again.",
+            )
+        made.add(output)
     return source
 
 
