@@ -299,8 +299,9 @@ def test_sizes_that_the_network_leaves_open_are_taken_from_the_run() -> None:
     lens = convlens.sketch("tconv 3 3x3 | conv 3 3x3")
     assert lens.derive("tconv")["rows"].value == 226, "of 224, as the summary says"
     assert lens.derive("tconv")["MACs"].value == lens.network["tconv"].macs == 3 * 224 * 224 * 3 * 9
-    lens.feature_maps(torch.zeros(1, 3, 10, 20))
-    assert [lens.derive("tconv")[axis].value for axis in ("rows", "columns")] == [12, 22]
+    maps = lens.feature_maps(torch.zeros(1, 3, 10, 20))
+    assert [maps.derive("tconv")[axis].value for axis in ("rows", "columns")] == [12, 22]
+    assert lens.derive("tconv")["rows"].value == 226, "what a run was fed with is that run's"
 
 
 def test_sizes_that_nobody_knows_are_not_derived() -> None:

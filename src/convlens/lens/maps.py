@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -18,7 +16,7 @@ from convlens.draw import Mode, ScaleChoice
 from convlens.draw.plate_formats import Figure
 from convlens.engines.base import Array, Feed
 from convlens.errors import ConvlensError, LayerNotFoundError, ModelError
-from convlens.lens import addressing, again, exporting, figuring, prediction, showing
+from convlens.lens import addressing, again, exporting, figuring, maps_table, prediction, showing
 from convlens.lens.arguments import checked_methods
 from convlens.lens.explanation import Explanation, PictureValue
 from convlens.lens.feature_map import FeatureMap, SweptMap
@@ -413,9 +411,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         return f"{line}; prediction: {self.prediction}" if self.prediction is not None else line
 
     def _repr_html_(self) -> str:
-        rows = "".join(_html_row(found) for found in self.values())
-        head = "<tr><th>layer</th><th>op</th><th>shape</th><th>strongest map</th></tr>"
-        return f"<p>{escape(repr(self))}</p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+        return maps_table.html(self)
 
 
 def run_facts(
@@ -442,24 +438,4 @@ def _changed(layer: str) -> ModelError:
         expected="the model as it was when these maps were made",
         received="a run on the same input that makes other values",
         hint="Run feature_maps(picture) again. A model that draws random numbers keeps its maps with layers=None.",
-    )
-
-
-def _html_row(found: FeatureMap) -> str:
-    shape = " x ".join(str(n) for n in found.shape)
-    cells = (escape(found.name), escape(found.layer.op), shape, _thumbnail(found))
-    return "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _thumbnail(found: FeatureMap, largest: int = 96) -> str:
-    """The channel of the largest mean magnitude, every n-th value, as an inline picture."""
-    if len(found.shape) != 3 or 0 in found.shape:
-        return ""
-    strength = np.nan_to_num(np.abs(found.array)).mean(axis=(1, 2))
-    strongest = int(strength.argmax())
-    step = -(-max(found.shape[1:]) // largest)
-    picture = draw.map_png(found.array[strongest][::step, ::step], legend=False)
-    return (
-        f"<img alt='channel {strongest} of {escape(found.name)}' style='height:{largest}px;image-rendering:pixelated' "
-        f"src='data:image/png;base64,{b64encode(picture).decode()}'>"
     )
