@@ -138,8 +138,8 @@ function cropped(part: [number, number], place: number, size: number, outputs: n
   const end = single(part[1]);
   const last = single(size - 1);
   if (outputs === 1) return exactly(single(single(0.5 * single(start + end)) * last));
-  const step = single(single(single(end - start) * last) / single(outputs - 1));
-  return exactly(single(single(start * last) + single(single(place) * step)));
+  const moved = single(single(single(single(place) * single(end - start)) * last) / single(outputs - 1));
+  return exactly(single(single(start * last) + moved));
 }
 
 /** The coordinate around the middle of the axis as ONNX Runtime rounds it: the offset in float32, the sum at the end. */

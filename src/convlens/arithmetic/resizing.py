@@ -190,8 +190,8 @@ def _cropped(part: tuple[float, float], place: int, size: int, outputs: int) -> 
     start, end, last = np.float32(part[0]), np.float32(part[1]), np.float32(size - 1)
     if outputs == 1:
         return Fraction(float(np.float32(0.5) * (start + end) * last))
-    step = (end - start) * last / np.float32(outputs - 1)
-    return Fraction(float(start * last + np.float32(place) * step))
+    moved = np.float32(place) * (end - start) * last / np.float32(outputs - 1)
+    return Fraction(float(start * last + moved))
 
 
 def _symmetric(place: int, size: int, outputs: int, scale: np.float32) -> Fraction:
