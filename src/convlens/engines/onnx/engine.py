@@ -144,7 +144,15 @@ class OnnxEngine:
         if self._traced is not None and self._traced[0] == (shapes, self._values_that_matter(feed)):
             return self._traced[1]
         bound = {slot.name: Value(slot.element, shapes[slot.name]) for slot in self._slots}
-        values = infer(self._graph, bound)
+        try:
+            values = infer(self._graph, bound)
+        except UnicodeDecodeError as error:  # protobuf decodes a text when it is asked for
+            raise ModelError(
+                "This file is not an ONNX model, or only a part of one",
+                expected="names in UTF-8",
+                received=reason(error),
+                hint="Download or export it again.",
+            ) from error
         unknown = [v for v in self._graph.layers if v not in values]
         sizes: dict[str, Array] = {}
         if unknown:
@@ -166,7 +174,16 @@ class OnnxEngine:
         last = frozenset(slot.name for slot in self._slots if slot.channels_last)
         builder = LayerBuilder(self._graph, self._constants, values, sizes, last, first[0] if first else 1)
         inputs = tuple(slot.as_input(shapes[slot.name]) for slot in self._slots)
-        network = builder.network(self._source.name, inputs, self._notes())
+        try:
+            network = builder.network(self._source.name, inputs, self._notes())
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            # attributes of another type than their operator has: no such file was ever run
+            raise ModelError(
+                "This ONNX model has an operator whose settings can't be read",
+                expected="attributes as the ONNX operator specification has them",
+                received=reason(error),
+                hint="Download or export it again.",
+            ) from error
         return OnnxTrace(network, shapes, values, builder.presentations, builder.calls, self._graph, self._constants)
 
     def _with_size(self, trace: OnnxTrace, value: str, shape: Shape) -> OnnxTrace:

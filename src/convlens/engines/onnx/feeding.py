@@ -12,6 +12,7 @@ from onnx import helper
 
 from convlens.engines.base import Array
 from convlens.engines.onnx.graph import Graph
+from convlens.engines.onnx.tensors import kind_of
 from convlens.errors import InputError, ModelError
 from convlens.network import Input, Shape
 
@@ -67,6 +68,12 @@ def slots(graph: Graph, channels_last: Container[str]) -> tuple[Slot, ...]:
                 received=f"{info.name!r}: a {kind.removesuffix('_type')}",
             )
         tensor = info.type.tensor_type
+        if not kind_of(tensor.elem_type):
+            raise ModelError(
+                "This model reads numbers of an unknown type",
+                expected="a type of numbers that ONNX has",
+                received=f"{info.name!r}: type {tensor.elem_type}",
+            )
         sizes = None
         if tensor.HasField("shape"):
             sizes = tuple(
