@@ -38,6 +38,8 @@ class Intake:
     @property
     def inputs(self) -> tuple[Input, ...]:
         """What the network reads, with the shape that the user gave for it."""
+        if not self._engine.inputs:
+            raise InputError("This model reads nothing", expected="a model with an input", received="one without any")
         first, *others = self._engine.inputs
         if self._input_shape is not None:
             first = replace(first, shape=_narrowed(first, self._input_shape), rank_known=True)
