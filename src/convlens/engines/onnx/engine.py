@@ -25,7 +25,7 @@ from convlens.engines.onnx.shapes import Value, infer
 from convlens.engines.onnx.trace import OnnxTrace
 from convlens.engines.onnx.walking import PIECE, Walker
 from convlens.errors import ConvlensError, InputError, ModelError
-from convlens.network import Input, Shape
+from convlens.network import Convolution, Input, Shape
 
 Shapes = Mapping[str, Shape]
 Item = TypeVar("Item")
@@ -184,6 +184,15 @@ class OnnxEngine:
                 received=reason(error),
                 hint="Download or export it again.",
             ) from error
+        for layer in network:
+            made = layer.operation
+            if isinstance(made, Convolution) and min(made.groups, *made.stride, *made.dilation, *made.kernel_size) < 1:
+                raise ModelError(
+                    f"The convolution {layer.name} of this model is damaged",
+                    expected="groups, strides, dilations and a kernel from 1",
+                    received=f"groups {made.groups}, strides {made.stride}, dilations {made.dilation}, "
+                    f"kernel {made.kernel_size}",
+                )
         return OnnxTrace(network, shapes, values, builder.presentations, builder.calls, self._graph, self._constants)
 
     def _with_size(self, trace: OnnxTrace, value: str, shape: Shape) -> OnnxTrace:

@@ -92,10 +92,32 @@ def read(model: object) -> Source:
 def _opened(proto: onnx.ModelProto, name: str, path: Path | None, live: onnx.ModelProto | None) -> Source:
     """The model with its tensors checked. Its folder, beside which nothing is read, is that of the file itself where
     ``path`` is a link (as in download caches)."""
+    _check_texts(proto, name)
     folder = path.resolve().parent if path else Path.cwd().resolve()
     lent = {} if live is None else {t.name: t for t in live.graph.initializer if _is_lent(t)}
     tensors.check(proto, folder, path.parent.resolve() if path else None, lent)
     return Source(proto, name, path, live, folder, lent)
+
+
+def _check_texts(proto: onnx.ModelProto, name: str) -> None:
+    """Names are texts in UTF-8; protobuf looks only when it is asked for one, and may then give its bytes."""
+    graph = proto.graph
+    try:
+        texts = [graph.name, *(f.name for f in proto.functions), *(o.domain for o in proto.opset_import)]
+        texts += [t.name for t in (*graph.initializer, *graph.input, *graph.output, *graph.value_info)]
+        for node in (*graph.node, *(n for f in proto.functions for n in f.node)):
+            texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            texts += [attribute.name for attribute in node.attribute]
+        whole = all(isinstance(text, str) for text in texts)
+    except UnicodeDecodeError:
+        whole = False
+    if not whole:
+        raise ModelError(
+            "This file is not an ONNX model, or only a part of one",
+            expected="names in UTF-8",
+            received=f"{name} with others",
+            hint="Download or export it again.",
+        )
 
 
 def _from_file(path: Path) -> onnx.ModelProto:
