@@ -615,6 +615,9 @@ def draw(seed: int) -> Drawn:
         model = grow.model(grow.nodes, grow.weights, {"picture": grow.picture}, outputs)
         try:
             ort.InferenceSession(model.SerializeToString(), _plain(), providers=["CPUExecutionProvider"])
+            whole = grow.model(grow.nodes, grow.weights, {"picture": grow.picture}, made)
+            session = ort.InferenceSession(whole.SerializeToString(), _plain(), providers=["CPUExecutionProvider"])
+            session.run(made, {"picture": grow.picture})
         except Exception:  # what inference says of a size, with ceil_mode, isn't always what the runtime makes
             return draw(seed + 1_000_000_007)
     return Drawn(seed, model, grow.picture, grow.odd)

@@ -149,7 +149,7 @@ def test_row_12_pooling_keeps_its_settings() -> None:
     nodes = [models.node("AveragePool", "image", "pool", count_include_pad=1, **settings)]
     layer = see(models.model(nodes, {"image": (1, 2, 8, 8)}, ["pool"]), image(1, 2, 8, 8)).network["pool"]
     assert layer.operation == Pooling(
-        "average", (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1)), ceil_mode=True, count_include_pad=True
+        "average", (3, 3), (2, 2), (1, 1), ((1, 1), (1, 1)), ceil_mode=True, count_include_pad=True, settles_nan=False
     )
 
 

@@ -63,7 +63,9 @@ def _captured(drawn: Drawn, maps: FeatureMaps) -> Iterator[str]:
     made = [name for node in whole.graph.node if node.op_type != "Constant" for name in node.output]
     del whole.graph.output[:]
     whole.graph.output.extend(onnx.ValueInfoProto(name=name) for name in made)
-    session = ort.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.disable_quant_qdq", "1")  # or it rounds weights between quantised values
+    session = ort.InferenceSession(whole.SerializeToString(), options, providers=["CPUExecutionProvider"])
     values = dict(zip(made, session.run(made, {"picture": drawn.picture}), strict=True))
     for name in maps:
         if name in values:

@@ -99,6 +99,8 @@ class Runner:
             self._session = _session(model if isinstance(model, str) else serialised(model), options)
             return
         assert not isinstance(model, str)
+        # Between DequantizeLinear and QuantizeLinear the runtime would round weights that the file has as real numbers.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(source.folder))
