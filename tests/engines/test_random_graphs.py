@@ -22,6 +22,7 @@ import pytest
 from tests.engines.random_graphs import MAKERS, Array, Drawn, draw
 
 import convlens
+from convlens.errors import InputError
 from convlens.lens import FeatureMaps
 from convlens.network import Layer
 
@@ -44,7 +45,12 @@ def examine(drawn: Drawn) -> list[str]:
 
 def _complaints(drawn: Drawn) -> Iterator[str]:
     lens, random = convlens.open(drawn.model), np.random.default_rng(drawn.seed)
-    maps = lens.feature_maps(drawn.picture[:1])
+    try:
+        maps = lens.feature_maps(drawn.picture[:1])
+    except InputError as refused:
+        if "The picture is too small" in str(refused):  # the runtime makes an empty map of it: refused on purpose
+            return
+        raise
     if len(drawn.picture) == 1 and not drawn.odd:
         yield from _captured(drawn, maps)
     for layer in maps.network:
