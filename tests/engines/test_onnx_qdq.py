@@ -32,7 +32,7 @@ def test_real_weights_between_quantised_values_stay_real() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     picture = RNG.normal(size=(1, 3, 8, 8)).astype(np.float32)
     maps = convlens.open(model).feature_maps(picture)
-    by_hand = ReferenceEvaluator(model).run(["conv"], {"x": picture})[0]
+    by_hand = next(iter(ReferenceEvaluator(model).run(["conv"], {"x": picture})))
     assert isinstance(by_hand, np.ndarray)
     np.testing.assert_allclose(maps["conv"].array, by_hand[0], atol=1e-5)
     assert all(maps.explain_all("conv", channel).agrees for channel in range(4))

@@ -58,7 +58,8 @@ export function resized(operation: Resize, index: number[], outputs: number[], s
     stored: magnitude,
     unsettled:
       many &&
-      (window.data.some((value, n) => !Number.isFinite(value) && slight(n)) || besideOdd(axes, outputs.slice(1), source)),
+      ((operation.coordinates === "crop" && !source.data.every(Number.isFinite)) ||
+        window.data.some((value, n) => !Number.isFinite(value) && slight(n)) || besideOdd(axes, outputs.slice(1), source)),
   });
 }
 

@@ -89,7 +89,7 @@ class Working:
         """The products added up for each input channel: (channels,)."""
         if self.products is None:
             return None
-        sums: Floats = self.products.reshape(self.products.shape[0], -1).sum(axis=1)
+        sums: Floats = self.products.sum(axis=tuple(range(1, self.products.ndim)))
         return sums
 
     @property
