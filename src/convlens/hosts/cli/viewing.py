@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convlens.errors import ConvlensError
+from convlens.errors import ConvlensError, InputError
 from convlens.hosts.cli import options, terminal
 from convlens.hosts.cli.command import ModelCommand
 from convlens.hosts.cli.opening import open_lens
@@ -94,7 +94,6 @@ def view(
     from convlens.hosts.desk import MAX_PIXELS, Desk
     from convlens.hosts.server import launching
     from convlens.lens import feeding
-    from convlens.lens.prediction import check_labels
 
     if token is not None:
         launching.check_token(token)
@@ -105,8 +104,8 @@ def view(
     lens = None
     if model is not None:
         lens = open_lens(model, input_shape=input_shape, trust=trust, labels=labels)
-        if labels is not None and lens.sizes_are_stated:  # else the run checks them
-            check_labels(lens.network, lens.labels)
+        if labels is not None:
+            _check_labels(lens)
         asked = recipe.on(lens)
         if not arrays:
             _check_takes_pictures(lens, model)
@@ -142,6 +141,18 @@ def view(
         terminal.say_past_buffer(f"convlens: {url}\nCtrl-C stops.")
 
     launching.serve(desk, host=host, port=port, token=token, open_browser=browser, told=told)
+
+
+def _check_labels(lens: Lens) -> None:
+    """Refuse labels that don't fit, before anything is served; where no size of the input is known, the run does."""
+    from convlens.lens.prediction import check_labels
+
+    try:
+        network = lens.network
+    except InputError:
+        return
+    if network.sized:
+        check_labels(network, lens.labels)
 
 
 def _check_takes_pictures(lens: Lens, model: str) -> None:
