@@ -58,7 +58,7 @@ export function resized(operation: Resize, index: number[], outputs: number[], s
     stored: magnitude,
     unsettled:
       many &&
-      ((operation.coordinates === "crop" && !source.data.every(Number.isFinite)) ||
+      (((operation.coordinates === "crop" || source.shape.length === 2) && !source.data.every(Number.isFinite)) ||
         window.data.some((value, n) => !Number.isFinite(value) && slight(n)) || besideOdd(axes, outputs.slice(1), source)),
   });
 }

@@ -66,17 +66,17 @@ def resized(operation: Resize, index: Shape, outputs: Shape, source: Array) -> W
         stored=magnitude if many else 0.0,
         unsettled=many
         and (
-            _cropped_odd(operation, source)
+            _odd_elsewhere(operation, source)
             or bool((_slight(kernel, source.shape[1:]) & ~np.isfinite(window)).any())
             or bool(_beside_odd(source[index[0]], outputs[1:])[np.ix_(*axes[1:])].any())
         ),
     )
 
 
-def _cropped_odd(operation: Resize, source: Array) -> bool:
-    """Whether a part is cut out of values of which some aren't finite: which of them the runtime reads beside the part,
-    times a weight of 0, isn't stated."""
-    return operation.coordinates == "crop" and not bool(np.isfinite(source).all())
+def _odd_elsewhere(operation: Resize, source: Array) -> bool:
+    """Whether a value that isn't finite may be read times a weight of 0 from elsewhere: beside a part that is cut out,
+    or, of a single spatial axis, which ONNX Runtime resizes together with the channels, from another channel."""
+    return (operation.coordinates == "crop" or source.ndim == 2) and not bool(np.isfinite(source).all())
 
 
 def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) -> Swept | None:
@@ -86,7 +86,7 @@ def all_resized(operation: Resize, channel: int, outputs: Shape, source: Array) 
     if len(tables) < len(mixtures):
         return None
     values = source[channel].astype(np.float64)
-    beside = _beside_odd(values, outputs[1:]) | _cropped_odd(operation, source)
+    beside = _beside_odd(values, outputs[1:]) | _odd_elsewhere(operation, source)
     total, magnitude, unsettled = np.zeros(outputs[1:]), np.zeros(outputs[1:]), np.zeros(outputs[1:], np.bool_)
     with np.errstate(all="ignore"):
         for tap, (mesh, _) in enumerate(shifts(tables)):
