@@ -70,7 +70,7 @@ def one(lens: Lens, x: Any, expected: np.ndarray, products: int) -> None:
     (layer,) = [layer for layer in maps.network if layer.kind == Kind.CONVOLUTION]
     np.testing.assert_allclose(maps[layer.name].array, expected, rtol=1e-4, atol=1e-4)
     assert layer.macs == products
-    assert lens.derive(layer.name)["MACs"].value == products
+    assert maps.derive(layer.name)["MACs"].value == products
 
 
 CASES = [

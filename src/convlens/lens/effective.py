@@ -285,7 +285,7 @@ class _Covered:
             if patch:
                 pictures[number][(*patch, slice(None)) if self._last else (slice(None), *patch)] = self._mean
         self.runs += 1
-        array = self._maps.lens.capture(feed, [self._layer.name])[1][self._layer.name]
+        array = self._maps.lens.capture(feed, [self._layer.name])[self._layer.name]
         if self._at_once == 1:
             return [float(array[self._index])]
         if array.shape != (self._at_once, *self._layer.output_shape):

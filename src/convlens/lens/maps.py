@@ -234,7 +234,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         again.check_repeatable(self.network, names)
         held = explained if explained is not None and explained in self._arrays else None
         room = self._make_room(names, beside)
-        trace, found = self.lens.capture(self._feed, names if held is None else [*names, held], room)
+        trace, found = self.lens._rerun(self._feed, names if held is None else [*names, held], room)
         for name in names:
             if name not in found or trace.network.get(name) != self.traced.trace.network.get(name):
                 raise _changed(name)
@@ -271,7 +271,7 @@ class FeatureMaps(showing.Shows, Mapping[str, FeatureMap]):
         """
         arrays = self._arrays
         if not any(name in arrays for name in self.network.outputs):
-            arrays = self.lens.capture(self._feed, [name for name in self.network.outputs if name in self.network])[1]
+            arrays = self.lens.capture(self._feed, [name for name in self.network.outputs if name in self.network])
         return again.compared(self.network, arrays, lambda: self.lens.predict(self._feed))
 
     def to_dict(self) -> dict[str, Any]:

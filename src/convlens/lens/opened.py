@@ -303,9 +303,12 @@ class Lens(Shows):
         ``engines.base.Trace.weights``. Those of a run's network are ``maps.weights(layer)``."""
         return self.stated.weights(layer)
 
-    def capture(self, feed: Feed, layers: Iterable[str], budget: int | None = None) -> tuple[Trace, dict[str, Array]]:
-        """Run once more and keep the arrays of these layers; with the trace of that run. ``budget``: bytes that the
-        run may make at a time."""
+    def capture(self, feed: Feed, layers: Iterable[str]) -> dict[str, Array]:
+        """Run once more and keep the arrays of these layers."""
+        return self._rerun(feed, layers)[1]
+
+    def _rerun(self, feed: Feed, layers: Iterable[str], budget: int | None = None) -> tuple[Trace, dict[str, Array]]:
+        """:meth:`capture` with the trace of that run. ``budget``: bytes that the run may make at a time."""
         arrays: dict[str, Array] = {}
         with memory_budget.within(budget):
             trace = self._engine.run(feed, frozenset(layers), lambda layer, array: arrays.update({layer.name: array}))
