@@ -317,7 +317,7 @@ def test_a_missing_picture_names_the_closest_file(tmp_path: Path) -> None:
         read(tmp_path / "cat.jgp")
     with pytest.raises(PictureError, match="Check the spelling"):
         read(tmp_path / "nowhere" / "cat.jpg")
-    with pytest.raises(PictureError, match="download it first"):
+    with pytest.raises(PictureError, match="Download it first"):
         read("https://example.org/cat.jpg")
 
 

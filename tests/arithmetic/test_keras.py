@@ -9,6 +9,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from convlens.engines.keras import KerasEngine  # isort: skip  # before keras, so that TensorFlow starts quietly
+from convlens.engines.keras import backend  # isort: skip
 
 import keras
 import numpy as np
@@ -31,9 +32,22 @@ def test_every_value_of_every_layer_is_explained(kind: str) -> None:
     def held(parts: list[Drawn], seed: int) -> None:
         keras.utils.clear_session(free_memory=False)
         engine = KerasEngine.open(model_of(parts, seed))
-        check_every_value(engine, feed_of(parts, seed), np.random.default_rng(seed), places=2)
+        feed = feed_of(parts, seed)
+        check_every_value(engine, feed, np.random.default_rng(seed), unexplained=wrong_numbers(engine, feed), places=2)
 
     held()
+
+
+def wrong_numbers(engine: KerasEngine, feed: dict[str, Any]) -> list[str]:
+    """The layers of which the engine says that TensorFlow's kernel gives wrong numbers: volumes, and no others."""
+    network = engine.run(feed, None, lambda layer, array: None).network
+    found = [layer for layer in network.layers if any("TensorFlow's oneDNN kernel" in note for note in layer.notes)]
+    for layer in found:
+        assert layer.op == "Conv3D", layer
+        assert layer.output_shape[-1] == 1, layer
+        assert BACKEND == "tensorflow"
+        assert backend.one_column_goes_wrong(layer.dtype), layer
+    return [layer.name for layer in found]
 
 
 def of_inputs(function: Callable[..., Any], *shapes: tuple[int, ...]) -> Any:

@@ -26,6 +26,7 @@ from convlens.arithmetic import explain_all
 from convlens.arithmetic.rounding import PRECISIONS
 from convlens.engines.base import Array
 from convlens.engines.onnx import OnnxEngine
+from convlens.engines.onnx.trace import OnnxTrace
 from convlens.errors import ConvlensError
 from convlens.network import Kind, Network, Whole
 
@@ -140,6 +141,25 @@ def as_in_files(case: Case) -> tuple[onnx.ModelProto, dict[str, Array]]:
     return model, feed
 
 
+def as_one_value(model: onnx.ModelProto, feed: Mapping[str, Array]) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """The model with its values without a batch, and what it is fed then.
+
+    Its first input, which nothing reads, has a length that no axis has, so that no axis is followed as the batch. An
+    input is always shown as it is fed, item by item: what the case reads is passed on first, and is whole then. What
+    stands where a normalisation has its weights is fed as it is.
+    """
+    weights = {name for node in model.graph.node if node.op_type in NORMALISING for name in node.input[1:]}
+    fed = {name: name if name in weights else f"{name}_fed" for name in feed}
+    for given in model.graph.input:
+        given.name = fed[given.name]
+    nodes = [helper.make_node("Identity", [new], [name]) for name, new in fed.items() if new != name]
+    nodes.extend(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.input.insert(0, helper.make_tensor_value_info("apart", onnx.TensorProto.FLOAT, [997]))
+    return model, {"apart": np.zeros(997, np.float32), **{fed[name]: value for name, value in feed.items()}}
+
+
 class Unexplained(Exception):
     """A layer of a listed operator that has no explanation in this view."""
 
@@ -147,19 +167,21 @@ class Unexplained(Exception):
 def look(case: Case, *, batched: bool) -> int:
     """Explain every value of a case and hold it against the runtime and the file; how many there were."""
     model, feed = as_in_files(case)
-    if not batched:  # a first input of a length that no axis has: then nothing is taken for a batch
-        model.graph.input.insert(0, helper.make_tensor_value_info("apart", onnx.TensorProto.FLOAT, [997]))
-        feed = {"apart": np.zeros(997, np.float32), **feed}
+    case_feed = feed
+    if not batched:
+        model, feed = as_one_value(model, feed)
     engine = OnnxEngine.open(model)
     arrays: dict[str, Array] = {}
     trace = engine.run(feed, None, lambda layer, array: arrays.update({layer.name: np.array(array)}))
     network = trace.network
     batch = len(next(iter(feed.values()))) if next(iter(feed.values())).ndim else 0
-    as_expected(case, engine, network, arrays, batch)
+    as_expected(case, engine, trace, arrays)
     count = 0
     for layer in network.layers:
         if layer.op not in LISTED or layer.kind is Kind.PLUMBING or _beside(engine, layer.name):
             continue
+        if layer.op == "Identity" and any(engine._graph.layers.get(name) == layer.name for name in case_feed):
+            continue  # of the view, not of the case
         if layer.operation == Whole("constant"):  # a constant, of which only the type comes from the network
             continue
         made = arrays[layer.name]
@@ -206,13 +228,14 @@ OTHERWISE = ("test_resize_downsample_scales_linear_align_corners", "test_resize_
 """What ONNX Runtime computes in another way than the file says, and is explained as computed."""
 
 
-def as_expected(case: Case, engine: OnnxEngine, network: Network, arrays: Mapping[str, Array], batch: int) -> None:
-    """What was captured is what the file says."""
+def as_expected(case: Case, engine: OnnxEngine, trace: OnnxTrace, arrays: Mapping[str, Array]) -> None:
+    """What was captured is what the file says, with its axes as they are shown: a batch stands in front."""
     for name, value in case.expected.items() if case.name not in OTHERWISE else ():
-        layer = network[engine._graph.layers[name]]
-        wanted: NDArray[np.float64] = np.asarray(value).astype(np.float64)
+        layer = trace.network[engine._graph.layers[name]]
+        shown = trace.presentations[name]
+        wanted: NDArray[np.float64] = shown.with_batch(np.asarray(value)).astype(np.float64)
         ours = arrays[layer.name].astype(np.float64)
-        wanted = wanted[0] if batch == 1 and wanted.ndim == ours.ndim + 1 else wanted
+        wanted = wanted[0] if shown.batch is not None and len(wanted) == 1 else wanted
         coarse = PRECISIONS[layer.dtype].unit * 4 if layer.dtype in ("float16", "bfloat16") else 0.0
         rtol = max(case.rtol, coarse)
         np.testing.assert_allclose(ours, wanted, rtol=rtol, atol=max(case.atol, coarse), err_msg=case.name)

@@ -44,7 +44,8 @@ function lostAtTheBorder({ dtype, sums_in }: Described, { total, roundings }: Wo
   const unrounded = dtype === "float16" && !sums_in;
   if (!(dtype === "float64" || unrounded) || Number.isFinite(total) || roundings <= 0) return false;
   const vanished = dtype === "float64" && !Number.isNaN(total);
-  return vanished || sources.some(({ data }) => !data.every(Number.isFinite));
+  const strange = (value: number) => !Number.isFinite(value) && !(unrounded && Number.isNaN(value));
+  return vanished || sources.some(({ data }) => data.some(strange));
 }
 
 function worked(layer: Described, index: number[], sources: Tensor[], weights: Weights): Working | null {

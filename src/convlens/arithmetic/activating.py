@@ -9,7 +9,7 @@ import numpy as np
 
 from convlens.arithmetic import functions, moving, normalising, quantised
 from convlens.arithmetic.rounding import Floats, Truths
-from convlens.arithmetic.working import Array, Step, Swept, Working, single
+from convlens.arithmetic.working import Array, Integers, Step, Swept, Working, single
 from convlens.network import Activation, Pointwise, Shape
 
 UNCHANGED = ("dropout", "identity")
@@ -99,7 +99,9 @@ def pointwise(
         value = float(source[index])
         total = float(_cast(np.array(value), dtype))
         unsettled = bool(_out_of_range(np.array(value), dtype))
-        return single("cast", f"the same as {dtype}", value, total, index, unsettled=unsettled)
+        return single(
+            "cast", f"the same as {dtype}", value, total, index, roundings=int(_rounded(total)), unsettled=unsettled
+        )
     if operation.function == "affine" and "scale" in weights and "shift" in weights:
         return _affine(index, source, weights)
     if operation.function in functions.FUNCTIONS:
@@ -115,7 +117,8 @@ def all_pointwise(
         return Swept(source[channel].astype(np.float64), 0)
     if operation.function == "cast":
         values = source[channel].astype(np.float64)
-        return Swept(_cast(values, dtype), unsettled=_out_of_range(values, dtype))
+        total = _cast(values, dtype)
+        return Swept(total, _rounded(total), unsettled=_out_of_range(values, dtype))
     if operation.function == "affine" and "scale" in weights and "shift" in weights:
         values = source[channel].astype(np.float64)
         scale, shift = (normalising.spread(weights[role], source.shape)[channel] for role in ("scale", "shift"))
@@ -150,6 +153,11 @@ def _out_of_range(values: Floats, dtype: str) -> Truths:
     if held is None:
         return np.zeros(values.shape, np.bool_)
     return ~((np.trunc(values) >= held[0]) & (values < held[1] + 1))
+
+
+def _rounded(cast: Floats | float) -> Integers:
+    """How often a cast rounds: what isn't finite stands for itself in every type that has it."""
+    return np.asarray(np.isfinite(cast), np.int64)
 
 
 def _cast(values: Floats, dtype: str) -> Floats:

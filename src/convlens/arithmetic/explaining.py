@@ -71,12 +71,12 @@ def lost_at_the_border(
 ) -> Truths:
     """Where nothing finite comes out, and the framework may have had a number: of float64, what is infinite or 0 in
     float32, as which values cross the engine border; of float16, what a framework that computes in float32 hands on
-    before it is stored."""
+    before it is stored, where it may be a number that is infinite in float16. NaN is NaN in both."""
     odd = ~np.isfinite(total)
     unrounded = layer.dtype == "float16" and layer.sums_in is None
     if not (layer.dtype == "float64" or unrounded) or not odd.any():
         return np.zeros(np.shape(total), np.bool_)
-    entered = any(not np.isfinite(source).all() for source in sources)
+    entered = any((np.isinf(source) | (np.isnan(source) & (not unrounded))).any() for source in sources)
     vanished = np.isinf(total) & (layer.dtype == "float64")
     return np.asarray((np.asarray(roundings) > 0) & odd & (entered | vanished))
 

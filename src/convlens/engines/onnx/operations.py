@@ -44,6 +44,8 @@ def describe(call: Call) -> Described:
     except (LookupError, ValueError, TypeError, ZeroDivisionError):
         # Attributes that contradict the shapes: the runtime ran it all the same, so it is shown, without its formula.
         return Kind.OTHER, Whole(call.op.lower())
+    if operation == Whole("constant"):  # of a value that is read, it has the type alone
+        return kind, operation
     if call.op not in ACROSS and not call.in_place(next((n for n, read in enumerate(call.read) if read), 0)):
         operation = Whole(call.op.lower())  # as they are shown, values don't stand where they are read
     return kind, operation
