@@ -17,6 +17,10 @@ from convlens.engines.onnx.operations import describe
 from convlens.engines.onnx.quantising import Lookup, quantisation, quantised_product
 from convlens.network import Merge, Pointwise, Whole
 
+_NORMALISING = (
+    *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization"),
+    *("SimplifiedLayerNormalization", "RMSNormalization"),
+)
 _NORMALISATION = {1: "scale", 2: "shift", 3: "mean", 4: "variance"}
 
 
@@ -58,6 +62,10 @@ def weights_of(node: onnx.NodeProto, at: Lookup, call: Call | None = None) -> di
             found = {"fused": np.ones(1, np.float32)}
         case _:
             found = {} if call is None else _operand(call, at)
+    if node.op_type in _NORMALISING and any(
+        name and at(place) is None for place, name in enumerate(node.input) if place
+    ):
+        found["fused"] = np.ones(1, np.float32)  # a scale or shift that the network computes is no weight
     known = {name: value for name, value in found.items() if value is not None}
     return {name: value if name == "bias_integers" else as_float32(value) for name, value in known.items()}
 
