@@ -33,7 +33,7 @@ def checked(function: Function) -> Function:
         InputError: from the function, before it does anything.
 
     >>> @checked
-    ... def channel(number: "int") -> int:
+    ... def channel(number: int) -> int:
     ...     return number
     >>> try:
     ...     channel("first")

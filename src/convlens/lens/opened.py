@@ -89,11 +89,6 @@ class Lens(Shows):
             self._stated = guessing.described(self._intake, self._traces.at, self._traces.without_sizes)
         return self._stated
 
-    @property
-    def sizes_are_stated(self) -> bool:
-        """Whether the model, or ``input_shape``, says every size of its inputs, so that nothing has to be guessed."""
-        return self._intake.shape_is_stated and not self._intake.sizes_are_free
-
     def summary(self, *, plumbing: bool = False) -> Summary:
         """Layer, op, output shape, parameters, MACs, receptive field of every layer; prints as a table."""
         return self.stated.summary(plumbing=plumbing)
