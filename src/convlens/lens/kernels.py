@@ -164,6 +164,13 @@ def kernels_of(traced: TracedNetwork, layer: str | None, lens: Lens) -> Kernels:
             else "This network has no convolution.",
         )
     weights = traced.weights(chosen.name)
+    if "kernel" not in weights:
+        raise ConvlensError(
+            f"The kernels of {chosen.name} are computed by the network, for each picture anew",
+            expected="a convolution whose kernels are in the model",
+            received=f"one that reads them from {', '.join(chosen.inputs[1:]) or 'another layer'}",
+            hint="Look at the maps of the layer that makes them: convlens maps MODEL PICTURE LAYER.",
+        )
     colour = reads_colour(network, chosen)
     return Kernels(chosen, weights["kernel"], weights.get("bias"), reads_colour=colour, lens=lens)
 
